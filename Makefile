@@ -1,0 +1,59 @@
+# Everything runs in .venv, which the first call installs from requirements.lock.
+# Variables: CORES (default all), PYTHON (default: the first complete Python from 3.11 on).
+.DEFAULT_GOAL := help
+.PHONY: help quick test lint format bench lock clean
+
+CORES ?= all
+IS_NEW := import sys; sys.exit(sys.version_info < (3, 11))
+HAS_VENV := import venv, ensurepip
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11; do \
+	$$p -c '$(HAS_VENV); $(IS_NEW)' 2>/dev/null && echo $$p && exit; done; echo python3)
+IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
+PIP := .venv/bin/pip --quiet --disable-pip-version-check
+STAMP := .venv/installed
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+quick: $(STAMP) ## run the whole chain at small scale, without downloads
+	@$(IN_VENV) snakemake --cores $(CORES) --config preset=quick
+	@$(IN_VENV) snakemake --config preset=quick --report results/quick/report.html
+	@echo "Tables: results/quick/tables; figures: results/quick/*/figures; report: results/quick/report.html"
+
+test: lint ## check the style and run all tests
+	@$(IN_VENV) pytest
+
+lint: $(STAMP) ## check the style of Python and Snakemake files
+	@$(IN_VENV) ruff check .
+	@$(IN_VENV) ruff format --check .
+	@$(IN_VENV) snakefmt --check Snakefile workflow
+	@$(IN_VENV) snakemake --lint
+
+format: $(STAMP) ## repair the style
+	@$(IN_VENV) ruff check --fix .
+	@$(IN_VENV) ruff format .
+	@$(IN_VENV) snakefmt Snakefile workflow
+
+bench: $(STAMP) ## time the layers against their peers
+	@$(IN_VENV) python benchmarks/layers.py
+
+lock: ## pin what pyproject.toml asks for (needs uv); present pins stay where they fit
+	uv pip compile --quiet --universal --python-version 3.11 --extra dev --group build --no-annotate \
+		--no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+	{ sed '/- pip:/q' envs/kanpipe.yaml; sed -n '/^[^#]/s/^/      - /p' requirements.lock; } > envs/kanpipe.new
+	mv envs/kanpipe.new envs/kanpipe.yaml
+
+clean: ## remove the environment and caches; data and results stay
+	rm -rf .venv .pytest_cache .ruff_cache build *.egg-info
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c '$(IS_NEW)' 2>/dev/null || { echo "kanpipe needs Python 3.11 or \
+	newer, which $(PYTHON) is not: install one and name it, as in: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c '$(HAS_VENV)' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: install its \
+	venv module (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@echo "Installing the pinned packages into .venv: once, some minutes, about 3 GB to download on Linux"
+	@rm -f $@
+	@$(PYTHON) -m venv .venv
+	@$(PIP) install -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@

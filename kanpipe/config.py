@@ -1,0 +1,84 @@
+"""Composition and validation of the configuration, with errors that name the key."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kanpipe.errors import UserError
+
+
+def load_yaml(path: Path) -> Any:
+    """The content of a YAML file; UserError that names the file and the place when it cannot be read."""
+    try:
+        return yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise UserError(f"{path} is not valid YAML{place}: {getattr(error, 'problem', error)}") from error
+
+
+def preset_file(config: dict[str, Any], presets: Path) -> Path | None:
+    """The overlay of the configured preset, None for `paper`; UserError for a preset that does not exist."""
+    known = ["paper", *sorted(path.stem for path in presets.glob("*.yaml"))]
+    if config.get("preset") not in known:
+        raise UserError(f"preset: there is no preset {config.get('preset')!r}; choose one of {', '.join(known)}")
+    return None if config["preset"] == "paper" else presets / f"{config['preset']}.yaml"
+
+
+def without_nulls(value: Any) -> Any:
+    """The configuration without the keys that an overlay has set to null, which is how it leaves something out."""
+    if isinstance(value, dict):
+        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
+    return value
+
+
+def check(config: dict[str, Any], schema_file: Path) -> None:
+    """Raise UserError, one sentence for the first fault, when the configuration does not fit its schema."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    error = best_match(Draft202012Validator(load_yaml(schema_file)).iter_errors(config))
+    if error is not None:
+        path = ".".join(str(part) for part in error.absolute_path) or "the configuration"
+        raise UserError(f"{path}: {_sentence(error)}")
+    for path, fault in _faults(config):
+        raise UserError(f"{path}: {fault}")
+
+
+def _sentence(error: Any) -> str:
+    """jsonschema's message, in words for somebody who has never seen the schema."""
+    known = ", ".join(error.schema.get("properties", {}))
+    if error.validator == "additionalProperties":
+        unknown = re.findall(r"'([^']+)'", error.message)
+        return f"unknown key {', '.join(unknown)}; known here: {known}"
+    if error.validator == "uniqueItems":
+        return f"{error.instance} names something twice"
+    return f"{error.message} ({error.schema['description']})" if "description" in error.schema else error.message
+
+
+def _faults(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a schema cannot say: relations between keys."""
+    for name, experiment in config["experiments"].items():
+        training = experiment.get("training", {})
+        late = [epoch for epoch in training.get("snapshot_epochs", []) if epoch >= training["epochs"]]
+        if late:
+            path = f"experiments.{name}.training.snapshot_epochs"
+            yield path, f"{late} lies at or beyond the end of the training of {training['epochs']} epochs"
+
+
+def check_writable(folder: Path) -> None:
+    """Raise UserError when results cannot be written into `folder`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(
+            f"results_dir: {folder} cannot be written ({error.strerror}); give another with --config results_dir=PATH"
+        ) from error

@@ -1,0 +1,1 @@
+"""What generated data are scored with."""

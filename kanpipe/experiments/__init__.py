@@ -1,0 +1,25 @@
+"""The experiments: one folder each, with a module for each stage that the experiment has.
+
+    train.py     train(run, machine, checkpoint_seconds)   one variant with one seed -> the files of `run.folder`
+    sample.py    sample(finished_run, spec, machine, out)  one finished run -> samples.npz
+    evaluate.py  evaluate(runs, spec, machine) -> tables   all runs -> {"runs": one row a run, ...}
+    figures.py   figures(runs, tables, spec, out)          -> the figures of the experiment
+    models.py    models(spec) -> {variant: model}          for the table of parameters
+
+An experiment has the stages that it needs: one that times layers only evaluates, one with an optimiser of its own
+brings another `train`. A stage depends on what its module imports and on nothing else, so a changed figure retrains
+nothing. `problem.py` holds what the stages share.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+
+
+def stage(experiment: str, name: str) -> Callable:
+    """The function of one stage, for example `stage("swiss_roll", "train")`."""
+    return getattr(import_module(stage_module(experiment, name)), name)
+
+
+def stage_module(experiment: str, name: str) -> str:
+    """The dotted name of the module that holds a stage."""
+    return f"kanpipe.experiments.{experiment}.{name}"

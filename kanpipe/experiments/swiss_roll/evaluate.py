@@ -1,0 +1,94 @@
+"""Scores of all runs on one common sample, and what an ideal and a useless predictor would score on it."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from kanpipe.evaluation.distances import sliced_wasserstein
+from kanpipe.evaluation.posterior import posterior_mean_noise
+from kanpipe.experiments.swiss_roll import problem
+from kanpipe.machine import Machine
+from kanpipe.runs import FinishedRun
+
+Common = tuple[Tensor, Tensor, Tensor]  # x_t (n, 2), t (n,), epsilon (n, 2)
+
+
+def evaluate(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> dict[str, pd.DataFrame]:
+    """Two tables: `runs`, a row a run, and `floors`, the scores of predictors that need no training."""
+    common = _common_sample(spec, machine)
+    fresh = problem.fresh_data(spec, spec["fresh_points"], spec["fresh_seed"]).numpy()
+    rows = [run.row() | _metrics(run, common, fresh, spec, machine) for run in runs]
+    return {"runs": pd.DataFrame(rows), "floors": pd.DataFrame(_floors(common, fresh, spec, machine))}
+
+
+def _common_sample(spec: problem.Spec, machine: Machine) -> Common:
+    """Noisy data, the same for every run, drawn as in training."""
+    schedule, n = problem.schedule(spec).to(machine.device), spec["common_sample"]
+    draw = machine.generator("common sample", spec["common_seed"])
+    data = problem.training_data(spec).to(machine.device)
+    x0 = data[torch.randint(len(data), (n,), generator=draw, device=machine.device)]
+    t = torch.randint(schedule.steps, (n,), generator=draw, device=machine.device)
+    epsilon = torch.randn(x0.shape, generator=draw, device=machine.device)
+    return schedule.diffuse(x0, t, epsilon), t, epsilon
+
+
+def _metrics(
+    run: FinishedRun, common: Common, fresh: np.ndarray, spec: problem.Spec, machine: Machine
+) -> dict[str, Any]:
+    """The run's scores; a diverged run has none."""
+    samples = np.load(run.folder / "samples.npz")
+    generated = samples["generated"]
+    scale = {"sampling_seed": int(samples["seed"]), "generated": len(generated), "common_sample": len(common[0])}
+    if run.diverged:
+        return scale
+    if not np.isfinite(generated).all():
+        return scale | {"status": "samples not finite"}
+    scores = {
+        "huber": _huber(run, run.tensors("weights.safetensors"), common, machine),
+        "swd": sliced_wasserstein(generated, fresh, spec["projections"], spec["projection_seed"]),
+    }
+    return scale | scores | _snapshot_scores(run, common, machine) | _batch_losses(run, spec)
+
+
+@torch.no_grad()
+def _huber(run: FinishedRun, weights: dict[str, Tensor], common: Common, machine: Machine) -> float:
+    model, steps = problem.restore(run.spec, weights, machine), run.spec["diffusion"]["steps"]
+    chunks = zip(*(tensor.split(8192) for tensor in common), strict=True)
+    losses = [problem.noise_loss(model, *rows, steps) * len(rows[0]) for rows in chunks]
+    return float(torch.stack(losses).sum(dtype=torch.float64)) / len(common[0])
+
+
+def _snapshot_scores(run: FinishedRun, common: Common, machine: Machine) -> dict[str, float]:
+    """The score at every epoch whose weights were kept: `huber_epoch_0`, ..."""
+    snapshots = problem.snapshots(run)
+    return {f"huber_epoch_{epoch}": _huber(run, weights, common, machine) for epoch, weights in snapshots.items()}
+
+
+def _batch_losses(run: FinishedRun, spec: problem.Spec) -> dict[str, float]:
+    """Losses of single first batches of an epoch: those at the published epochs, and their spread at the end."""
+    training = run.spec["training"]
+    first = pd.read_csv(run.folder / "history.csv")["loss"].to_numpy()[:: problem.steps_per_epoch(run.spec)]
+    printed = {f"first_batch_loss_epoch_{epoch}": first[epoch] for epoch in training["snapshot_epochs"]}
+    last = first[-spec["last_epochs"] :]
+    return printed | {"last_batches_mean": last.mean(), "last_batches_sd": last.std(ddof=1)}
+
+
+def _floors(common: Common, fresh: np.ndarray, spec: problem.Spec, machine: Machine) -> list[dict[str, Any]]:
+    """Scores without a network: the ends of the scale on which the networks are read."""
+    x_t, t, epsilon = common
+    data = problem.training_data(spec).to(machine.device)
+    best = posterior_mean_noise(x_t, t, data, problem.schedule(spec).to(machine.device))
+    other = problem.fresh_data(spec, spec["fresh_points"], spec["fresh_seed"] + 1).numpy()
+    real = sliced_wasserstein(other, fresh, spec["projections"], spec["projection_seed"])
+    noise = np.random.default_rng(spec["fresh_seed"]).standard_normal(fresh.shape)
+    start = sliced_wasserstein(noise, fresh, spec["projections"], spec["projection_seed"])
+    return [
+        {"name": "posterior mean", "metric": "huber", "value": F.huber_loss(best, epsilon).item(), "n": len(t)},
+        {"name": "predict zero", "metric": "huber", "value": F.huber_loss(0 * epsilon, epsilon).item(), "n": len(t)},
+        {"name": "real against real", "metric": "swd", "value": real, "n": len(other)},
+        {"name": "standard normal noise", "metric": "swd", "value": start, "n": len(noise)},
+    ]

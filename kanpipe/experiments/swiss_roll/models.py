@@ -1,0 +1,9 @@
+"""The denoisers of the experiment, for the table of parameters."""
+
+from kanpipe.experiments.swiss_roll import problem
+from kanpipe.models.denoiser import SwissRollDenoiser
+
+
+def models(spec: problem.Spec) -> dict[str, SwissRollDenoiser]:
+    """The model of every variant."""
+    return {name: problem.build({"variant": variant}) for name, variant in spec["variants"].items()}

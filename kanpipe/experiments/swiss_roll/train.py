@@ -1,0 +1,39 @@
+"""Training of one denoiser: two batches an epoch, reshuffled every epoch."""
+
+import torch
+from torch import Tensor
+
+from kanpipe.experiments.swiss_roll import problem
+from kanpipe.machine import Machine
+from kanpipe.runs import Run
+from kanpipe.training import Settings, fit
+
+
+def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
+    """Train the run's variant with its seed and write the results into its folder."""
+    recipe, schedule = run.spec["training"], problem.schedule(run.spec).to(machine.device)
+    x0 = problem.training_data(run.spec).to(machine.device)
+    per_epoch = problem.steps_per_epoch(run.spec)
+    model = problem.build(run.spec, run.seed).to(machine.device)
+
+    def batch(step: int) -> tuple[Tensor, Tensor, Tensor]:
+        epoch, part = divmod(step, per_epoch)
+        order = torch.randperm(len(x0), generator=machine.generator(run.seed, "order", epoch), device=machine.device)
+        rows = x0[order[part * recipe["batch_size"] :][: recipe["batch_size"]]]
+        draw = machine.generator(run.seed, "noise", step)
+        # t = 0 is drawn although it holds no noise, and t = T is not although sampling starts there: as published.
+        t = torch.randint(schedule.steps, (len(rows),), generator=draw, device=machine.device)
+        epsilon = torch.randn(rows.shape, generator=draw, device=machine.device)
+        return schedule.diffuse(rows, t, epsilon), t, epsilon
+
+    def objective(model: torch.nn.Module, x_t: Tensor, t: Tensor, epsilon: Tensor) -> dict[str, Tensor]:
+        return {"loss": problem.noise_loss(model, x_t, t, epsilon, schedule.steps)}
+
+    settings = Settings(
+        steps=recipe["epochs"] * per_epoch,
+        compile=recipe["compile"],
+        snapshot_steps=tuple(epoch * per_epoch for epoch in recipe["snapshot_epochs"]),
+        checkpoint_seconds=checkpoint_seconds,
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=recipe["learning_rate"], fused=True)
+    fit(run, model, optimizer, objective, batch, machine, settings)

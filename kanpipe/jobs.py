@@ -1,0 +1,55 @@
+"""What surrounds the work of one job: its log, and faults told in one sentence."""
+
+import errno
+import logging
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kanpipe.errors import UserError
+
+log = logging.getLogger("kanpipe")
+
+
+@contextmanager
+def job(log_file: str) -> Iterator[None]:
+    """Send the job's log and warnings to `log_file`; end a fault with one sentence on the terminal.
+
+    The traceback goes into the log. The exit status is 1 after any fault.
+    """
+    _log_to(Path(log_file))
+    try:
+        yield
+    except Exception as error:
+        log.error("%s", traceback.format_exc())
+        sentence = explain(error, log_file)
+        log.error("%s", sentence)
+        print(f"\nkanpipe: {sentence}\n", file=sys.stderr)
+        sys.exit(1)
+
+
+def _log_to(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=path,
+        filemode="w",
+        level=logging.INFO,
+        format="%(asctime)s %(message)s",
+        datefmt="%H:%M:%S",
+        force=True,
+    )
+    logging.captureWarnings(True)
+
+
+def explain(error: Exception, log_file: str) -> str:
+    """One sentence: what happened and what to do."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        where = f" while writing {error.filename}" if error.filename else ""
+        return f"the disk is full{where}; free some space and run the same command again: what is done is kept"
+    if isinstance(error, PermissionError):
+        return f"{error.filename} cannot be written; mend its permissions or choose another results_dir"
+    return f"{type(error).__name__}: {error} (the whole story is in {log_file})"

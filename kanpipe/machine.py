@@ -1,0 +1,84 @@
+"""The device, its threads, and random numbers that depend on nothing but their key."""
+
+import hashlib
+import os
+import platform
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from kanpipe.errors import UserError
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The device that computes and the number of CPU threads that it may use."""
+
+    device: torch.device
+    threads: int
+
+    @classmethod
+    def prepare(cls, device: str = "auto", threads: int = 1, gpus: int = 1) -> "Machine":
+        """Choose the device and set the threads; UserError for CUDA where there is none.
+
+        `auto` is CUDA where there is a device and `gpus`, the number that the job was given, is not 0; else the CPU.
+        """
+        if device == "cuda" and not torch.cuda.is_available():
+            raise UserError("device is 'cuda', but no CUDA device is visible; set device to 'auto' or 'cpu'")
+        if device == "auto":
+            device = "cuda" if gpus and torch.cuda.is_available() else "cpu"
+        torch.set_num_threads(threads)
+        if device == "cuda":
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+            torch.use_deterministic_algorithms(True, warn_only=True)
+        return cls(torch.device(device), threads)
+
+    @property
+    def name(self) -> str:
+        """The model of the GPU or CPU."""
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        return _cpu_model()
+
+    def synchronize(self) -> None:
+        """Wait until the device has done all that it was given."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def peak_memory_mib(self) -> float:
+        """The most memory held so far: of the device on a GPU, of the process on a CPU."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device) / 2**20
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+    def generator(self, *key: int | str) -> torch.Generator:
+        """A generator on the device, seeded by `key` alone."""
+        return torch.Generator(self.device).manual_seed(derived_seed(*key))
+
+
+def derived_seed(*key: int | str) -> int:
+    """A seed of 63 bits that depends on every part of `key`."""
+    digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+@contextmanager
+def seeded(*key: int | str) -> Iterator[None]:
+    """Seed the default generators for the block, for code that takes no generator, and restore them after it."""
+    with torch.random.fork_rng():
+        torch.manual_seed(derived_seed(*key))
+        yield
+
+
+def _cpu_model() -> str:
+    try:
+        with open("/proc/cpuinfo") as info:
+            model = next(line.split(":", 1)[1].strip() for line in info if line.startswith("model name"))
+    except (OSError, StopIteration):
+        model = platform.processor() or platform.machine()
+    return f"{model}, {os.cpu_count()} cores"

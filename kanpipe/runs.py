@@ -1,0 +1,79 @@
+"""What a training run is and what it records about itself."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kanpipe.errors import UserError
+from kanpipe.files import read_json
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: what it trains, by which settings and code, and the folder that receives it."""
+
+    experiment: str
+    variant: str
+    seed: int
+    spec: dict[str, Any]  # the slice of the configuration that the training depends on
+    code: str  # hash of the source that the training depends on
+    folder: Path
+
+    @property
+    def label(self) -> str:
+        return f"{self.experiment}/{self.variant}/seed{self.seed}"
+
+    @property
+    def config_hash(self) -> str:
+        """A hash of the settings, the same for every seed."""
+        canonical = json.dumps(self.spec, sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def identity(self) -> dict[str, Any]:
+        """All that must be equal before a checkpoint may be resumed, but for the machine."""
+        fields = {key: value for key, value in asdict(self).items() if key != "folder"}
+        return fields | {"config_hash": self.config_hash}
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """The folder of a training that has ended, well or not."""
+
+    folder: Path
+    record: dict[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> "FinishedRun":
+        return cls(folder, read_json(folder / "run.json"))
+
+    @property
+    def diverged(self) -> bool:
+        return self.record["status"] == "diverged"
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        return self.record["spec"]
+
+    @property
+    def seed(self) -> int:
+        return self.record["seed"]
+
+    def row(self) -> dict[str, Any]:
+        """What every table of runs says of a run before its metrics."""
+        columns = ("experiment", "variant", "seed", "status", "diverged_at_step", "steps", "parameters", "config_hash")
+        origin = ("code", "commit", "device", "threads", "steps_per_second", "peak_memory_mib", "sittings", "finished")
+        row = {name: self.record[name] for name in (*columns, *origin)}
+        return row | {"compile": self.record["settings"]["compile"], "minutes": round(self.record["seconds"] / 60, 3)}
+
+    def tensors(self, name: str) -> dict:
+        """The named tensors of one of the run's safetensors files; UserError when it is damaged."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        path = self.folder / name
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise UserError(f"{path} is damaged ({error}); delete it and run again to train anew") from error

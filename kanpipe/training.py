@@ -1,0 +1,209 @@
+"""The training loop that most experiments share, with exact resume.
+
+Every random number of a run is a function of its seed and the step, drawn by `batch(step)` outside the compiled
+objective. So the state of a run is its weights, its optimiser and its step; a run that is killed anywhere and run
+again ends with the same bytes as an undisturbed one on the same device, thread count and compile mode.
+"""
+
+import logging
+import math
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from kanpipe import provenance
+from kanpipe.checkpoint import Checkpoint
+from kanpipe.errors import UserError
+from kanpipe.files import atomic, write_json
+from kanpipe.machine import Machine
+from kanpipe.progress import Progress
+from kanpipe.runs import Run
+
+log = logging.getLogger("kanpipe")
+
+Batch = Callable[[int], tuple[Tensor, ...]]  # step -> the tensors that the objective takes
+Objective = Callable[..., dict[str, Tensor]]  # (model, *tensors) -> scalars; `loss` is minimised, all are recorded
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long to train and how."""
+
+    steps: int
+    compile: bool = False
+    snapshot_steps: tuple[int, ...] = ()  # keep the weights at the start of these steps
+    check_every: int = 100  # steps between two looks at the loss: where a run may end as diverged, or be saved
+    checkpoint_seconds: float = 60.0  # the least time between two checkpoints
+
+
+@dataclass
+class State:
+    """All that changes while a run trains."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+    sittings: int = 0
+    block_seconds: list[float] = field(default_factory=list)
+    history: dict[str, Tensor] = field(default_factory=dict)  # name -> one value a step, on the device
+    snapshots: dict[str, Tensor] = field(default_factory=dict)  # "step/parameter" -> weights
+
+    def state_dict(self) -> dict[str, Any]:
+        progress = {k: getattr(self, k) for k in ("step", "sittings", "block_seconds", "history", "snapshots")}
+        return progress | {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        self.model.load_state_dict(saved["model"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        device = next(self.model.parameters()).device
+        self.history = {name: values.to(device) for name, values in saved["history"].items()}
+        for key in ("step", "sittings", "block_seconds", "snapshots"):
+            setattr(self, key, saved[key])
+
+    def record(self, scalars: dict[str, Tensor], steps: int) -> None:
+        """Keep what the objective said of this step, without waiting for the device."""
+        for name, value in scalars.items():
+            if name not in self.history:
+                self.history[name] = torch.full((steps,), math.nan, device=value.device)
+            self.history[name][self.step] = value.detach()
+
+    def take_snapshot(self) -> None:
+        for name, value in self.model.state_dict().items():
+            self.snapshots[f"{self.step}/{name}"] = value.detach().cpu().clone()
+
+    def diverged_at(self) -> int | None:
+        """The first step whose loss is NaN or infinite."""
+        if self.step == 0:
+            return None
+        bad = (~torch.isfinite(self.history["loss"][: self.step])).nonzero()
+        return int(bad[0]) if len(bad) else None
+
+
+def fit(
+    run: Run,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    objective: Objective,
+    batch: Batch,
+    machine: Machine,
+    settings: Settings,
+) -> None:
+    """Train `model` and write weights, snapshots, history.csv and run.json into `run.folder`.
+
+    A loss that is not finite ends the run as `diverged`. Raises UserError for a checkpoint that is damaged, in use
+    by another process, or of another run, machine or compile mode.
+    """
+    with Checkpoint(run.folder, _identity(run, machine, settings)).held() as checkpoint:
+        state = State(model, optimizer)
+        if (saved := checkpoint.load()) is not None:
+            state.load_state_dict(saved)
+            log.info("%s: resumed at step %d", run.label, state.step)
+        state.sittings += 1
+        _train(state, _evaluator(objective, model, settings.compile), batch, checkpoint, settings, run.label)
+        _write_results(run, state, machine, settings)
+        checkpoint.remove()
+
+
+def _identity(run: Run, machine: Machine, settings: Settings) -> dict[str, Any]:
+    """What must be the same for a resumed run to end with the same bytes."""
+    place = {"device": machine.name, "threads": machine.threads, "torch": torch.__version__}
+    return run.identity() | place | {"compile": settings.compile}
+
+
+def _evaluator(objective: Objective, model: nn.Module, compile: bool) -> Objective:
+    """The objective of `model`, compiled if so wished; a full graph, so that nothing falls back to eager."""
+
+    def evaluate(*tensors: Tensor) -> dict[str, Tensor]:
+        return objective(model, *tensors)
+
+    if not compile:
+        return evaluate
+    compiled = torch.compile(evaluate, fullgraph=True, dynamic=False)
+
+    def guarded(*tensors: Tensor) -> dict[str, Tensor]:
+        try:
+            return compiled(*tensors)
+        except torch._dynamo.exc.BackendCompilerFailed as error:
+            reason = str(error.inner_exception).strip().splitlines()[0]
+            raise UserError(f"torch.compile failed ({reason}); set `compile: false` to train without it") from error
+
+    return guarded
+
+
+def _train(
+    state: State, evaluate: Objective, batch: Batch, checkpoint: Checkpoint, settings: Settings, label: str
+) -> None:
+    saved = time.monotonic()
+    with Progress(label, settings.steps, state.step) as progress:
+        while state.step < settings.steps and state.diverged_at() is None:
+            _train_block(state, evaluate, batch, settings, progress)
+            if time.monotonic() - saved >= settings.checkpoint_seconds and state.step < settings.steps:
+                checkpoint.save(state.state_dict())
+                saved = time.monotonic()
+
+
+def _train_block(state: State, evaluate: Objective, batch: Batch, settings: Settings, progress: Progress) -> None:
+    """Train up to the next multiple of `check_every`."""
+    started = time.perf_counter()
+    end = min(settings.steps, (state.step // settings.check_every + 1) * settings.check_every)
+    while state.step < end:
+        if state.step in settings.snapshot_steps:
+            state.take_snapshot()
+        scalars = evaluate(*batch(state.step))
+        state.optimizer.zero_grad()
+        scalars["loss"].backward()
+        state.optimizer.step()
+        state.record(scalars, settings.steps)
+        state.step += 1
+        progress.advance()
+    loss = state.history["loss"][end - 1].item()  # waits for the device
+    progress.note = f"loss {loss:.5g}"
+    state.block_seconds.append(time.perf_counter() - started)
+
+
+def _write_results(run: Run, state: State, machine: Machine, settings: Settings) -> None:
+    weights = {name: value.detach().cpu().contiguous() for name, value in state.model.state_dict().items()}
+    for name, tensors in (("weights", weights), ("snapshots", state.snapshots)):
+        with atomic(run.folder / f"{name}.safetensors") as beside:
+            save_file(tensors, beside)
+    _write_history(run, state)
+    write_json(run.folder / "run.json", _record(run, state, machine, settings))
+
+
+def _write_history(run: Run, state: State) -> None:
+    """One row a step; nine digits give back every float32."""
+    diverged_at = state.diverged_at()
+    steps = state.step if diverged_at is None else diverged_at + 1
+    columns = [values[:steps].cpu().tolist() for values in state.history.values()]
+    rows = [f"{step}," + ",".join(f"{v:.9g}" for v in values) for step, values in enumerate(zip(*columns, strict=True))]
+    with atomic(run.folder / "history.csv") as beside:
+        beside.write_text("\n".join([",".join(["step", *state.history]), *rows]) + "\n")
+
+
+def _record(run: Run, state: State, machine: Machine, settings: Settings) -> dict[str, Any]:
+    """What the run says of itself."""
+    diverged_at = state.diverged_at()
+    speed = min(settings.check_every, settings.steps) / statistics.median(state.block_seconds)
+    return run.identity() | {
+        "status": "finished" if diverged_at is None else "diverged",
+        "diverged_at_step": diverged_at,
+        "steps": state.step,
+        "parameters": sum(p.numel() for p in state.model.parameters() if p.requires_grad),
+        "settings": asdict(settings),
+        "seconds": round(sum(state.block_seconds), 3),
+        "steps_per_second": round(speed, 3),
+        "sittings": state.sittings,
+        "peak_memory_mib": round(machine.peak_memory_mib(), 1),
+        "device": machine.name,
+        "threads": machine.threads,
+        "commit": provenance.commit(),
+        "versions": provenance.versions(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,22 @@
+"""Train one variant of an experiment with one seed."""
+
+from pathlib import Path
+
+from kanpipe.jobs import job
+
+with job(snakemake.log[0]):
+    from kanpipe.experiments import stage
+    from kanpipe.machine import Machine
+    from kanpipe.runs import Run
+
+    params = dict(snakemake.params)
+    run = Run(
+        experiment=params.pop("experiment"),
+        variant=snakemake.wildcards.variant,
+        seed=int(snakemake.wildcards.seed),
+        code=params.pop("code"),
+        spec=params.pop("problem") | params,
+        folder=Path(snakemake.output.run).parent,
+    )
+    machine = Machine.prepare(snakemake.config["device"], snakemake.threads, gpus=snakemake.resources.gpu)
+    stage(run.experiment, "train")(run, machine, snakemake.config["checkpoint_seconds"])
