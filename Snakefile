@@ -5,23 +5,28 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-configfile: "config.yaml"
+report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/swiss_roll.smk"
 
 
-# include: "workflow/rules/tables.smk"
+for name in EXPERIMENTS:
+
+    include: f"workflow/rules/{name}.smk"
+
+
+include: "workflow/rules/tables.smk"
 
 
 rule all:
     default_target: True
     input:
-        runs("swiss_roll", "run.json"),
-        rules.swiss_roll_evaluate.output,
+        [getattr(rules, name).input for name in EXPERIMENTS],
+        rules.parameters.output,
+        rules.claims.output,
+        rules.cost.output,
 
 
-#        rules.parameters.output,
-#        rules.claims.output,
-#        rules.cost.output,
+onsuccess:
+    print(f"Results: {RESULTS}/tables and {RESULTS}/*/figures")

@@ -10,6 +10,9 @@ import yaml
 from kanpipe.errors import UserError
 
 
+KAN_OPTIONS = {"grid_size", "spline_order", "grid_range", "base_activation", "scaler", "bias"}
+
+
 def load_yaml(path: Path) -> Any:
     """The content of a YAML file; UserError that names the file and the place when it cannot be read."""
     try:
@@ -22,12 +25,12 @@ def load_yaml(path: Path) -> Any:
         raise UserError(f"{path} is not valid YAML{place}: {getattr(error, 'problem', error)}") from error
 
 
-def preset_file(config: dict[str, Any], presets: Path) -> Path | None:
-    """The overlay of the configured preset, None for `paper`; UserError for a preset that does not exist."""
-    known = ["paper", *sorted(path.stem for path in presets.glob("*.yaml"))]
+def preset_file(config: dict[str, Any], presets: Path) -> str:
+    """The overlay of the configured preset; UserError for a preset that does not exist."""
+    known = sorted(path.stem for path in presets.glob("*.yaml"))
     if config.get("preset") not in known:
         raise UserError(f"preset: there is no preset {config.get('preset')!r}; choose one of {', '.join(known)}")
-    return None if config["preset"] == "paper" else presets / f"{config['preset']}.yaml"
+    return str(presets / f"{config['preset']}.yaml")
 
 
 def without_nulls(value: Any) -> Any:
@@ -52,10 +55,10 @@ def check(config: dict[str, Any], schema_file: Path) -> None:
 
 def _sentence(error: Any) -> str:
     """jsonschema's message, in words for somebody who has never seen the schema."""
-    known = ", ".join(error.schema.get("properties", {}))
-    if error.validator == "additionalProperties":
+    if error.validator in ("additionalProperties", "unevaluatedProperties"):
         unknown = re.findall(r"'([^']+)'", error.message)
-        return f"unknown key {', '.join(unknown)}; known here: {known}"
+        known = error.schema.get("properties")
+        return f"unknown key {', '.join(unknown)}" + (f"; known here: {', '.join(known)}" if known else "")
     if error.validator == "uniqueItems":
         return f"{error.instance} names something twice"
     return f"{error.message} ({error.schema['description']})" if "description" in error.schema else error.message
@@ -64,11 +67,22 @@ def _sentence(error: Any) -> str:
 def _faults(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """What a schema cannot say: relations between keys."""
     for name, experiment in config["experiments"].items():
+        path = f"experiments.{name}"
+        for variant, options in experiment["variants"].items():
+            yield from _variant_faults(f"{path}.variants.{variant}", options)
         training = experiment.get("training", {})
         late = [epoch for epoch in training.get("snapshot_epochs", []) if epoch >= training["epochs"]]
         if late:
-            path = f"experiments.{name}.training.snapshot_epochs"
-            yield path, f"{late} lies at or beyond the end of the training of {training['epochs']} epochs"
+            yield f"{path}.training.snapshot_epochs", f"{late} lies at or beyond the end, {training['epochs']} epochs"
+
+
+def _variant_faults(path: str, options: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    extra = options.keys() & KAN_OPTIONS
+    if options["family"] == "mlp" and extra:
+        yield f"{path}.{min(extra)}", "the family mlp has no such option"
+    low, high = options.get("grid_range", (-1, 1))
+    if low >= high:
+        yield f"{path}.grid_range", f"the first end, {low}, must lie below the second, {high}"
 
 
 def check_writable(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -11,6 +12,12 @@ from pathlib import Path
 from kanpipe.errors import UserError
 
 log = logging.getLogger("kanpipe")
+
+
+def set_environment(root: Path) -> None:
+    """Let all jobs find the package, installed or not, and let idle threads sleep instead of spin."""
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @contextmanager

@@ -1,33 +1,42 @@
-import os
 import sys
 from pathlib import Path
 
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
-from kanpipe.config import check, check_writable, preset_file, without_nulls
+from kanpipe.config import check, check_writable, load_yaml, preset_file, without_nulls
 from kanpipe.errors import UserError
 from kanpipe.experiments import stage_module
+from kanpipe.jobs import set_environment
 from kanpipe.provenance import code_hash
+from snakemake.io import strip_wildcard_constraints
 
-# Jobs find the package also where it is not installed, and idle threads do not spin.
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+set_environment(ROOT)
 
-try:
-    if preset := preset_file(config, ROOT / "workflow/presets"):
 
-        # What the command line sets is laid over the preset by Snakemake.
-        configfile: str(preset)
+def told(check, *arguments):
+    """What `check` returns; the fault that it finds ends the program with one sentence."""
+    try:
+        return check(*arguments)
+    except UserError as error:
+        sys.exit(f"kanpipe: {error}")
 
-    config = without_nulls(config)
-    check(config, ROOT / "workflow/schemas/config.schema.yaml")
-    check_writable(Path(config["results_dir"]))
-except UserError as error:
-    raise WorkflowError(str(error))
+
+told(load_yaml, Path("config.yaml"))
+
+
+configfile: "config.yaml"
+# What the command line sets is laid over the preset by Snakemake.
+configfile: told(preset_file, config, ROOT / "workflow/presets")
+
+
+config = without_nulls(config)
+told(check, config, ROOT / "workflow/schemas/config.schema.yaml")
+told(check_writable, Path(config["results_dir"]))
 
 EXPERIMENTS = config["experiments"]
 RESULTS = f"{config['results_dir']}/{config['preset']}"
+ENVIRONMENT = str(ROOT / "envs/kanpipe.yaml")
 GPU = 0 if config["device"] == "cpu" else 1
 
 
@@ -46,3 +55,36 @@ def runs(experiment, file):
 def code(experiment, stage):
     """The hash of the source that a stage depends on: when it changes, the stage runs again."""
     return code_hash(stage_module(experiment, stage))
+
+
+def table(name, caption):
+    """The three files of a table; the Markdown goes into the report."""
+    stem = f"{RESULTS}/tables/{name}"
+    captioned = report(f"{stem}.md", caption=f"../report/{caption}.rst", category="Tables", labels={"table": name})
+    return {"csv": f"{stem}.csv", "md": captioned, "tex": f"{stem}.tex"}
+
+
+def tables(experiment, names):
+    """The files of the experiment's own tables."""
+    return [path for name in names for path in table(name, experiment).values()]
+
+
+def figures(experiment, names):
+    """PNG, which goes into the report, and PDF of each figure."""
+    folder = f"{RESULTS}/{experiment}/figures"
+    shown = {"caption": f"../report/{experiment}.rst", "category": experiment}
+    return [
+        path
+        for name in names
+        for path in (report(f"{folder}/{name}.png", labels={"figure": name}, **shown), f"{folder}/{name}.pdf")
+    ]
+
+
+def benchmarks(experiment):
+    """The benchmark files of all jobs of the experiment."""
+    settings = EXPERIMENTS[experiment]
+    rules_of_it = [rule for rule in workflow.rules if rule.name.startswith(f"{experiment}_")]
+    patterns = [strip_wildcard_constraints(rule.benchmark) for rule in rules_of_it]
+    return sorted(
+        {path for pattern in patterns for path in expand(pattern, variant=settings["variants"], seed=settings["seeds"])}
+    )

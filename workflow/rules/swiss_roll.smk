@@ -1,3 +1,5 @@
+from kanpipe.experiments.swiss_roll.figure_names import figure_names
+
 SWISS_ROLL = lookup(dpath="experiments/swiss_roll", within=config, default=None)
 
 
@@ -14,6 +16,8 @@ rule swiss_roll_train:
         f"{RESULTS}/logs/swiss_roll/train_{{variant}}_seed{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/swiss_roll/train_{{variant}}_seed{{seed}}.tsv"
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         gpu=GPU,
@@ -43,6 +47,8 @@ rule swiss_roll_sample:
         f"{RESULTS}/logs/swiss_roll/sample.log",
     benchmark:
         f"{RESULTS}/benchmarks/swiss_roll/sample.tsv"
+    conda:
+        ENVIRONMENT
     threads: 2
     resources:
         gpu=GPU,
@@ -71,6 +77,8 @@ rule swiss_roll_evaluate:
         f"{RESULTS}/logs/swiss_roll/evaluate.log",
     benchmark:
         f"{RESULTS}/benchmarks/swiss_roll/evaluate.tsv"
+    conda:
+        ENVIRONMENT
     threads: 2
     resources:
         gpu=GPU,
@@ -84,3 +92,38 @@ rule swiss_roll_evaluate:
         "swiss_roll: scoring every run"
     script:
         "../scripts/evaluate.py"
+
+
+rule swiss_roll_publish:
+    input:
+        runs=runs("swiss_roll", "run.json"),
+        weights=runs("swiss_roll", "weights.safetensors"),
+        histories=runs("swiss_roll", "history.csv"),
+        samples=runs("swiss_roll", "samples.npz"),
+        frames=rules.swiss_roll_evaluate.output,
+    output:
+        tables=tables("swiss_roll", ["swiss_roll", "swiss_roll_epochs"]),
+        figures=figures("swiss_roll", figure_names(SWISS_ROLL["variants"])),
+    log:
+        f"{RESULTS}/logs/swiss_roll/publish.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/swiss_roll/publish.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        experiment="swiss_roll",
+        spec=SWISS_ROLL["problem"],
+        code=[code("swiss_roll", "tables"), code("swiss_roll", "figures")],
+    message:
+        "swiss_roll: tables and figures"
+    script:
+        "../scripts/publish.py"
+
+
+rule swiss_roll:
+    input:
+        rules.swiss_roll_publish.output,

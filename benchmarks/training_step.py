@@ -1,0 +1,92 @@
+"""Time of one training step of the swiss-roll denoisers, as a ratio to the MLP's.
+
+Forward, backward and Adam on a batch of 8192, compiled as in the paper preset or eager; all variants take turns in
+one process, and medians over the rounds are compared.
+
+    python benchmarks/training_step.py --threads 2
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import pandas as pd
+import torch
+
+from kanpipe.experiments.swiss_roll import problem
+from kanpipe.models import parameter_count
+
+VARIANTS = {
+    "mlp": {"family": "mlp", "hidden": [32, 32, 32]},
+    "kan": {"family": "kan", "hidden": [32, 32, 32]},
+    "small_kan": {"family": "kan", "hidden": [32]},
+    "mlp_as_kan": {"family": "mlp", "hidden": [103, 103, 103]},
+}
+DIFFUSION_STEPS = 250
+
+
+def training_step(model: torch.nn.Module, compiled: bool, batch: int) -> Callable[[], None]:
+    """A function that takes one step of Adam on a fixed batch."""
+    x, epsilon = torch.randn(batch, 2), torch.randn(batch, 2)
+    t = torch.randint(DIFFUSION_STEPS, (batch,))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
+
+    def loss() -> torch.Tensor:
+        return problem.noise_loss(model, x, t, epsilon, DIFFUSION_STEPS)
+
+    loss = torch.compile(loss, fullgraph=True, dynamic=False) if compiled else loss
+
+    def step() -> None:
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+
+    return step
+
+
+def interleaved(steps: dict[str, Callable[[], None]], rounds: int, repeats: int) -> dict[str, list[float]]:
+    """Milliseconds a step: every round times each of the steps in turn."""
+    for step in steps.values():
+        step()
+        step()
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(rounds):
+        for name, step in steps.items():
+            started = time.perf_counter()
+            for _ in range(repeats):
+                step()
+            times[name].append((time.perf_counter() - started) / repeats * 1e3)
+    return times
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options.add_argument("--batch", type=int, default=8192)
+    options.add_argument("--rounds", type=int, default=21)
+    options.add_argument("--eager", action="store_true", help="do not compile")
+    chosen = options.parse_args()
+    torch.set_num_threads(chosen.threads)
+    torch.manual_seed(0)
+    models = {name: problem.build({"variant": variant}) for name, variant in VARIANTS.items()}
+    steps = {name: training_step(model, not chosen.eager, chosen.batch) for name, model in models.items()}
+    times = interleaved(steps, chosen.rounds, repeats=5)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    rows = [
+        {
+            "variant": name,
+            "parameters": parameter_count(models[name]),
+            "median ms": medians[name],
+            "quartiles ms": " to ".join(f"{q:.2f}" for q in statistics.quantiles(times[name], n=4)[::2]),
+            "ratio to mlp": medians[name] / medians["mlp"],
+        }
+        for name in times
+    ]
+    mode = "eager" if chosen.eager else "compiled"
+    print(f"one training step, batch {chosen.batch}, {chosen.threads} threads, {mode}, {chosen.rounds} rounds\n")
+    print(pd.DataFrame(rows).to_markdown(index=False, floatfmt=".2f"))
+
+
+if __name__ == "__main__":
+    main()

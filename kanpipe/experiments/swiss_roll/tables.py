@@ -1,0 +1,81 @@
+"""The tables of the experiment: scores of all variants, and the published losses beside ours."""
+
+import pandas as pd
+
+from kanpipe.experiments.swiss_roll.published import PRINTED_LOSSES
+from kanpipe.reporting.tables import Table, mean_and_sd, summarise
+
+
+def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
+    """`swiss_roll` and `swiss_roll_epochs`, from the frames that `evaluate` made."""
+    runs, floors = frames["runs"], frames["floors"]
+    return {"swiss_roll": _scores(runs, floors), "swiss_roll_epochs": _epochs(runs, floors)}
+
+
+def _scores(runs: pd.DataFrame, floors: pd.DataFrame) -> Table:
+    scale = ["steps", "common_sample", "generated", "sampling_seed", "device"]
+    summary = summarise(runs, ["variant", "parameters"], ["huber", "swd", "minutes", "steps_per_second"])
+    numbers = summary.join(runs.groupby("variant")[scale].first(), on="variant")
+    text = pd.DataFrame(
+        {
+            "variant": summary["variant"],
+            "parameters": [f"{n:,}" for n in summary["parameters"]],
+            "Huber loss": mean_and_sd(summary, "huber", ".4f"),
+            "sliced Wasserstein": mean_and_sd(summary, "swd", ".4f"),
+            "minutes": mean_and_sd(summary, "minutes", ".1f"),
+            "steps/s": mean_and_sd(summary, "steps_per_second", ".0f"),
+            "n": summary["n"].astype(str),
+        }
+    )
+    return Table(numbers, pd.concat([text, _floor_rows(floors)]).fillna(""), _note(runs))
+
+
+def _floor_rows(floors: pd.DataFrame) -> pd.DataFrame:
+    """The predictors without training, in the columns of the table."""
+    header = {"huber": "Huber loss", "swd": "sliced Wasserstein"}
+    return pd.DataFrame(
+        {"variant": f"({name})", header[metric]: f"{value:.4f}"}
+        for name, metric, value in zip(floors["name"], floors["metric"], floors["value"], strict=True)
+    )
+
+
+def _note(runs: pd.DataFrame) -> str:
+    run = runs.iloc[0]
+    steps = ", ".join(f"{n:,}" for n in sorted(runs["steps"].unique()))
+    return (
+        f"Mean ± standard deviation over n training seeds, {steps} steps each (published: 8,000). Huber loss: on one "
+        f"common sample of {run['common_sample']:,} noisy points. Sliced Wasserstein distance: {run['generated']:,} "
+        f"generated against fresh points, sampling seed {run['sampling_seed']}. In brackets: scores without a network. "
+        f"Trained on {', '.join(runs['device'].unique())}."
+    )
+
+
+def _epochs(runs: pd.DataFrame, floors: pd.DataFrame) -> Table:
+    """First-batch losses at the printed epochs, beside the noise of one batch and the loss on the common sample."""
+    epochs = [int(c.rsplit("_", 1)[1]) for c in runs.columns if c.startswith("first_batch_loss_epoch_")]
+    rows = pd.concat([_epoch(runs, epoch) for epoch in epochs], ignore_index=True)
+    numbers = rows.sort_values(["order", "epoch"], kind="stable").drop(columns="order")
+    text = pd.DataFrame(
+        {
+            "variant": numbers["variant"],
+            "epoch": numbers["epoch"],
+            "published, one batch": [f"{v:.5f}" if pd.notna(v) else "" for v in numbers["published"]],
+            "first batch": mean_and_sd(numbers, "first_batch", ".4f"),
+            "common sample": mean_and_sd(numbers, "on_common", ".4f"),
+            "n": numbers["n"],
+        }
+    )
+    floor = floors.set_index("name").loc["posterior mean", "value"]
+    noise = runs["last_batches_sd"].mean()
+    note = (
+        f"Mean ± standard deviation over n seeds. From batch to batch the loss of one trained network has a standard "
+        f"deviation of {noise:.4f}; the posterior mean scores {floor:.4f} on the common sample."
+    )
+    return Table(numbers, text, note)
+
+
+def _epoch(runs: pd.DataFrame, epoch: int) -> pd.DataFrame:
+    names = {f"first_batch_loss_epoch_{epoch}": "first_batch", f"huber_epoch_{epoch}": "on_common"}
+    rows = summarise(runs.rename(columns=names), ["variant"], ["first_batch", "on_common"])
+    published = [PRINTED_LOSSES.get(variant, {}).get(epoch) for variant in rows["variant"]]
+    return rows.assign(epoch=epoch, published=published, order=range(len(rows)))

@@ -1,0 +1,123 @@
+"""Verdicts on reported claims, computed from the rows of the runs.
+
+reproduced       the measurement says so, and its 95 % interval leaves no other reading
+not reproduced   the interval leaves only the opposite
+within noise     the interval holds both
+not comparable   the runs differ from the reported ones in scale, or are too few to have a spread
+not run          there is nothing to read
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kanpipe.config import load_yaml
+from kanpipe.errors import UserError
+from kanpipe.reporting.tables import FINISHED, Table
+
+Claim = dict[str, Any]
+Verdict = dict[str, Any]  # measured, spread, n, verdict, why
+
+
+def load_claims(path: Path) -> list[Claim]:
+    """The claims of a file; UserError for one that is incomplete, of an unknown kind, or named twice."""
+    claims = load_yaml(path)
+    names = [claim.get("id") for claim in claims]
+    for claim in claims:
+        missing = {"id", "experiment", "source", "statement", "reported", "test"} - claim.keys()
+        if missing:
+            raise UserError(f"{path}: claim {claim.get('id')} lacks {', '.join(sorted(missing))}")
+        if claim["test"].get("kind") not in TESTS:
+            raise UserError(f"{path}: claim {claim['id']} has no test of a kind among {', '.join(TESTS)}")
+        if names.count(claim["id"]) > 1:
+            raise UserError(f"{path}: claim {claim['id']} stands there twice")
+    return claims
+
+
+def judge(claims: list[Claim], runs: dict[str, pd.DataFrame], parameters: pd.DataFrame) -> Table:
+    """A row a claim; `runs` has the rows of each experiment that was run, `parameters` those of all variants."""
+    rows = [_row(claim, runs.get(claim["experiment"]), parameters) for claim in claims]
+    numbers = pd.DataFrame(rows)
+    text = numbers.drop(columns=["id"]).fillna("").astype(str)
+    return Table(numbers, text, "Spread: 95 % confidence interval of the difference of the means (Welch).")
+
+
+def _row(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) -> dict[str, Any]:
+    verdict = TESTS[claim["test"]["kind"]](claim, runs, parameters)
+    head = {"id": claim["id"], "claim": claim["statement"], "source": claim["source"], "reported": claim["reported"]}
+    return head | verdict
+
+
+def _verdict(verdict: str, why: str, measured: Any = "not run", spread: str = "", n: str = "") -> Verdict:
+    return {"measured": measured, "spread": spread, "n": n, "verdict": verdict, "why": why}
+
+
+def _parameter_count(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) -> Verdict:
+    variant = claim["test"]["variant"]
+    found = parameters.query("experiment == @claim['experiment'] and variant == @variant")
+    if found.empty:
+        return _verdict("not run", f"the configuration has no variant {variant}")
+    count = int(found["parameters"].iloc[0])
+    same = count == claim["reported"]
+    return _verdict("reproduced" if same else "not reproduced", "counted" if same else "the counts differ", count)
+
+
+def _comparison(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) -> Verdict:
+    """Whether the mean of `left` lies above (or not above) that of `right`."""
+    test = claim["test"]
+    missing = [v for v in (test["left"], test["right"]) if runs is None or v not in set(runs["variant"])]
+    if missing:
+        return _verdict("not run", f"no runs of {' and '.join(missing)}")
+    if test["metric"] not in runs:
+        return _verdict("not comparable", f"the runs have no {test['metric']}")
+    left, right = (runs[runs["variant"] == test[side]] for side in ("left", "right"))
+    ended = [side.loc[side["status"] == FINISHED, test["metric"]].dropna() for side in (left, right)]
+    measured = " against ".join(f"{side.mean():.4f}" if len(side) else "diverged" for side in ended)
+    n = " and ".join(str(len(side)) for side in ended)
+    if reason := _other_scale(claim, pd.concat([left, right])) or _no_spread(ended):
+        return _verdict("not comparable", reason, measured, "", n)
+    low, high = _interval(*ended)
+    verdict = _read_interval(low, high, wanted_above=test["kind"] == "above")
+    return _verdict(verdict, _reason(verdict, low, high), measured, f"{low:+.4f} to {high:+.4f}", n)
+
+
+def _other_scale(claim: Claim, runs: pd.DataFrame) -> str:
+    differences = [
+        f"{key} {', '.join(map(str, sorted(runs[key].unique())))}, reported {value}"
+        for key, value in claim.get("scale", {}).items()
+        if (runs[key] != value).any()
+    ]
+    return "; ".join(differences)
+
+
+def _no_spread(samples: list[pd.Series]) -> str:
+    return "a spread needs two finished seeds on either side" if min(map(len, samples)) < 2 else ""
+
+
+def _interval(left: pd.Series, right: pd.Series) -> tuple[float, float]:
+    """The 95 % confidence interval of mean(left) - mean(right), variances not assumed equal (Welch 1947)."""
+    from scipy.stats import ttest_ind
+
+    interval = ttest_ind(left, right, equal_var=False).confidence_interval(0.95)
+    return float(interval.low), float(interval.high)
+
+
+def _read_interval(low: float, high: float, wanted_above: bool) -> str:
+    if low <= 0 <= high:
+        return "within noise"
+    return "reproduced" if (low > 0) == wanted_above else "not reproduced"
+
+
+def _reason(verdict: str, low: float, high: float) -> str:
+    if verdict == "within noise":
+        return "the interval of the difference holds 0"
+    return f"the first lies {'above' if low > 0 else 'below'} the second"
+
+
+TESTS: dict[str, Callable[[Claim, pd.DataFrame | None, pd.DataFrame], Verdict]] = {
+    "parameters": _parameter_count,
+    "above": _comparison,
+    "not_above": _comparison,
+}

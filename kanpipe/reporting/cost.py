@@ -1,0 +1,42 @@
+"""What the jobs of an experiment cost, from the benchmark files of their rules."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from kanpipe.reporting.tables import Table
+
+
+def cost_table(benchmarks: dict[str, list[Path]], folders: dict[str, Path]) -> Table:
+    """A row a stage and one for the whole of each experiment.
+
+    `benchmarks` has the files of each experiment, named <stage>.tsv or <stage>_<variant>_seed<k>.tsv, and `folders`
+    the folder of its results.
+    """
+    rows = []
+    for experiment, paths in benchmarks.items():
+        jobs = pd.concat([_read(path) for path in paths], ignore_index=True)
+        stages = [*jobs.groupby("stage", sort=False), ("all", jobs)]
+        rows += [{"experiment": experiment, "stage": stage, **_sums(group)} for stage, group in stages]
+        rows[-1]["disk_mib"] = _disk_mib(folders[experiment])
+    numbers = pd.DataFrame(rows)
+    text = numbers.round(1).astype(object).where(numbers.notna(), "").astype(str)
+    return Table(numbers, text.rename(columns=lambda c: c.replace("_", " ")))
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, sep="\t", na_values="-").assign(stage=path.stem.split("_")[0])
+
+
+def _sums(jobs: pd.DataFrame) -> dict[str, float]:
+    minutes = jobs["s"] / 60
+    return {
+        "jobs": len(jobs),
+        "minutes": minutes.sum(),
+        "longest_minutes": minutes.max(),
+        "peak_memory_mib": jobs["max_rss"].max(),
+    }
+
+
+def _disk_mib(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20

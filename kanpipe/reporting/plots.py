@@ -1,0 +1,124 @@
+"""The house style of all figures: sizes, colours, and how a figure is written.
+
+Figures are `matplotlib.figure.Figure` objects without pyplot: no display is asked for, no global list has to be
+emptied, and the file format alone chooses the renderer (Agg for PNG).
+"""
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from kanpipe.files import atomic
+
+COLUMN, FULL = 3.4, 7.0  # widths in inches of one column and of the page
+SMALL, TEXT = 7.0, 8.0  # font sizes in points; nothing is smaller
+
+# Told apart also without red or green: Okabe and Ito's palette, darkened or lightened for the sizes of one family.
+DATA, GENERATED = "#0072B2", "#C8102E"
+INK, MUTED, FAINT = "#222222", "#6B6B6B", "#D9D9D9"
+KAN_COLOURS = {"kan": "#C24E00", "small_kan": "#F0A202"}
+MLP_COLOURS = {"mlp": "#009E73", "mlp_as_kan": "#00523C", "mlp_as_small_kan": "#6CCFB0"}
+VARIANT_COLOURS = KAN_COLOURS | MLP_COLOURS
+SPARE_COLOURS = ("#7B5EA7", "#CC79A7", "#56B4E9", "#8C6D31")
+MARKERS = {"kan": "o", "small_kan": "D", "mlp": "s", "mlp_as_kan": "^", "mlp_as_small_kan": "v"}
+
+STYLE = {
+    "font.size": TEXT,
+    "axes.titlesize": TEXT,
+    "axes.labelsize": TEXT,
+    "figure.titlesize": TEXT,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.2,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,  # text that can be searched and edited
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw and save in the house style, whatever the user's own matplotlibrc says."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        yield
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Write `stem`.png and `stem`.pdf, the same bytes for the same figure, and empty the figure."""
+    with atomic(stem.with_name(f"{stem.name}.png")) as beside:
+        figure.savefig(beside, dpi=160, metadata={"Software": None})
+    with atomic(stem.with_name(f"{stem.name}.pdf")) as beside:
+        figure.savefig(beside, dpi=320, metadata={"CreationDate": None})  # dpi of the rasterised point clouds
+    figure.clear()
+
+
+def colour(variant: str) -> str:
+    """The variant's colour, the same in every figure and for every subset of variants."""
+    spare = SPARE_COLOURS[zlib.crc32(variant.encode()) % len(SPARE_COLOURS)]
+    return VARIANT_COLOURS.get(variant, spare)
+
+
+def marker(variant: str) -> str:
+    """The variant's marker, which tells it apart without colour."""
+    return MARKERS.get(variant, "P")
+
+
+def label(variant: str) -> str:
+    """The variant in words: `small_kan` is a small KAN, `mlp_as_kan` a KAN-sized MLP."""
+    if "_as_" in variant:
+        model, size = variant.split("_as_", 1)
+        return f"{label(size).replace(' ', '-')}-sized {label(model)}"
+    words = variant.split("_")
+    return " ".join(word.upper() if word in ("kan", "mlp", "vae") else word for word in words)
+
+
+def canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure with bare axes over all of it; their coordinates are inches from the lower left corner."""
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
+    axes.axis("off")
+    return figure, axes
+
+
+def tile(
+    axes: Axes,
+    corner: tuple[float, float],
+    side: float,
+    points: np.ndarray,
+    half_width: float,
+    colour: str,
+    marker_size: float = 0.5,
+) -> None:
+    """A framed square of a canvas with the points (n, 2) that lie within ±half_width; "diverged" when n is 0.
+
+    One canvas with tiles draws many times faster than as many axes.
+    """
+    (left, bottom) = corner
+    axes.add_patch(Rectangle(corner, side, side, facecolor="white", edgecolor=FAINT, linewidth=0.6))
+    if len(points) == 0:
+        axes.text(left + side / 2, bottom + side / 2, "diverged", ha="center", va="center", color=MUTED, size=SMALL)
+    inside = points[(np.abs(points) < half_width).all(axis=1)]
+    place = np.array(corner) + side * (inside / half_width + 1) / 2
+    axes.scatter(*place.T, s=marker_size, c=colour, linewidths=0, rasterized=len(place) > 200)

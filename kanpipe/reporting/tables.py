@@ -1,0 +1,61 @@
+"""Tables for people (Markdown, LaTeX) and for programs (CSV), from the same rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from kanpipe.files import atomic, write_table
+
+FINISHED = "finished"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as numbers, as text, and what must be said below it."""
+
+    numbers: pd.DataFrame
+    text: pd.DataFrame
+    note: str = ""
+
+    def write(self, stem: Path) -> None:
+        """Write `stem`.csv (numbers), `stem`.md and `stem`.tex (text and note)."""
+        write_table(stem.with_suffix(".csv"), self.numbers)
+        note = f"\n\n{self.note}" if self.note else ""
+        # Cells are text already: tabulate must not take them for numbers and cut their digits.
+        markdown = self.text.to_markdown(index=False, disable_numparse=True)
+        _write_text(stem.with_suffix(".md"), f"{markdown}{note}\n")
+        latex = self.text.to_latex(index=False, escape=True).replace("±", r"$\pm$").replace("−", "$-$")
+        _write_text(stem.with_suffix(".tex"), latex + (f"% {self.note}\n" if self.note else ""))
+
+
+def _write_text(path: Path, text: str) -> None:
+    with atomic(path) as beside:
+        beside.write_text(text)
+
+
+def summarise(runs: pd.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
+    """One row a group, in the order of the runs: n finished, n not, and mean and standard deviation of each metric.
+
+    The standard deviation is that of a sample (n - 1), so a single run has none.
+    """
+    groups = runs.groupby(list(by), sort=False, dropna=False)
+    table = groups["status"].agg(n=lambda s: (s == FINISHED).sum(), failed=lambda s: (s != FINISHED).sum())
+    finished = runs[runs["status"] == FINISHED].groupby(list(by), sort=False, dropna=False)
+    for metric in metrics:
+        table[f"{metric}_mean"] = finished[metric].mean()
+        table[f"{metric}_sd"] = finished[metric].std(ddof=1)
+    return table.reset_index()
+
+
+def mean_and_sd(summary: pd.DataFrame, metric: str, form: str) -> list[str]:
+    """Cells such as `0.2910 ± 0.0002`; the mean alone where there is no deviation, `diverged` where no run finished."""
+    columns = zip(summary[f"{metric}_mean"], summary[f"{metric}_sd"], summary["n"], strict=True)
+    return [_cell(mean, sd, n, form) for mean, sd, n in columns]
+
+
+def _cell(mean: float, sd: float, n: int, form: str) -> str:
+    if n == 0:
+        return "diverged"
+    return f"{mean:{form}}" if pd.isna(sd) else f"{mean:{form}} ± {sd:{form}}"

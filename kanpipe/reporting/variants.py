@@ -1,0 +1,53 @@
+"""The runs of one variant together, as figures and tables show them."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from kanpipe.reporting.plots import label
+from kanpipe.runs import FinishedRun
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The runs of a variant that did not diverge, and the rows that the table of runs has for the variant."""
+
+    name: str
+    runs: list[FinishedRun]
+    rows: pd.DataFrame
+
+    @property
+    def title(self) -> str:
+        """What it is and its size, to begin a sentence with."""
+        words = f"{label(self.name)} ({self.size})"
+        return words[0].upper() + words[1:]
+
+    @property
+    def size(self) -> str:
+        return f"{self.rows['parameters'].iloc[0]:,} parameters"
+
+    def scores(self, column: str) -> pd.Series:
+        """The values of the seeds that have one."""
+        return self.rows[column].dropna() if column in self.rows else pd.Series(dtype=float)
+
+    def score(self, column: str, digits: int) -> str:
+        """Mean ± standard deviation over the seeds; the value alone when there is but one, a dash for none."""
+        values = self.scores(column)
+        if values.empty:
+            return "–"
+        spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
+        return f"{values.mean():.{digits}f}{spread}"
+
+
+def by_variant(runs: list[FinishedRun], table: pd.DataFrame) -> list[Variant]:
+    """The variants in the order of `runs`; `table` has a row for each run."""
+    names = dict.fromkeys(run.record["variant"] for run in runs)
+    sound = [run for run in runs if not run.diverged]
+    return [
+        Variant(name, [run for run in sound if run.record["variant"] == name], table[table["variant"] == name])
+        for name in names
+    ]
+
+
+def seeds(count: int) -> str:
+    return f"{count} seed" if count == 1 else f"{count} seeds"

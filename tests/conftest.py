@@ -1,0 +1,24 @@
+"""What several test modules share."""
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle threads that spin slow small nets down many times over
+
+import pytest
+import torch
+
+from kanpipe.machine import Machine
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def machine():
+    """One thread of the CPU, whatever the tests before it have set."""
+    return Machine.prepare("cpu", threads=1)
+
+
+@pytest.fixture
+def draw():
+    """A generator of the same numbers in every run of the tests."""
+    return torch.Generator().manual_seed(0)

@@ -1,0 +1,95 @@
+"""Files appear whole or not at all."""
+
+import errno
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kanpipe.errors import UserError
+from kanpipe.files import atomic, read_json, write_json, write_table
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_file_appears_at_the_end_of_the_block(tmp_path):
+    path = tmp_path / "new" / "a.txt"
+    with atomic(path) as beside:
+        beside.write_text("whole")
+        assert not path.exists()
+        assert beside.parent == path.parent  # on the same file system, so that the renaming cannot fail half way
+    assert path.read_text() == "whole"
+    assert files(path.parent) == ["a.txt"]
+
+
+def test_name_beside_keeps_the_suffix_that_writers_go_by(tmp_path):
+    with atomic(tmp_path / "a.npz") as beside:
+        np.savez(beside, x=np.arange(3))
+    assert files(tmp_path) == ["a.npz"]
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError, KeyboardInterrupt, SystemExit])
+def test_fault_leaves_nothing_new_and_keeps_the_old(tmp_path, fault):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(fault), atomic(path) as beside:
+        beside.write_text("ha")
+        raise fault
+    assert path.read_text() == "old"
+    assert files(tmp_path) == ["a.txt"]
+
+
+def test_full_disk_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    write_json(path, {"old": 1})
+
+    def write_half(self, text):
+        with open(self, "w") as file:
+            file.write(text[: len(text) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "write_text", write_half)
+    with pytest.raises(OSError, match="No space left"):
+        write_json(path, {"new": 2})
+    assert json.loads(path.read_text()) == {"old": 1}
+    assert files(tmp_path) == ["a.json"]
+
+
+def test_block_that_writes_nothing_is_a_fault(tmp_path):
+    with pytest.raises(FileNotFoundError), atomic(tmp_path / "a.txt"):
+        pass
+    assert files(tmp_path) == []
+
+
+def test_json_comes_back(tmp_path):
+    value = {"a": [1, 2.5, None, True], "b": {"c": "é"}}
+    write_json(tmp_path / "a.json", value)
+    assert read_json(tmp_path / "a.json") == value
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_json_refuses_what_is_not_a_finite_number(tmp_path, value):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", {"loss": value})
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", [b'{"a": [1, 2', b"", b"\xff\xfe"])
+def test_damaged_json_is_told_with_its_file(tmp_path, content):
+    path = tmp_path / "run.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as fault:
+        read_json(path)
+    assert str(fault.value).startswith(f"{path} is not valid JSON")
+    assert "delete it and run again" in str(fault.value)
+
+
+def test_table_is_written_without_its_index_and_digits_survive(tmp_path):
+    table = pd.DataFrame({"name": ["a", "b"], "value": [0.1 + 0.2, math.pi]}, index=[7, 8])
+    write_table(tmp_path / "t.csv", table)
+    assert (tmp_path / "t.csv").read_text() == f"name,value\na,0.30000000000000004\nb,{math.pi!r}\n"

@@ -1,0 +1,82 @@
+"""Random numbers by key, and the choice of the device."""
+
+import pytest
+import torch
+
+from kanpipe.errors import UserError
+from kanpipe.machine import Machine, derived_seed, seeded
+
+
+@pytest.fixture
+def threads_restored():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def cuda(monkeypatch, available):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+
+
+def test_derived_seed_never_changes():
+    # Results and checkpoints rest on it: another value here makes every run another run.
+    assert derived_seed(0, "init") == 5184189234732532942
+
+
+def test_derived_seed_depends_on_every_part_and_its_place():
+    keys = [(0,), (1,), ("0",), (0, 1), (1, 0), ("ab", "c"), ("a", "bc"), (0, "noise", 7), (0, "noise", 8)]
+    seeds = {derived_seed(*key) for key in keys}
+    assert len(seeds) == len(keys)
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_generator_depends_on_its_key_alone(machine):
+    first = torch.rand(5, generator=machine.generator(0, "noise", 3))
+    torch.rand(100)
+    assert torch.equal(torch.rand(5, generator=machine.generator(0, "noise", 3)), first)
+    assert not torch.equal(torch.rand(5, generator=machine.generator(0, "noise", 4)), first)
+    assert not torch.equal(torch.rand(5, generator=machine.generator(1, "noise", 3)), first)
+
+
+def test_generator_leaves_the_default_one_alone(machine):
+    before = torch.get_rng_state()
+    torch.rand(5, generator=machine.generator(0))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_seeded_block_is_a_function_of_its_key():
+    def numbers(*key):
+        with seeded(*key):
+            return torch.rand(5)
+
+    assert torch.equal(numbers(0, "init"), numbers(0, "init"))
+    assert not torch.equal(numbers(0, "init"), numbers(1, "init"))
+
+
+def test_seeded_block_restores_the_default_generator_even_after_a_fault():
+    before = torch.get_rng_state()
+    with pytest.raises(ZeroDivisionError), seeded(0):
+        torch.rand(5)
+        raise ZeroDivisionError
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_cuda_is_refused_where_there_is_none(monkeypatch):
+    cuda(monkeypatch, available=False)
+    with pytest.raises(UserError, match="no CUDA device is visible; set device to 'auto' or 'cpu'"):
+        Machine.prepare("cuda")
+
+
+@pytest.mark.parametrize(("available", "gpus"), [(False, 1), (True, 0)], ids=["no device", "no GPU for the job"])
+def test_auto_is_the_cpu_without_a_gpu(monkeypatch, threads_restored, available, gpus):
+    cuda(monkeypatch, available)
+    assert Machine.prepare("auto", gpus=gpus).device == torch.device("cpu")
+
+
+def test_threads_are_those_of_torch(threads_restored):
+    assert Machine.prepare("cpu", threads=2).threads == torch.get_num_threads() == 2
+
+
+def test_machine_says_its_name_and_memory(machine):
+    assert machine.name.endswith(" cores")
+    assert 10 < machine.peak_memory_mib() < 1e6  # Python with torch takes hundreds of MiB; the unit differs by system

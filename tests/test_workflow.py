@@ -1,0 +1,214 @@
+"""The workflow as a user runs it: whole chains on the tiny preset, in a copy of the project."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+PARTS = ("Snakefile", "config.yaml", "kanpipe", "workflow", "profiles")
+EXPERIMENT_JOBS = re.compile(r"^(swiss_roll\w*|parameters|claims|cost|all)\s+(\d+)$", re.MULTILINE)
+
+
+def copy_of_project(folder: Path) -> Path:
+    for part in PARTS:
+        source = ROOT / part
+        copy = shutil.copytree if source.is_dir() else shutil.copyfile
+        copy(source, folder / part)
+    return folder
+
+
+def snakemake(folder: Path, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout)
+
+
+def planned(folder: Path, *arguments: str) -> dict[str, int]:
+    """The number of jobs of each rule that a dry run lists."""
+    answer = snakemake(folder, *arguments, "--dry-run")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return {rule: int(count) for rule, count in EXPERIMENT_JOBS.findall(answer.stdout + answer.stderr)}
+
+
+def overlay(folder: Path, **swiss_roll: object) -> str:
+    path = folder / "overlay.yaml"
+    path.write_text(yaml.safe_dump({"preset": "tiny", "experiments": {"swiss_roll": swiss_roll}}))
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory) -> Path:
+    """A copy of the project in which nothing has run."""
+    return copy_of_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
+def chain(tmp_path_factory) -> Path:
+    """A copy of the project in which the tiny preset has run from end to end."""
+    folder = copy_of_project(tmp_path_factory.mktemp("chain"))
+    answer = snakemake(folder, "--config", "preset=tiny")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "Results: results/tiny/tables" in answer.stdout + answer.stderr
+    return folder
+
+
+@pytest.mark.parametrize("preset", ["paper", "quick", "tiny"])
+@pytest.mark.parametrize("target", ["all", "swiss_roll", "parameters", "claims", "cost"])
+def test_every_target_can_be_planned(project, preset, target):
+    jobs = planned(project, target, "--config", f"preset={preset}")
+    trainings = {"paper": 25, "quick": 2, "tiny": 4}[preset]
+    assert jobs.get("swiss_roll_train", 0) == (0 if target == "parameters" else trainings)
+
+
+def test_quick_has_at_most_five_jobs_and_one_seed_an_experiment(project):
+    jobs = planned(project, "--config", "preset=quick")
+    assert sum(count for rule, count in jobs.items() if rule.startswith("swiss_roll_")) <= 5
+
+
+def test_parameters_at_paper_scale_train_nothing(project):
+    answer = snakemake(project, "parameters")
+    assert answer.returncode == 0, answer.stderr
+    table = pd.read_csv(project / "results/paper/tables/parameters.csv").set_index("variant")
+    assert table["parameters"].to_dict() == {
+        "mlp": 2306, "kan": 22080, "small_kan": 1600, "mlp_as_kan": 22044, "mlp_as_small_kan": 1562
+    }  # fmt: skip
+    assert list(table.loc[["mlp", "kan", "small_kan"], "matches"]) == ["yes"] * 3
+    assert not list(project.glob("results/paper/*/*/seed*"))
+
+
+def test_chain_leaves_a_row_a_run(chain):
+    rows = pd.read_csv(chain / "results/tiny/swiss_roll/runs.csv")
+    assert len(rows) == 4
+    assert set(rows["status"]) == {"finished"}
+    assert rows[["huber", "swd", "minutes", "config_hash", "commit"]].notna().all(axis=None)
+    assert rows.groupby("variant")["huber"].nunique().tolist() == [2, 2], "two seeds must give two results"
+
+
+def test_chain_leaves_tables_in_three_forms(chain):
+    for name in ("swiss_roll", "swiss_roll_epochs", "parameters", "claims", "cost"):
+        for suffix in ("csv", "md", "tex"):
+            assert (chain / f"results/tiny/tables/{name}.{suffix}").stat().st_size > 0
+
+
+def test_chain_leaves_figures(chain):
+    names = {path.stem for path in (chain / "results/tiny/swiss_roll/figures").glob("*.png")}
+    assert {"data", "corruption", "loss_curves", "generated", "reverse_mlp", "generated_small_kan"} <= names
+    assert "edges_small_kan" in names
+
+
+def test_claims_at_tiny_scale_are_counts_or_nothing(chain):
+    claims = pd.read_csv(chain / "results/tiny/tables/claims.csv").set_index("id")["verdict"]
+    assert claims["swiss_roll.mlp_parameters"] == "reproduced"
+    assert claims["swiss_roll.kan_loss_as_good"] == "not run", "the preset has no variant kan"
+    assert set(claims) <= {"reproduced", "not run", "not comparable"}
+
+
+def test_table_is_computed_from_the_rows(chain):
+    rows = pd.read_csv(chain / "results/tiny/swiss_roll/runs.csv")
+    table = pd.read_csv(chain / "results/tiny/tables/swiss_roll.csv").set_index("variant")
+    huber = rows[rows["variant"] == "mlp"]["huber"]
+    assert table.loc["mlp", "huber_mean"] == pytest.approx(huber.mean(), rel=1e-12)
+    assert table.loc["mlp", "huber_sd"] == pytest.approx(huber.std(ddof=1), rel=1e-9)
+    assert table.loc["mlp", "n"] == 2
+
+
+def test_second_call_does_nothing(chain):
+    answer = snakemake(chain, "--config", "preset=tiny")
+    assert "Nothing to be done" in answer.stdout + answer.stderr
+
+
+def test_changed_hyperparameter_reruns_what_depends_on_it(chain):
+    jobs = planned(chain, "--configfile", overlay(chain, training={"learning_rate": 0.003}))
+    assert jobs["swiss_roll_train"] == 4
+    assert "parameters" not in jobs
+
+
+def test_changed_variant_retrains_that_variant_alone(chain):
+    jobs = planned(chain, "--configfile", overlay(chain, variants={"mlp": {"hidden": [16]}}))
+    assert jobs["swiss_roll_train"] == 2
+    assert jobs["parameters"] == 1
+
+
+def test_changed_metric_retrains_nothing(chain):
+    jobs = planned(chain, "--configfile", overlay(chain, evaluation={"projections": 21}))
+    assert jobs["swiss_roll_evaluate"] == 1
+    assert not jobs.keys() & {"swiss_roll_train", "swiss_roll_sample", "parameters"}
+
+
+@pytest.mark.parametrize(
+    ("module", "rerun", "kept"),
+    [
+        ("experiments/swiss_roll/figures.py", "swiss_roll_publish", {"swiss_roll_train", "swiss_roll_evaluate"}),
+        ("evaluation/distances.py", "swiss_roll_evaluate", {"swiss_roll_train", "swiss_roll_sample"}),
+        ("diffusion/ancestral.py", "swiss_roll_sample", set()),
+        ("layers/splines.py", "swiss_roll_train", set()),
+    ],
+)
+def test_changed_code_reruns_the_stages_that_import_it(chain, module, rerun, kept):
+    path = chain / "kanpipe" / module
+    text = path.read_text()
+    try:
+        path.write_text(text + "\nCHANGED = 1\n")
+        jobs = planned(chain, "--config", "preset=tiny")
+        path.write_text(text + "\n# a comment\n")
+        after_comment = planned(chain, "--config", "preset=tiny")
+    finally:
+        path.write_text(text)
+    assert rerun in jobs and not kept & jobs.keys()
+    assert not after_comment
+
+
+def test_diverged_variant_is_a_row_and_the_workflow_goes_on(tmp_path):
+    folder = copy_of_project(tmp_path)
+    answer = snakemake(folder, "--configfile", overlay(folder, training={"learning_rate": 1e38}, seeds=[0]))
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    rows = pd.read_csv(folder / "results/tiny/swiss_roll/runs.csv")
+    assert set(rows["status"]) == {"diverged"}
+    assert "diverged" in (folder / "results/tiny/tables/swiss_roll.md").read_text()
+    record = json.loads((folder / "results/tiny/swiss_roll/mlp/seed0/run.json").read_text())
+    assert isinstance(record["diverged_at_step"], int)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--config", "preset=huge"), "preset: there is no preset 'huge'; choose one of paper, quick, tiny"),
+        (("--config", "colour=1"), "the configuration: unknown key colour"),
+        (("--config", "device=tpu"), "device: 'tpu' is not one of"),
+        (("--config", "results_dir=config.yaml"), "results_dir: config.yaml cannot be written"),
+    ],
+)
+def test_bad_configuration_is_one_sentence(project, arguments, sentence):
+    answer = snakemake(project, "--dry-run", *arguments)
+    assert answer.returncode != 0
+    assert f"kanpipe: {sentence}" in answer.stderr
+    assert "Traceback" not in answer.stdout + answer.stderr
+
+
+def test_broken_config_file_is_named(tmp_path):
+    folder = copy_of_project(tmp_path)
+    (folder / "config.yaml").write_text("preset: [paper\nseeds: 1")
+    answer = snakemake(folder, "--dry-run")
+    assert "kanpipe: config.yaml is not valid YAML at line 2" in answer.stderr
+
+
+def test_command_line_wins_over_preset(project):
+    jobs = planned(project, "--configfile", overlay(project, seeds=[0, 1, 2]))
+    assert jobs["swiss_roll_train"] == 6
+
+
+def test_experiment_set_to_null_is_left_out(project):
+    (project / "none.yaml").write_text("experiments: {swiss_roll: null}")
+    assert "swiss_roll_train" not in planned(project, "--configfile", "none.yaml")
+
+
+def test_report_can_be_written(chain):
+    answer = snakemake(chain, "--config", "preset=tiny", "--report", "report.html")
+    assert answer.returncode == 0, answer.stderr
+    assert "edges_small_kan" in (chain / "report.html").read_text()
