@@ -1,5 +1,7 @@
 """Composition and validation of the configuration, with errors that name the key."""
 
+import math
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +10,6 @@ from typing import Any
 import yaml
 
 from kanpipe.errors import UserError
-
 
 KAN_OPTIONS = {"grid_size", "spline_order", "grid_range", "base_activation", "scaler", "bias"}
 
@@ -19,6 +20,8 @@ def load_yaml(path: Path) -> Any:
         return yaml.safe_load(path.read_text())
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not valid YAML: it is not a text file") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -44,8 +47,12 @@ def check(config: dict[str, Any], schema_file: Path) -> None:
     """Raise UserError, one sentence for the first fault, when the configuration does not fit its schema."""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
+    from jsonschema.validators import extend
 
-    error = best_match(Draft202012Validator(load_yaml(schema_file)).iter_errors(config))
+    # To JSON Schema 4.0 is an integer; to the code that counts with it, it is not.
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    validator = extend(Draft202012Validator, type_checker=types)(load_yaml(schema_file))
+    error = best_match(validator.iter_errors(config))
     if error is not None:
         path = ".".join(str(part) for part in error.absolute_path) or "the configuration"
         raise UserError(f"{path}: {_sentence(error)}")
@@ -65,7 +72,8 @@ def _sentence(error: Any) -> str:
 
 
 def _faults(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What a schema cannot say: relations between keys."""
+    """What a schema cannot say: that numbers are finite, and relations between keys."""
+    yield from _not_finite(config)
     for name, experiment in config["experiments"].items():
         path = f"experiments.{name}"
         for variant, options in experiment["variants"].items():
@@ -74,6 +82,14 @@ def _faults(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
         late = [epoch for epoch in training.get("snapshot_epochs", []) if epoch >= training["epochs"]]
         if late:
             yield f"{path}.training.snapshot_epochs", f"{late} lies at or beyond the end, {training['epochs']} epochs"
+
+
+def _not_finite(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    if isinstance(value, float) and not math.isfinite(value):
+        yield ".".join(path), f"{value} is not a finite number"
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in parts:
+        yield from _not_finite(inner, (*path, str(key)))
 
 
 def _variant_faults(path: str, options: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -86,13 +102,10 @@ def _variant_faults(path: str, options: dict[str, Any]) -> Iterator[tuple[str, s
 
 
 def check_writable(folder: Path) -> None:
-    """Raise UserError when results cannot be written into `folder`."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
+    """Raise UserError when results cannot be written into `folder`, which need not exist yet."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise UserError(
-            f"results_dir: {folder} cannot be written ({error.strerror}); give another with --config results_dir=PATH"
-        ) from error
+            f"results_dir: {folder} cannot be written, since {existing} is not a folder that you may write to; "
+            "give another with --config results_dir=PATH"
+        )

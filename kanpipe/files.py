@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kanpipe.errors import UserError
 
 if TYPE_CHECKING:
+    from numpy import ndarray
     from pandas import DataFrame
 
 
@@ -40,6 +42,28 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text())
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON ({error}); delete it and run again") from error
+
+
+def read_arrays(path: Path) -> dict[str, "ndarray"]:
+    """Read an npz of plain arrays; UserError when it is cut short or holds anything else."""
+    import numpy as np
+
+    try:
+        # numpy does not close a file that it has opened and found to be damaged
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged ({error}); delete it and run again") from error
+
+
+def read_table(path: Path) -> "DataFrame":
+    """Read a CSV; UserError when it is empty or broken."""
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path)
+    except ValueError as error:  # of which pandas' own errors are
+        raise UserError(f"{path} is damaged ({str(error).strip()}); delete it and run again") from error
 
 
 def write_table(path: Path, table: "DataFrame") -> None:

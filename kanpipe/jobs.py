@@ -54,9 +54,11 @@ def explain(error: Exception, log_file: str) -> str:
     """One sentence: what happened and what to do."""
     if isinstance(error, UserError):
         return str(error)
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        where = f" while writing {error.filename}" if error.filename else ""
+    # safetensors reports a full disk by an error of its own
+    if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):
+        where = f" while writing {error.filename}" if getattr(error, "filename", None) else ""
         return f"the disk is full{where}; free some space and run the same command again: what is done is kept"
     if isinstance(error, PermissionError):
         return f"{error.filename} cannot be written; mend its permissions or choose another results_dir"
-    return f"{type(error).__name__}: {error} (the whole story is in {log_file})"
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said} (the whole story is in {log_file})"

@@ -23,7 +23,7 @@ class Progress:
 
     def __init__(self, label: str, total: int, done: int = 0, unit: str = "step") -> None:
         self.label, self.total, self.done, self.unit = label, total, done, unit
-        self.first, self.started, self.spoke = done, time.monotonic(), time.monotonic()
+        self.last = (done, time.monotonic())  # the step and the time of the last line
         self.note = ""  # stands behind the speed
         self.terminal = FileLock(Path(tempfile.gettempdir()) / f"kanpipe-terminal-{_terminal_name()}.lock")
 
@@ -49,14 +49,15 @@ class Progress:
         """One more step is done; a line goes to the log when one is due."""
         self.done += 1
         self.bar.update()
-        if time.monotonic() - self.spoke >= SECONDS_BETWEEN_LINES:
-            self.spoke = time.monotonic()
+        if time.monotonic() - self.last[1] >= SECONDS_BETWEEN_LINES:
             log.info(self.describe())
             self.bar.set_postfix_str(self.note)
+            self.last = (self.done, time.monotonic())
 
     def describe(self) -> str:
-        """For example `swiss_roll/kan/seed0: step 400 of 8000, 52.1 steps/s, 146 s left`."""
-        speed = (self.done - self.first) / max(time.monotonic() - self.started, 1e-9)
+        """For example `swiss_roll/kan/seed0: step 400 of 8000, 52.1 steps/s, 146 s left`, at the speed of late."""
+        done, since = self.last
+        speed = (self.done - done) / max(time.monotonic() - since, 1e-9)
         left = (self.total - self.done) / max(speed, 1e-9)
         parts = [f"{self.unit} {self.done} of {self.total}", f"{speed:.1f} {self.unit}s/s", f"{left:.0f} s left"]
         return f"{self.label}: {', '.join([*parts, self.note] if self.note else parts)}"

@@ -113,7 +113,7 @@ def fit(
 
 def _identity(run: Run, machine: Machine, settings: Settings) -> dict[str, Any]:
     """What must be the same for a resumed run to end with the same bytes."""
-    place = {"device": machine.name, "threads": machine.threads, "torch": torch.__version__}
+    place = {"device": machine.name, "threads": machine.threads, "torch": str(torch.__version__)}
     return run.identity() | place | {"compile": settings.compile}
 
 

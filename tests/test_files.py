@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from kanpipe.errors import UserError
-from kanpipe.files import atomic, read_json, write_json, write_table
+from kanpipe.files import atomic, read_arrays, read_json, read_table, write_json, write_table
 
 
 def files(folder):
@@ -93,3 +93,39 @@ def test_table_is_written_without_its_index_and_digits_survive(tmp_path):
     table = pd.DataFrame({"name": ["a", "b"], "value": [0.1 + 0.2, math.pi]}, index=[7, 8])
     write_table(tmp_path / "t.csv", table)
     assert (tmp_path / "t.csv").read_text() == f"name,value\na,0.30000000000000004\nb,{math.pi!r}\n"
+
+
+def test_arrays_come_back(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.arange(3), seed=7)
+    arrays = read_arrays(tmp_path / "a.npz")
+    assert arrays.keys() == {"x", "seed"}
+    np.testing.assert_array_equal(arrays["x"], np.arange(3))
+
+
+@pytest.mark.parametrize("length", [0, 3, 100])
+def test_damaged_arrays_are_told_with_their_file(tmp_path, length):
+    path = tmp_path / "samples.npz"
+    np.savez(path, x=np.arange(3))
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(UserError, match=f"^{path} is damaged .*; delete it and run again"):
+        read_arrays(path)
+
+
+def test_arrays_that_hold_objects_are_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.array([{}], dtype=object))
+    with pytest.raises(UserError, match="a.npz is damaged"):
+        read_arrays(tmp_path / "a.npz")
+
+
+def test_table_comes_back_digit_for_digit(tmp_path):
+    table = pd.DataFrame({"name": ["a", "b"], "value": [0.1 + 0.2, None]})
+    write_table(tmp_path / "t.csv", table)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.csv"), table, rtol=1e-15)  # pandas may be an ulp off
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n1,2,3\n", b"\xff\xfe\x00"])
+def test_damaged_table_is_told_with_its_file(tmp_path, content):
+    path = tmp_path / "runs.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=f"^{path} is damaged .*; delete it and run again"):
+        read_table(path)

@@ -5,14 +5,16 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
-PARTS = ("Snakefile", "config.yaml", "kanpipe", "workflow", "profiles")
+PARTS = ("Snakefile", "config.yaml", "envs", "kanpipe", "workflow", "profiles")
 EXPERIMENT_JOBS = re.compile(r"^(swiss_roll\w*|parameters|claims|cost|all)\s+(\d+)$", re.MULTILINE)
 
 
@@ -90,9 +92,9 @@ def test_chain_leaves_a_row_a_run(chain):
     assert rows.groupby("variant")["huber"].nunique().tolist() == [2, 2], "two seeds must give two results"
 
 
-def test_chain_leaves_tables_in_three_forms(chain):
+def test_chain_leaves_tables_in_four_forms(chain):
     for name in ("swiss_roll", "swiss_roll_epochs", "parameters", "claims", "cost"):
-        for suffix in ("csv", "md", "tex"):
+        for suffix in ("csv", "md", "tex", "html"):
             assert (chain / f"results/tiny/tables/{name}.{suffix}").stat().st_size > 0
 
 
@@ -181,7 +183,7 @@ def test_diverged_variant_is_a_row_and_the_workflow_goes_on(tmp_path):
         (("--config", "preset=huge"), "preset: there is no preset 'huge'; choose one of paper, quick, tiny"),
         (("--config", "colour=1"), "the configuration: unknown key colour"),
         (("--config", "device=tpu"), "device: 'tpu' is not one of"),
-        (("--config", "results_dir=config.yaml"), "results_dir: config.yaml cannot be written"),
+        (("--config", "results_dir=config.yaml"), "results_dir: config.yaml/paper cannot be written, since"),
     ],
 )
 def test_bad_configuration_is_one_sentence(project, arguments, sentence):
@@ -212,3 +214,33 @@ def test_report_can_be_written(chain):
     answer = snakemake(chain, "--config", "preset=tiny", "--report", "report.html")
     assert answer.returncode == 0, answer.stderr
     assert "edges_small_kan" in (chain / "report.html").read_text()
+
+
+def test_killed_training_goes_on_where_it_was(tmp_path):
+    folder = copy_of_project(tmp_path)
+    longer = overlay(folder, seeds=[0], training={"epochs": 1000})
+    run = folder / "results/tiny/swiss_roll/small_kan/seed0"
+    command = [str((run / "run.json").relative_to(folder)), "--configfile", longer, "--config", "checkpoint_seconds=0"]
+    kill_training(folder, command, when=run / ".checkpoint/state.pt")
+    assert not (run / "weights.safetensors").exists()
+    assert (run / ".checkpoint/state.pt").exists(), "Snakemake must not remove the checkpoint of a failed job"
+    answer = snakemake(folder, *command)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    record = json.loads((run / "run.json").read_text())
+    assert (record["sittings"], record["steps"]) == (2, 2000)
+    assert not (run / ".checkpoint").exists()
+
+
+def kill_training(folder: Path, command: list[str], when: Path) -> None:
+    """Start the workflow and kill its training job with SIGKILL once the file `when` is there."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--cores", "1", *command],
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not when.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for child in psutil.Process(process.pid).children(recursive=True):
+        if "train.py" in " ".join(child.cmdline()):
+            child.kill()
+    assert process.wait(timeout=120) != 0

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from kanpipe.layers.splines import bspline_basis, check_grid, stacked_basis
+from kanpipe.layers.splines import bases, bspline_basis, check_grid
 
 BASE_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"silu": F.silu, "gelu": F.gelu, "identity": lambda x: x}
 
@@ -78,9 +78,8 @@ class KANLinear(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """(..., in) -> (..., (1 + bases) * in): the base activation, then basis after basis."""
-        basis = stacked_basis(x, self.grid_size, self.spline_order, self.grid_range)
         base = BASE_ACTIVATIONS[self.base_activation](x)
-        return torch.cat([base.unsqueeze(-2), basis], dim=-2).flatten(-2)
+        return torch.cat([base, *bases(x, self.grid_size, self.spline_order, self.grid_range)], dim=-1)
 
     def coefficients(self) -> Tensor:
         """(out, in, bases): the spline coefficients with the scaler multiplied in."""

@@ -70,29 +70,29 @@ def cardinal_derivative(v: Tensor, spline_order: int) -> Tensor:
     return -torch.sign(v) * _folded_sum(v.abs(), spline_order, spline_order - 1)
 
 
-class _Basis(torch.autograd.Function):
-    """Bases stacked along the last axis but one, with the derivative in closed form (x alone is kept)."""
+class _Bases(torch.autograd.Function):
+    """The basis functions, each a tensor like x, with the derivative in closed form (x alone is kept)."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, centre: Sequence[float], h: float, spline_order: int) -> Tensor:
+    def forward(ctx, x: Tensor, centre: Sequence[float], h: float, spline_order: int) -> tuple[Tensor, ...]:
         ctx.save_for_backward(x)
         ctx.centre, ctx.h, ctx.spline_order = centre, h, spline_order
-        return torch.stack([cardinal((x - c) * (1 / h), spline_order) for c in centre], dim=-2)
+        return tuple(cardinal((x - c) * (1 / h), spline_order) for c in centre)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, None, None, None]:
+    def backward(ctx, *grads: Tensor) -> tuple[Tensor | None, None, None, None]:
         (x,) = ctx.saved_tensors
         inverse_h = 1 / ctx.h
         total = torch.zeros_like(x)
-        for c, g in zip(ctx.centre, grad.unbind(-2), strict=True):
-            total = total + g * cardinal_derivative((x - c) * inverse_h, ctx.spline_order)
+        for c, grad in zip(ctx.centre, grads, strict=True):
+            total = total + grad * cardinal_derivative((x - c) * inverse_h, ctx.spline_order)
         return total * inverse_h, None, None, None
 
 
-def stacked_basis(x: Tensor, grid_size: int, spline_order: int, grid_range: tuple[float, float]) -> Tensor:
-    """The bases in the layout of the packed matmul: (..., features) -> (..., grid_size + spline_order, features)."""
+def bases(x: Tensor, grid_size: int, spline_order: int, grid_range: tuple[float, float]) -> tuple[Tensor, ...]:
+    """The `grid_size + spline_order` basis functions, each a tensor like x: what a packed matmul is fed with."""
     centre = centres(grid_size, spline_order, grid_range)
-    return _Basis.apply(x, centre, spacing(grid_size, grid_range), spline_order)
+    return _Bases.apply(x, centre, spacing(grid_size, grid_range), spline_order)
 
 
 def bspline_basis(
@@ -110,4 +110,4 @@ def bspline_basis(
     check_grid(grid_size, spline_order, grid_range)
     if not x.is_floating_point():
         raise TypeError(f"bspline_basis takes a floating-point tensor, not {x.dtype}")
-    return stacked_basis(x.unsqueeze(-1), grid_size, spline_order, grid_range).squeeze(-1)
+    return torch.stack(bases(x, grid_size, spline_order, grid_range), dim=-1)

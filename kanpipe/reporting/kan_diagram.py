@@ -1,5 +1,6 @@
 """A Kolmogorov-Arnold network of two layers, drawn as a network with the learned function on every edge."""
 
+import textwrap
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL, canvas
 
 # All lengths are inches.
 PANEL_WIDTH, PANEL_HEIGHT, PITCH, ROW = 0.43, 0.4, 0.495, 0.46  # a function, and the distances between functions
-LEFT, BOTTOM, FAN, NODE_ROOM = 1.02, 1.72, 0.85, 0.25  # room for the labels, caption and lines; beside a node
+LEFT, BOTTOM, FAN, NODE_ROOM = 0.97, 1.76, 0.85, 0.25  # room for the labels, caption and lines; beside a node
 LANE = 0.12  # between the lines that pass behind a column of functions
 COLOURS = ("#7B3FA0", "#2E86C1", "#6B6B6B")
 EDGE, SHADE = "#B8B8B8", "#F0F0EA"
@@ -78,24 +79,27 @@ class Diagram:
 
     def draw(self, title: str) -> Figure:
         """The whole figure."""
-        net = self.network
-        into, out = net.strengths()
-        for column, unit in enumerate(net.shown):
+        into, out = self.network.strengths()
+        for column, unit in enumerate(self.network.shown):
             self._lines_in(column, into[unit])
             self._lines_out(column, out[:, unit])
-        for column, unit in enumerate(net.shown):
-            for i in range(len(net.inputs)):
-                y = net.first.y[unit, i] / net.first.height
-                self._panel(self._corner(column, i, BOTTOM, len(net.inputs)), net.first.x[i], y, COLOURS[i])
-            for o in range(len(net.outputs)):
-                y = net.second.y[o, unit] / net.second.height
-                corner = self._corner(column, o, self.second_y, len(net.outputs))
-                self._panel(corner, net.second.x[unit], y, COLOURS[o])
-            self._unit(column, net.shares[unit])
+            self._functions(column, unit)
+            self._unit(column, self.network.shares[unit])
         self._ends()
         self._row_labels()
         self._words(title)
         return self.figure
+
+    def _functions(self, column: int, unit: int) -> None:
+        """All functions of one hidden unit, on top of its lines."""
+        first, second = self.network.first, self.network.second
+        n_in, n_out = len(self.network.inputs), len(self.network.outputs)
+        for i in range(n_in):
+            corner = self._corner(column, i, BOTTOM, n_in)
+            self._panel(corner, first.x[i], first.y[unit, i] / first.height, COLOURS[i])
+        for o in range(n_out):
+            corner = self._corner(column, o, self.second_y, n_out)
+            self._panel(corner, second.x[unit], second.y[o, unit] / second.height, COLOURS[o])
 
     def _centre(self, column: int) -> float:
         return LEFT + column * PITCH + PANEL_WIDTH / 2
@@ -162,12 +166,12 @@ class Diagram:
     def _row_labels(self) -> None:
         net = self.network
         for i, name in enumerate(net.inputs):
-            ends = f"{net.first.x[i, 0]:.1f} … {net.first.x[i, -1]:.1f}"
+            ends = f"{_number(net.first.x[i, 0])} to {_number(net.first.x[i, -1])}"
             self._row_label(f"from {name}", ends, COLOURS[i], self._corner(0, i, BOTTOM, len(net.inputs)))
         self.axes.text(LEFT - 0.1, self.node_y, "hidden units", ha="right", va="center")
         for o, name in enumerate(net.outputs):
             corner = self._corner(0, o, self.second_y, len(net.outputs))
-            self._row_label(f"to {name}", "unit's range", COLOURS[o], corner)
+            self._row_label(f"to {name}", "own range", COLOURS[o], corner)
 
     def _row_label(self, name: str, ends: str, colour: str, corner: tuple[float, float]) -> None:
         x, middle = LEFT - 0.1, corner[1] + PANEL_HEIGHT / 2
@@ -177,14 +181,20 @@ class Diagram:
     def _words(self, title: str) -> None:
         net = self.network
         hidden, rest = len(net.shares), 1 - net.shares[net.shown].sum()
-        low, high = net.grid_range
-        others = f"the other {hidden - len(net.shown)} carry {rest:.1%} together. " if hidden > len(net.shown) else ""
-        lines = (
-            f"Percentages: a unit's share of the variance that the {hidden} units add to the outputs; {others}"
-            "Lines widen with it.",
-            "Every function is drawn over the 1st to 99th percentile of its input on noisy data, less its mean; "
-            f"half the height of a panel is {net.first.height:.2g} below",
-            f"and {net.second.height:.2g} above the hidden units. Shaded: the range of the knots, {low:g} to {high:g}.",
+        low, high = map(_number, net.grid_range)
+        others = f"; the other {hidden - len(net.shown)} carry {rest:.0%} together" if hidden > len(net.shown) else ""
+        words = (
+            f"Per cent: a unit's share of the variance that the {hidden} units add to the outputs{others}. "
+            "A wider line carries more. Functions are drawn over the 1st to 99th percentile of their input on noisy "
+            "data, less their mean, on one scale a layer: half a panel's height is "
+            f"{net.first.height:.2g} below and {net.second.height:.2g} above the hidden units. "
+            f"Shaded: the range of the grid, {low} to {high}."
         )
-        self.axes.text(0.1, 0.1, "\n".join(lines), va="bottom", color=MUTED, size=SMALL, linespacing=1.4)
+        caption = "\n".join(textwrap.wrap(words, 128))
+        self.axes.text(0.1, 0.1, caption, va="bottom", color=MUTED, size=SMALL, linespacing=1.4)
         self.axes.text(0.1, self.top + FAN + 0.4, title, va="center")
+
+
+def _number(value: float) -> str:
+    """One decimal at most, with a true minus sign."""
+    return f"{round(float(value), 1) + 0.0:g}".replace("-", "−")

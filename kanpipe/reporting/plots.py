@@ -22,7 +22,7 @@ SMALL, TEXT = 7.0, 8.0  # font sizes in points; nothing is smaller
 
 # Told apart also without red or green: Okabe and Ito's palette, darkened or lightened for the sizes of one family.
 DATA, GENERATED = "#0072B2", "#C8102E"
-INK, MUTED, FAINT = "#222222", "#6B6B6B", "#D9D9D9"
+INK, MUTED, GROUND = "#222222", "#666666", "#F5F5F2"
 KAN_COLOURS = {"kan": "#C24E00", "small_kan": "#F0A202"}
 MLP_COLOURS = {"mlp": "#009E73", "mlp_as_kan": "#00523C", "mlp_as_small_kan": "#6CCFB0"}
 VARIANT_COLOURS = KAN_COLOURS | MLP_COLOURS
@@ -102,6 +102,13 @@ def canvas(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def statement(words: str) -> Figure:
+    """Takes the place of a figure that cannot be drawn."""
+    figure, axes = canvas(FULL, 0.5)
+    axes.text(0.1, 0.25, words, va="center")
+    return figure
+
+
 def tile(
     axes: Axes,
     corner: tuple[float, float],
@@ -116,7 +123,7 @@ def tile(
     One canvas with tiles draws many times faster than as many axes.
     """
     (left, bottom) = corner
-    axes.add_patch(Rectangle(corner, side, side, facecolor="white", edgecolor=FAINT, linewidth=0.6))
+    axes.add_patch(Rectangle(corner, side, side, facecolor=GROUND, linewidth=0))
     if len(points) == 0:
         axes.text(left + side / 2, bottom + side / 2, "diverged", ha="center", va="center", color=MUTED, size=SMALL)
     inside = points[(np.abs(points) < half_width).all(axis=1)]

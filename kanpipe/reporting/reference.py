@@ -14,12 +14,13 @@ import pandas as pd
 
 from kanpipe.experiments import stage
 from kanpipe.files import write_table
+from kanpipe.reporting.cost import cost_table
 
 KEY = ["experiment", "variant", "seed", "config_hash"]
 
 
 def keep(results: Path, experiment: str, reference: Path) -> None:
-    """Copy what `experiment` left in `results` into `reference` and compute its tables there.
+    """Copy what `experiment` left in `results` into `reference` and compute its tables there, cost included.
 
     A row with the same experiment, variant, seed and configuration replaces the older one.
     """
@@ -38,6 +39,8 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
             write_table(target / f"{name}.csv", frame)
     for name, table in stage(experiment, "tables")(frames).items():
         table.write(target / "tables" / name)
+    benchmarks = sorted((results / "benchmarks" / experiment).glob("*.tsv"))
+    cost_table({experiment: benchmarks}, {experiment: source}).write(target / "tables/cost")
 
 
 def _merge(path: Path, new: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
-"""Tables for people (Markdown, LaTeX) and for programs (CSV), from the same rows."""
+"""Tables for people (Markdown, LaTeX, HTML) and for programs (CSV), from the same rows."""
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,16 @@ import pandas as pd
 from kanpipe.files import atomic, write_table
 
 FINISHED = "finished"
+
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
+body {{ font: 14px/1.45 system-ui, sans-serif; color: #222; margin: 1.5em; }}
+table {{ border-collapse: collapse; }}
+th, td {{ text-align: left; vertical-align: top; padding: .35em .9em .35em 0; border-bottom: 1px solid #ddd; }}
+th {{ border-bottom: 2px solid #666; }}
+p {{ max-width: 60em; color: #555; }}
+</style></head><body>{table}<p>{note}</p></body></html>
+"""
 
 
 @dataclass(frozen=True)
@@ -20,8 +31,10 @@ class Table:
     note: str = ""
 
     def write(self, stem: Path) -> None:
-        """Write `stem`.csv (numbers), `stem`.md and `stem`.tex (text and note)."""
+        """Write `stem`.csv (numbers), and `stem`.md, `stem`.tex and `stem`.html (text and note)."""
         write_table(stem.with_suffix(".csv"), self.numbers)
+        page = PAGE.format(title=stem.name, table=self.text.to_html(index=False, border=0), note=html.escape(self.note))
+        _write_text(stem.with_suffix(".html"), page)
         note = f"\n\n{self.note}" if self.note else ""
         # Cells are text already: tabulate must not take them for numbers and cut their digits.
         markdown = self.text.to_markdown(index=False, disable_numparse=True)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import pandas as pd
+from matplotlib.figure import Figure
 
-from kanpipe.reporting.plots import label
+from kanpipe.reporting.plots import label, statement
 from kanpipe.runs import FinishedRun
 
 
@@ -18,13 +19,22 @@ class Variant:
 
     @property
     def title(self) -> str:
-        """What it is and its size, to begin a sentence with."""
-        words = f"{label(self.name)} ({self.size})"
+        """What it is and its size."""
+        return f"{self.name_in_title} ({self.size})"
+
+    @property
+    def name_in_title(self) -> str:
+        """What it is, to begin a sentence with."""
+        words = label(self.name)
         return words[0].upper() + words[1:]
 
     @property
     def size(self) -> str:
         return f"{self.rows['parameters'].iloc[0]:,} parameters"
+
+    def diverged(self) -> Figure:
+        """Takes the place of a figure that needs a trained network."""
+        return statement(f"{self.title}: every run diverged")
 
     def scores(self, column: str) -> pd.Series:
         """The values of the seeds that have one."""

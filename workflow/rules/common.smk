@@ -32,10 +32,11 @@ configfile: told(preset_file, config, ROOT / "workflow/presets")
 
 config = without_nulls(config)
 told(check, config, ROOT / "workflow/schemas/config.schema.yaml")
-told(check_writable, Path(config["results_dir"]))
 
 EXPERIMENTS = config["experiments"]
 RESULTS = f"{config['results_dir']}/{config['preset']}"
+told(check_writable, Path(RESULTS))
+
 ENVIRONMENT = str(ROOT / "envs/kanpipe.yaml")
 GPU = 0 if config["device"] == "cpu" else 1
 
@@ -58,10 +59,10 @@ def code(experiment, stage):
 
 
 def table(name, caption):
-    """The three files of a table; the Markdown goes into the report."""
+    """The four files of a table; the HTML goes into the report."""
     stem = f"{RESULTS}/tables/{name}"
-    captioned = report(f"{stem}.md", caption=f"../report/{caption}.rst", category="Tables", labels={"table": name})
-    return {"csv": f"{stem}.csv", "md": captioned, "tex": f"{stem}.tex"}
+    shown = report(f"{stem}.html", caption=f"../report/{caption}.rst", category="Tables", labels={"table": name})
+    return {"csv": f"{stem}.csv", "md": f"{stem}.md", "tex": f"{stem}.tex", "html": shown}
 
 
 def tables(experiment, names):

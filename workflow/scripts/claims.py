@@ -5,10 +5,9 @@ from pathlib import Path
 from kanpipe.jobs import job
 
 with job(snakemake.log[0]):
-    import pandas as pd
-
+    from kanpipe.files import read_table
     from kanpipe.reporting.claims import judge, load_claims
 
-    runs = {Path(path).parent.name: pd.read_csv(path) for path in snakemake.input.runs}
-    table = judge(load_claims(Path(snakemake.input.claims)), runs, pd.read_csv(snakemake.input.parameters))
+    runs = {Path(path).parent.name: read_table(path) for path in snakemake.input.runs}
+    table = judge(load_claims(Path(snakemake.input.claims)), runs, read_table(snakemake.input.parameters))
     table.write(Path(snakemake.output.csv).with_suffix(""))

@@ -5,13 +5,12 @@ from pathlib import Path
 from kanpipe.jobs import job
 
 with job(snakemake.log[0]):
-    import pandas as pd
-
     from kanpipe.experiments import stage
+    from kanpipe.files import read_table
     from kanpipe.runs import FinishedRun
 
     experiment = snakemake.params.experiment
-    frames = {Path(path).stem: pd.read_csv(path) for path in snakemake.input.frames}
+    frames = {Path(path).stem: read_table(path) for path in snakemake.input.frames}
     for name, table in stage(experiment, "tables")(frames).items():
         table.write(Path(snakemake.output.tables[0]).with_name(name))
     runs = [FinishedRun.read(Path(record).parent) for record in snakemake.input.runs]

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from kanpipe.evaluation.distances import sliced_wasserstein
 from kanpipe.evaluation.posterior import posterior_mean_noise
 from kanpipe.experiments.swiss_roll import problem
+from kanpipe.files import read_arrays, read_table
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun
 
@@ -40,18 +41,25 @@ def _metrics(
     run: FinishedRun, common: Common, fresh: np.ndarray, spec: problem.Spec, machine: Machine
 ) -> dict[str, Any]:
     """The run's scores; a diverged run has none."""
-    samples = np.load(run.folder / "samples.npz")
+    samples = read_arrays(run.folder / "samples.npz")
     generated = samples["generated"]
     scale = {"sampling_seed": int(samples["seed"]), "generated": len(generated), "common_sample": len(common[0])}
     if run.diverged:
-        return scale
+        return scale | _no_scores(run)
     if not np.isfinite(generated).all():
-        return scale | {"status": "samples not finite"}
+        return scale | _no_scores(run) | {"status": "samples not finite"}
     scores = {
         "huber": _huber(run, run.tensors("weights.safetensors"), common, machine),
         "swd": sliced_wasserstein(generated, fresh, spec["projections"], spec["projection_seed"]),
     }
     return scale | scores | _snapshot_scores(run, common, machine) | _batch_losses(run, spec)
+
+
+def _no_scores(run: FinishedRun) -> dict[str, None]:
+    """The columns of a run that has nothing to score."""
+    epochs = run.spec["training"]["snapshot_epochs"]
+    by_epoch = [f"{metric}_epoch_{epoch}" for metric in ("huber", "first_batch_loss") for epoch in epochs]
+    return dict.fromkeys(["huber", "swd", *by_epoch, "last_batches_mean", "last_batches_sd"])
 
 
 @torch.no_grad()
@@ -71,7 +79,7 @@ def _snapshot_scores(run: FinishedRun, common: Common, machine: Machine) -> dict
 def _batch_losses(run: FinishedRun, spec: problem.Spec) -> dict[str, float]:
     """Losses of single first batches of an epoch: those at the published epochs, and their spread at the end."""
     training = run.spec["training"]
-    first = pd.read_csv(run.folder / "history.csv")["loss"].to_numpy()[:: problem.steps_per_epoch(run.spec)]
+    first = read_table(run.folder / "history.csv")["loss"].to_numpy()[:: problem.steps_per_epoch(run.spec)]
     printed = {f"first_batch_loss_epoch_{epoch}": first[epoch] for epoch in training["snapshot_epochs"]}
     last = first[-spec["last_epochs"] :]
     return printed | {"last_batches_mean": last.mean(), "last_batches_sd": last.std(ddof=1)}

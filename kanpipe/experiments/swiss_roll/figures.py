@@ -1,5 +1,6 @@
 """The figures of the swiss-roll experiment; where one was published its name stands in the docstring."""
 
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,19 +106,19 @@ def _step(axes: Axes, left: float, side: float, points: np.ndarray, colour: str,
 def _reverse(variant: Variant) -> Figure:
     """The reverse process at several stages of training (s1, mlp-s1, smol-kan-s1)."""
     if not variant.runs:
-        return _diverged(variant)
+        return variant.diverged()
     samples, scores = _samples(variant), variant.rows.set_index("seed").loc[variant.runs[0].seed]
     side, pitch, left, epochs = 0.51, 0.535, 1.06, samples["strip_epochs"]
     bottoms = [0.1 + pitch * row for row in reversed(range(len(epochs)))]
     top = bottoms[0] + side
     figure, axes = canvas(FULL, top + 0.5)
-    title = f"{variant.title}: the reverse process at stages of the training, seed {variant.runs[0].seed}"
+    title = f"{variant.title}: the reverse process at stages of training, seed {variant.runs[0].seed}"
     axes.text(0.1, top + 0.36, title, va="center")
     for column, t in enumerate(samples["strip_times"]):
         name = f"$t={t}$" if column == 0 else f"{t}"
         axes.text(left + column * pitch + side / 2, top + 0.05, name, ha="center", va="bottom")
     for epoch, bottom, strip in zip(epochs, bottoms, samples["strips"], strict=True):
-        score = scores["huber"] if epoch == epochs[-1] else scores[f"huber_epoch_{epoch}"]
+        score = scores.get("huber" if epoch == epochs[-1] else f"huber_epoch_{epoch}", np.nan)
         axes.text(0.1, bottom + side / 2 + 0.01, f"epoch {epoch:,}", va="bottom")
         axes.text(0.1, bottom + side / 2 - 0.01, f"Huber {score:.4f}", va="top", color=MUTED)
         for column, points in enumerate(strip):
@@ -125,62 +126,64 @@ def _reverse(variant: Variant) -> Figure:
     return figure
 
 
-def _diverged(variant: Variant) -> Figure:
-    """Takes the place of a figure that needs a trained network."""
-    figure, axes = canvas(FULL, 0.5)
-    axes.text(0.1, 0.25, f"{variant.title}: every run diverged", va="center")
-    return figure
-
-
 def _generated(data: np.ndarray, variant: Variant, floors: pd.DataFrame) -> Figure:
     """Training points beside generated ones (s2, mlp-s2, smol-kan-s2)."""
-    generated = _samples(variant)["generated"][:POINTS] if variant.runs else NOTHING
-    real, count = floors.loc["real against real", "value"], len(variant.scores("swd"))
-    sides = {
-        DATA: (data[:POINTS], "training points", f"fresh data: SWD {real:.3f}"),
-        GENERATED: (generated, f"from the {label(variant.name)}", f"SWD {variant.score('swd', 3)} ({seeds(count)})"),
-    }
+    if not variant.runs:
+        return variant.diverged()
+    generated = _samples(variant)["generated"][:POINTS]
+    real, score, count = floors.loc["real against real", "value"], variant.score("swd", 3), len(variant.scores("swd"))
+    sides = (
+        (data[:POINTS], DATA, "training points", f"fresh points: SWD {real:.3f}"),
+        (generated, GENERATED, f"points from the {label(variant.name)}", f"SWD {score} ({seeds(count)})"),
+    )
     side, pitch, margin = 2.45, 2.5, 0.1
-    figure, axes = canvas(2 * pitch + 2 * margin - 0.05, side + 0.5)
-    for column, (hue, (points, origin, score)) in enumerate(sides.items()):
+    figure, axes = canvas(side + pitch + 2 * margin, side + 0.5)
+    for column, (points, hue, origin, distance) in enumerate(sides):
         left = margin + column * pitch
         tile(axes, (left, margin), side, points, ROLL, hue, marker_size=3)
-        axes.text(
-            left,
-            margin + side + 0.24,
-            f"{len(points):,} points {origin}".replace("points training", "training"),
-            color=hue,
-            va="center",
-        )
-        axes.text(left, margin + side + 0.09, score, color=MUTED, va="center")
+        axes.text(left, margin + side + 0.25, f"{len(points):,} {origin}", color=hue, va="center")
+        axes.text(left, margin + side + 0.1, distance, color=MUTED, va="center")
     return figure
 
 
 def _overview(data: np.ndarray, variants: list[Variant], floors: pd.DataFrame) -> Figure:
     """The data and what every variant generates, in one row."""
-    side, pitch, margin, bottom = 1.36, 1.4, 0.1, 0.33
-    figure, axes = canvas(2 * margin + pitch * (1 + len(variants)) - 0.04, bottom + side + 0.6)
-    real, n = floors.loc["real against real", ["value", "n"]]
-    panels = [(data, DATA, "Data", "fresh points", f"SWD {real:.3f}")]
-    for variant in variants:
-        points = _samples(variant)["generated"] if variant.runs else NOTHING
-        name = label(variant.name)
-        panels.append((points, GENERATED, name[0].upper() + name[1:], variant.size, f"SWD {variant.score('swd', 3)}"))
-    for column, (points, hue, *lines) in enumerate(panels):
+    side, pitch, margin = 1.36, 1.41, 0.1
+    width = 2 * margin + side + pitch * len(variants)
+    caption = textwrap.wrap(_meaning_of_swd(variants, floors), int(18 * width))
+    bottom = 0.15 + 0.13 * len(caption)
+    figure, axes = canvas(width, bottom + side + 0.6)
+    for column, (points, hue, lines) in enumerate(_panels(data, variants, floors)):
         left = margin + column * pitch
         tile(axes, (left, bottom), side, points[:POINTS], ROLL, hue, marker_size=1.6)
-        for line, height, ink in zip(lines, (0.47, 0.29, 0.13), (INK, MUTED, MUTED), strict=True):
-            axes.text(left, bottom + side + height, line, color=ink, va="center", size=SMALL + (ink == INK))
-    count = max(len(variant.scores("swd")) for variant in variants)
-    words = f"SWD: sliced Wasserstein distance to {int(n):,} other points of the roll, mean ± sd of {seeds(count)}."
-    axes.text(margin, 0.15, words, color=MUTED, va="center", size=SMALL)
+        axes.text(left, bottom + side + 0.45, lines[0], va="center")
+        for line, height in zip(lines[1:], (0.27, 0.12), strict=True):
+            axes.text(left, bottom + side + height, line, color=MUTED, va="center", size=SMALL)
+    axes.text(margin, 0.06, "\n".join(caption), color=MUTED, va="bottom", size=SMALL)
     return figure
+
+
+def _panels(
+    data: np.ndarray, variants: list[Variant], floors: pd.DataFrame
+) -> Iterator[tuple[np.ndarray, str, tuple[str, str, str]]]:
+    """Points, colour and heading of every panel of the overview."""
+    yield data, DATA, ("Data", "two fresh samples", f"SWD {floors.loc['real against real', 'value']:.3f}")
+    for variant in variants:
+        points = _samples(variant)["generated"] if variant.runs else NOTHING
+        yield points, GENERATED, (variant.name_in_title, variant.size, f"SWD {variant.score('swd', 3)}")
+
+
+def _meaning_of_swd(variants: list[Variant], floors: pd.DataFrame) -> str:
+    count = max(len(variant.scores("swd")) for variant in variants)
+    spread = f"mean ± sd of {seeds(count)}" if count > 1 else seeds(count)
+    points = int(floors.loc["real against real", "n"])
+    return f"SWD: sliced Wasserstein distance to {points:,} fresh points of the roll, {spread}."
 
 
 def _edges(variant: Variant, data: Tensor, spec: problem.Spec) -> Figure:
     """The learned functions of a KAN of one hidden layer."""
     if not variant.runs:
-        return _diverged(variant)
+        return variant.diverged()
     run = variant.runs[0]
     model = problem.restore(run.spec, run.tensors("weights.safetensors"), Machine.prepare("cpu", 1))
     first, second = (layer for layer in model.modules() if isinstance(layer, KANLinear))

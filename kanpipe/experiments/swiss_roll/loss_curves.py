@@ -1,40 +1,44 @@
 """The figure of losses: what single batches show, and what is left when their noise is taken out."""
 
-import math
+from itertools import zip_longest
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from kanpipe.experiments.swiss_roll import problem
-from kanpipe.reporting.plots import FAINT, FULL, INK, MUTED, SMALL, colour, label, marker
-from kanpipe.reporting.variants import Variant
+from kanpipe.experiments.swiss_roll.published import PRINTED_LOSSES
+from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL, colour, label, marker, statement
+from kanpipe.reporting.variants import Variant, seeds
 
-# Losses of the first batch of these epochs, printed in the notebook of github.com/kabachuha/kan-diffusion.
-PUBLISHED_EPOCHS = (0, 1000, 2000, 3000)
-PUBLISHED_LOSSES = {
-    "kan": (0.42416, 0.27809, 0.29130, 0.28637),
-    "mlp": (0.44862, 0.29253, 0.29236, 0.29048),
-    "small_kan": (0.44046, 0.29426, 0.29299, 0.29395),
-}
+BAND = "#E9E9E9"
+FLOOR = {"color": INK, "linewidth": 0.8, "linestyle": "--"}
+PRINTED = {"marker": "o", "markerfacecolor": "none", "markersize": 5, "markeredgewidth": 1.2}
 
 
 def loss_curves(variants: list[Variant], floors: pd.DataFrame) -> Figure:
     """Left the loss of the first batch of every epoch (loss-comparison), right the scores on one common sample."""
-    figure = Figure(figsize=(FULL, 3.9), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
     trained = [variant for variant in variants if variant.runs]
-    floor = floors.loc["posterior mean", "value"]
-    sd = float(np.mean([variant.scores("last_batches_sd").mean() for variant in trained])) if trained else 0.0
-    top = floor + max(0.03, 4 * sd)
+    if not trained:
+        return statement("Losses: every run diverged")
+    figure = Figure(figsize=(FULL, 4.1), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
+    sd = float(np.mean(_of_all(trained, "last_batches_sd") or [0.0]))
+    top = max([floors.loc["posterior mean", "value"] + 0.024, *(loss + 4 * sd for loss in _of_all(trained, "huber"))])
     windows = [_first_batches(left, variant) for variant in trained]
     for position, variant in enumerate(trained):
         _common_scores(right, variant, shift=position - (len(trained) - 1) / 2)
-    _frame_batches(left, floors, sd, top, max(windows, default=1))
-    _frame_scores(right, floors, top)
-    _legend(figure, variants)
+    _frame_batches(left, floors, sd, top, max(windows))
+    _frame_scores(right, floors, top, max(len(variant.scores("huber")) for variant in trained))
+    _legend(figure, variants, floors.loc["predict zero", "value"])
     return figure
+
+
+def _of_all(variants: list[Variant], column: str) -> list[float]:
+    return [value for variant in variants for value in variant.scores(column)]
 
 
 def _first_batches(axes: Axes, variant: Variant) -> int:
@@ -47,9 +51,10 @@ def _first_batches(axes: Axes, variant: Variant) -> int:
     hue = colour(variant.name)
     axes.fill_between(smooth.index, smooth.min(axis=1), smooth.max(axis=1), color=hue, alpha=0.25, linewidth=0)
     axes.plot(smooth.index, smooth.mean(axis=1), color=hue, linewidth=0.9)
-    if variant.name in PUBLISHED_LOSSES and epochs > max(PUBLISHED_EPOCHS):
-        style = {"marker": marker(variant.name), "markerfacecolor": "white", "markeredgewidth": 1.2, "markersize": 5}
-        axes.plot(PUBLISHED_EPOCHS, PUBLISHED_LOSSES[variant.name], color=hue, linestyle="none", zorder=5, **style)
+    printed = PRINTED_LOSSES.get(variant.name, {})
+    if printed and epochs > max(printed):
+        style = PRINTED | {"marker": marker(variant.name)}
+        axes.plot(list(printed), list(printed.values()), color=hue, linestyle="none", zorder=5, **style)
     return window
 
 
@@ -72,32 +77,49 @@ def _common_scores(axes: Axes, variant: Variant, shift: float) -> None:
 
 
 def _frame_batches(axes: Axes, floors: pd.DataFrame, sd: float, top: float, window: int) -> None:
-    floor, zero = floors.loc[["posterior mean", "predict zero"], "value"]
-    axes.axhspan(floor - 2 * sd, floor + 2 * sd, color="#ECECEC", linewidth=0, zorder=0)
-    axes.axhline(floor, color=INK, linewidth=0.8, linestyle="--", zorder=4)
-    axes.set_ylim(floor - max(0.015, 4 * sd), top)
-    axes.set(xlabel="epoch", ylabel="Huber loss", title=f"First batch of an epoch, mean of {window} epochs")
-    notes = {"x": 0.98, "ha": "right", "size": SMALL, "color": MUTED, "transform": axes.get_yaxis_transform()}
-    axes.text(y=floor - 1.9 * sd, s="grey: ±2 sd of the loss of one batch", va="bottom", **notes)
-    axes.text(y=top, s=f"off scale: predict zero {zero:.3f}", va="top", **notes)
+    floor = floors.loc["posterior mean", "value"]
+    axes.axhspan(floor - 2 * sd, floor + 2 * sd, color=BAND, linewidth=0, zorder=0)
+    axes.axhline(floor, zorder=4, **FLOOR)
+    axes.set_ylim(floor - max(0.012, 4 * sd), top)
+    averaged = f", mean of {window} epochs" if window > 1 else ""
+    axes.set(xlabel="epoch", ylabel="Huber loss", title=f"First batch of an epoch{averaged}")
 
 
-def _frame_scores(axes: Axes, floors: pd.DataFrame, top: float) -> None:
+def _frame_scores(axes: Axes, floors: pd.DataFrame, top: float, count: int) -> None:
     floor, n = floors.loc["posterior mean", ["value", "n"]]
-    axes.axhline(floor, color=INK, linewidth=0.8, linestyle="--", zorder=1)
+    axes.axhline(floor, zorder=1, **FLOOR)
     axes.set(xlabel="epoch", title=f"The same {int(n):,} noisy points for all")
     axes.set_ylim(top=min(top, axes.get_ylim()[1]))
+    words = f"mean ± sd of {seeds(count)}" if count > 1 else seeds(count)
+    axes.text(0.98, 0.99, words, transform=axes.transAxes, ha="right", va="top", size=SMALL, color=MUTED)
 
 
-def _legend(figure: Figure, variants: list[Variant]) -> None:
-    """One entry a variant, drawn empty-handed so that line and marker show together."""
-    axes = figure.axes[0]
-    for variant in variants:
-        state = "" if variant.runs else ", diverged"
-        text = f"{label(variant.name)}, {variant.size.split()[0]}{state}"
-        axes.plot([], [], color=colour(variant.name), marker=marker(variant.name), markersize=4, label=text)
-    axes.plot([], [], color=INK, linewidth=0.8, linestyle="--", label="posterior mean")
-    if any(variant.name in PUBLISHED_LOSSES and variant.runs for variant in variants):
-        style = {"marker": "o", "markerfacecolor": "white", "markersize": 5, "linestyle": "none"}
-        axes.plot([], [], color=MUTED, label="published, one batch (epoch 0 off scale)", **style)
-    figure.legend(loc="outside lower left", ncols=math.ceil((len(variants) + 2) / 2), handlelength=1.8)
+def _legend(figure: Figure, variants: list[Variant], zero: float) -> None:
+    """Two columns: the variants, and whatever else there is to see."""
+    place = "off scale: " if zero > figure.axes[0].get_ylim()[1] else ""
+    networks = [
+        Line2D([], [], color=colour(variant.name), marker=marker(variant.name), markersize=4, label=_entry(variant))
+        for variant in variants
+    ]
+    others = [
+        Patch(color=MUTED, alpha=0.3, linewidth=0, label="range of the seeds"),
+        Patch(color=BAND, linewidth=0, label="±2 sd of the loss of one batch"),
+        Line2D([], [], label="posterior mean, best for squared error", **FLOOR),
+        Line2D([], [], linestyle="none", label=f"{place}predict zero, {zero:.3f}"),
+    ]
+    if any(line.get_markerfacecolor() == "none" for line in figure.axes[0].lines):
+        words = "published, one batch each (epoch 0: off scale)"
+        others.insert(0, Line2D([], [], color=MUTED, linestyle="none", label=words, **PRINTED))
+    nothing = Line2D([], [], linestyle="none", label=" ")
+    pairs = list(zip_longest(networks, others, fillvalue=nothing))  # so that the columns do not run into each other
+    figure.legend(
+        handles=[first for first, _ in pairs] + [second for _, second in pairs],
+        loc="outside lower left",
+        ncols=2,
+        handlelength=1.8,
+        columnspacing=5,
+    )
+
+
+def _entry(variant: Variant) -> str:
+    return f"{label(variant.name)} ({variant.size.split()[0] if variant.runs else 'diverged'})"

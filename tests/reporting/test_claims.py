@@ -1,0 +1,113 @@
+"""Verdicts on claims, on rows whose right verdict is known."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from kanpipe.errors import UserError
+from kanpipe.reporting.claims import judge, load_claims
+
+CLAIMS = Path(__file__).parents[2] / "workflow/claims.yaml"
+PARAMETERS = pd.DataFrame({"experiment": ["toy"], "variant": ["kan"], "parameters": [10]})
+
+
+def rows(kan: list[float], mlp: list[float], **columns: object) -> dict[str, pd.DataFrame]:
+    table = pd.DataFrame({"variant": ["kan"] * len(kan) + ["mlp"] * len(mlp), "loss": kan + mlp})
+    return {"toy": table.assign(**{"status": "finished", "steps": 100} | columns)}
+
+
+def claim(kind: str, **more: object) -> dict:
+    test = {"kind": kind, "metric": "loss", "left": "kan", "right": "mlp"}
+    head = {"id": "toy.claim", "experiment": "toy", "source": "nowhere", "statement": "something", "reported": "x"}
+    return head | {"test": test} | more
+
+
+def verdict(made: dict, runs: dict[str, pd.DataFrame]) -> pd.Series:
+    return judge([made], runs, PARAMETERS).numbers.iloc[0]
+
+
+LOW, HIGH = [1.0, 1.1, 0.9], [2.0, 2.1, 1.9]
+
+
+@pytest.mark.parametrize(
+    ("kind", "kan", "mlp", "expected"),
+    [
+        ("above", HIGH, LOW, "reproduced"),
+        ("above", LOW, HIGH, "not reproduced"),
+        ("not_above", LOW, HIGH, "reproduced"),
+        ("not_above", HIGH, LOW, "not reproduced"),
+        ("above", [1.0, 2.0, 3.0], [1.1, 2.1, 2.9], "within noise"),
+        ("not_above", [1.0, 2.0, 3.0], [1.1, 2.1, 2.9], "within noise"),
+    ],
+)
+def test_verdict_follows_the_interval(kind, kan, mlp, expected):
+    assert verdict(claim(kind), rows(kan, mlp))["verdict"] == expected
+
+
+def test_interval_is_welchs():
+    # By hand: means 1 and 2, each variance 0.01, so the error is sqrt(0.02 / 3) and the degrees of freedom are 4.
+    found = verdict(claim("above"), rows(HIGH, LOW))
+    half = 2.7764451 * np.sqrt(0.02 / 3)
+    assert found["spread"] == f"{1 - half:+.4f} to {1 + half:+.4f}"
+    assert found["measured"] == "2.0000 against 1.0000"
+    assert found["n"] == "3 and 3"
+
+
+def test_interval_covers_the_truth_as_often_as_it_says():
+    generator = np.random.default_rng(0)
+    verdicts = [
+        verdict(claim("above"), rows(*generator.normal(0, 1, (2, 5)).tolist()))["verdict"] for _ in range(400)
+    ]
+    outside = sum(found != "within noise" for found in verdicts)
+    # Equal means lie outside a 95 % interval in 20 of 400 draws; the deviation of that number is 4.4.
+    assert 4 <= outside <= 36
+
+
+def test_other_scale_is_not_comparable():
+    found = verdict(claim("above", scale={"steps": 8000}), rows(HIGH, LOW))
+    assert (found["verdict"], found["why"]) == ("not comparable", "steps 100, reported 8000")
+
+
+def test_single_seeds_are_not_comparable():
+    assert verdict(claim("above"), rows([2.0], [1.0]))["verdict"] == "not comparable"
+
+
+def test_diverged_runs_do_not_count():
+    runs = rows([2.0, 2.1, float("nan")], LOW)
+    runs["toy"].loc[2, "status"] = "diverged"
+    assert verdict(claim("above"), runs)["n"] == "2 and 3"
+
+
+@pytest.mark.parametrize("runs", [{}, rows(HIGH, [])])
+def test_missing_runs_are_not_run(runs):
+    found = verdict(claim("above"), runs)
+    assert (found["verdict"], found["measured"]) == ("not run", "not run")
+
+
+@pytest.mark.parametrize(("reported", "expected"), [(10, "reproduced"), (11, "not reproduced")])
+def test_counts(reported, expected):
+    made = claim("parameters", reported=reported, test={"kind": "parameters", "variant": "kan"})
+    assert verdict(made, {})["verdict"] == expected
+
+
+def test_claims_of_the_project_are_complete():
+    names = [made["id"] for made in load_claims(CLAIMS)]
+    assert len(names) == len(set(names)) > 0
+
+
+@pytest.mark.parametrize(
+    ("made", "complaint"),
+    [
+        ([{"id": "a"}], "claim a lacks experiment, reported, source, statement, test"),
+        ([claim("guess")], "claim toy.claim has no test of a kind among"),
+        ([claim("above"), claim("above")], "claim toy.claim stands there twice"),
+    ],
+)
+def test_bad_claims_are_named(tmp_path, made, complaint):
+    path = tmp_path / "claims.yaml"
+    path.write_text(yaml.safe_dump(made))
+    with pytest.raises(UserError, match=complaint):
+        load_claims(path)

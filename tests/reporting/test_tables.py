@@ -1,0 +1,68 @@
+"""Means, deviations and the forms of a table."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from kanpipe.reporting.cost import cost_table
+from kanpipe.reporting.parameters import parameter_table
+from kanpipe.reporting.tables import Table, mean_and_sd, summarise
+
+
+def runs() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "variant": ["b", "b", "b", "a", "c"],
+            "status": ["finished", "finished", "diverged", "finished", "diverged"],
+            "loss": [1.0, 3.0, math.nan, 5.0, math.nan],
+        }
+    )
+
+
+def test_summary_keeps_order_and_counts():
+    table = summarise(runs(), ["variant"], ["loss"])
+    assert table["variant"].tolist() == ["b", "a", "c"]
+    assert table["n"].tolist() == [2, 1, 0]
+    assert table["failed"].tolist() == [1, 0, 1]
+
+
+def test_summary_has_the_deviation_of_a_sample():
+    table = summarise(runs(), ["variant"], ["loss"]).set_index("variant")
+    assert table.loc["b", "loss_mean"] == 2.0
+    assert table.loc["b", "loss_sd"] == pytest.approx(math.sqrt(2))
+    assert math.isnan(table.loc["a", "loss_sd"])
+
+
+def test_cells_say_what_there_is():
+    cells = mean_and_sd(summarise(runs(), ["variant"], ["loss"]), "loss", ".2f")
+    assert cells == ["2.00 ± 1.41", "5.00", "diverged"]
+
+
+def test_forms_of_a_table(tmp_path):
+    numbers, text = pd.DataFrame({"a_b": [0.25]}), pd.DataFrame({"a_b": ["0.250 ± 0.010"]})
+    Table(numbers, text, "A note.").write(tmp_path / "table")
+    assert (tmp_path / "table.csv").read_text() == "a_b\n0.25\n"
+    assert "0.250 ± 0.010" in (tmp_path / "table.md").read_text()
+    assert (tmp_path / "table.md").read_text().endswith("\n\nA note.\n")
+    assert "<td>0.250 ± 0.010</td>" in (tmp_path / "table.html").read_text()
+    latex = (tmp_path / "table.tex").read_text()
+    assert r"0.250 $\pm$ 0.010" in latex and r"a\_b" in latex and "% A note." in latex
+
+
+def test_parameters_stand_beside_the_reported_ones():
+    claims = [{"experiment": "e", "reported": 5, "source": "s", "test": {"kind": "parameters", "variant": "kan"}}]
+    table = parameter_table({("e", "kan"): 5, ("e", "mlp"): 7}, claims).numbers
+    assert table["matches"].tolist() == ["yes", ""]
+    assert table["reported"].tolist() == [5, pd.NA]
+    assert parameter_table({("e", "kan"): 6}, claims).numbers["matches"].tolist() == ["no"]
+
+
+def test_cost_is_summed_by_stage(tmp_path):
+    header = "s\th:m:s\tmax_rss\tmean_load\n"
+    for name, seconds, memory in (("train_kan_seed0", 60, 100), ("train_kan_seed1", 120, 300), ("sample", 30, "-")):
+        (tmp_path / f"{name}.tsv").write_text(f"{header}{seconds}\t0:01:00\t{memory}\t99\n")
+    table = cost_table({"toy": sorted(tmp_path.glob("*.tsv"))}, {"toy": tmp_path}).numbers.set_index("stage")
+    assert table.loc["train", ["jobs", "minutes", "longest_minutes", "peak_memory_mib"]].tolist() == [2, 3, 2, 300]
+    assert table.loc["all", "minutes"] == 3.5
+    assert table.loc["all", "disk_mib"] > 0

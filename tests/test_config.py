@@ -1,0 +1,209 @@
+"""The configuration: presets, and faults told in one line that names the key."""
+
+import copy
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from kanpipe.config import check, check_writable, load_yaml, preset_file, without_nulls
+from kanpipe.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+PRESETS = ROOT / "workflow" / "presets"
+SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+PAPER = load_yaml(ROOT / "config.yaml")
+
+
+def overlaid(base, overlay):
+    """`overlay` over `base`, as Snakemake lays one configuration over another."""
+    if not (isinstance(base, dict) and isinstance(overlay, dict)):
+        return overlay
+    return base | {key: overlaid(base.get(key), value) for key, value in overlay.items()}
+
+
+def changed(key, value):
+    """The configuration of the paper with one key, given by its path, changed or added."""
+    config = copy.deepcopy(PAPER)
+    *parents, last = key.split(".")
+    place = config
+    for parent in parents:
+        place = place[parent]
+    place[last] = value
+    return config
+
+
+def fault(config):
+    with pytest.raises(UserError) as refusal:
+        check(without_nulls(config), SCHEMA)
+    sentence = str(refusal.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+def test_paper_configuration_is_valid():
+    check(PAPER, SCHEMA)
+
+
+@pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.yaml")))
+def test_preset_is_valid(preset):
+    check(without_nulls(overlaid(PAPER, load_yaml(Path(preset_file({"preset": preset}, PRESETS))))), SCHEMA)
+
+
+def test_preset_is_the_file_of_its_name():
+    assert preset_file({"preset": "quick"}, PRESETS) == str(PRESETS / "quick.yaml")
+
+
+@pytest.mark.parametrize("config", [{"preset": "papper"}, {"preset": None}, {"preset": ["quick"]}, {}])
+def test_unknown_preset_is_told_with_the_known_ones(config):
+    with pytest.raises(UserError, match="^preset: there is no preset .*; choose one of paper, quick, tiny"):
+        preset_file(config, PRESETS)
+
+
+def test_nulls_leave_keys_out_at_any_depth():
+    config = {"a": None, "b": {"c": None, "d": 0, "e": {"f": None}}, "g": [None, 1]}
+    assert without_nulls(config) == {"b": {"d": 0, "e": {}}, "g": [None, 1]}
+
+
+def test_experiments_and_variants_can_be_left_out():
+    check(without_nulls(changed("experiments.swiss_roll", None)), SCHEMA)
+    check(without_nulls(changed("experiments.swiss_roll.variants.kan", None)), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "place", "words"),
+    [
+        ("colour", "red", "the configuration", "unknown key colour; known here: preset, results_dir"),
+        ("training.epoch", 3, "training", "unknown key epoch; known here: epochs, batch_size"),
+        ("variants.kan.gridsize", 5, "variants.kan", "unknown key gridsize"),
+        ("variants.mlp.grid_size", 5, "variants.mlp.grid_size", "the family mlp has no such option"),
+        (
+            "training.epochs",
+            "many",
+            "training.epochs",
+            "'many' is not of type 'integer' (a whole number of at least 1)",
+        ),
+        ("training.epochs", True, "training.epochs", "True is not of type 'integer'"),
+        ("training.epochs", 4000.0, "training.epochs", "4000.0 is not of type 'integer'"),
+        ("training.batch_size", 0, "training.batch_size", "0 is less than the minimum of 1"),
+        ("training.learning_rate", "1e-3", "training.learning_rate", "'1e-3' is not of type 'number'"),
+        ("training.learning_rate", math.nan, "training.learning_rate", "nan is not a finite number"),
+        ("training.learning_rate", math.inf, "training.learning_rate", "inf is not a finite number"),
+        ("variants.kan.hidden", [-32], "variants.kan.hidden.0", "-32 is less than the minimum of 1 (width of a layer"),
+        ("variants.kan.hidden", [32, 0], "variants.kan.hidden.1", "0 is less than the minimum of 1"),
+        ("variants.kan.spline_order", 0, "variants.kan.spline_order", "0 is less than the minimum of 1 (degree k"),
+        ("variants.kan.family", "kann", "variants.kan.family", "'kann' is not one of ['mlp', 'kan']"),
+        ("variants.kan", {"family": "kan"}, "variants.kan", "'hidden' is a required property"),
+        ("variants.kan", "kan", "variants.kan", "'kan' is not of type 'object'"),
+        ("variants.Kan", {"family": "kan", "hidden": []}, "variants", "'Kan' does not match"),
+        (
+            "variants.kan.grid_range",
+            [1, -1],
+            "variants.kan.grid_range",
+            "the first end, 1, must lie below the second, -1",
+        ),
+        ("variants.kan.grid_range", [0, 0.0], "variants.kan.grid_range", "the first end, 0, must lie below the second"),
+        ("variants.kan.grid_range", [-math.inf, 1], "variants.kan.grid_range.0", "-inf is not a finite number"),
+        ("variants.kan.grid_range", [0, 1, 2], "variants.kan.grid_range", "is too long (the two ends"),
+        ("seeds", [0, 1, 0], "seeds", "[0, 1, 0] names something twice"),
+        ("seeds", [], "seeds", "[] should be non-empty (training seeds"),
+        ("seeds", [-1], "seeds.0", "-1 is less than the minimum of 0"),
+        ("training.snapshot_epochs", [0, 4000], "training.snapshot_epochs", "[4000] lies at or beyond the end"),
+        ("problem.diffusion.beta", 1, "problem.diffusion.beta", "1 is greater than or equal to the maximum of 1"),
+        ("evaluation", None, "", "'evaluation' is a required property"),
+    ],
+    ids=str,
+)
+def test_fault_is_one_line_that_names_the_key(key, value, place, words):
+    experiment = "" if key == "colour" else "experiments.swiss_roll."
+    place = place if key == "colour" else f"{experiment}{place}".rstrip(".")
+    sentence = fault(changed(experiment + key, value))
+    assert sentence.startswith(f"{place}: ")
+    assert words in sentence
+
+
+def test_unknown_family_is_the_fault_and_not_its_options():
+    variant = {"family": "kann", "hidden": [32], "grid_size": 5}
+    assert "'kann' is not one of" in fault(changed("experiments.swiss_roll.variants.kan", variant))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("device", "tpu", "device: 'tpu' is not one of ['auto', 'cpu', 'cuda']"),
+        ("checkpoint_seconds", -1, "checkpoint_seconds: -1 is less than the minimum of 0"),
+        ("results_dir", "", "results_dir: '' should be non-empty"),
+        ("experiments", "swiss_roll", "experiments: 'swiss_roll' is not of type 'object'"),
+        ("experiments.swis_roll", {}, "experiments: unknown key swis_roll; known here: swiss_roll"),
+        ("experiments", None, "the configuration: 'experiments' is a required property"),
+    ],
+)
+def test_fault_outside_the_experiments_names_its_key(key, value, words):
+    assert fault(changed(key, value)).startswith(words)
+
+
+def keys_of(schema, definitions):
+    """Every property of a schema with its own schema, references resolved, at any depth."""
+    parts = [schema, schema.get("then", {}), schema.get("items", {}), schema.get("additionalProperties", {})]
+    for part in (part for part in parts if isinstance(part, dict)):
+        if "$ref" in part:
+            yield from keys_of(definitions[part["$ref"].rsplit("/", 1)[1]], definitions)
+        for name, inner in part.get("properties", {}).items():
+            resolved = definitions[inner["$ref"].rsplit("/", 1)[1]] if "$ref" in inner else inner
+            yield name, resolved
+            yield from keys_of(resolved, definitions)
+
+
+def test_every_key_has_a_description():
+    schema = load_yaml(SCHEMA)
+    keys = list(keys_of(schema, schema["$defs"]))
+    assert {"preset", "swiss_roll", "epochs", "beta", "hidden", "spline_order", "projections"} <= {
+        name for name, _ in keys
+    }
+    assert not [name for name, inner in keys if "description" not in inner]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("a: 1\nb: [1, 2\nc: 3\n", "line 3, column 2"), ("a: 1\n\tb: 2\n", "line 2, column 1"), ("a: b: c\n", "line 1")],
+)
+def test_broken_yaml_is_told_with_file_and_line(tmp_path, text, place):
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as refusal:
+        load_yaml(path)
+    assert str(refusal.value).startswith(f"{path} is not valid YAML at {place}")
+    assert "\n" not in str(refusal.value)
+
+
+def test_file_that_is_not_text_is_told(tmp_path):
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match=r"binary.yaml is not valid YAML"):
+        load_yaml(tmp_path / "binary.yaml")
+
+
+def test_missing_file_is_told(tmp_path):
+    with pytest.raises(UserError, match=r"nothing.yaml cannot be read: No such file or directory"):
+        load_yaml(tmp_path / "nothing.yaml")
+
+
+def test_writable_results_folder_is_accepted_and_not_made(tmp_path):
+    check_writable(tmp_path)
+    check_writable(tmp_path / "new" / "results")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_folder_under_a_file_is_refused(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(UserError) as refusal:
+        check_writable(file / "results")
+    assert str(refusal.value).startswith(f"results_dir: {file}/results cannot be written, since {file} is not a folder")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_read_only_results_folder_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match=r"^results_dir: .* is not a folder that you may write to"):
+        check_writable(tmp_path / "results")

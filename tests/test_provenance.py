@@ -1,0 +1,144 @@
+"""The hash of the code that a stage depends on."""
+
+import ast
+import shutil
+
+import pytest
+
+from kanpipe import provenance
+from kanpipe.provenance import code_hash, imported_modules
+
+TRAIN = "kanpipe.experiments.swiss_roll.train"
+STAGES = [f"kanpipe.experiments.swiss_roll.{stage}" for stage in ("train", "sample", "evaluate")]
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A copy of the package that a test may change."""
+    copy = tmp_path / "kanpipe"
+    shutil.copytree(provenance.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(provenance, "PACKAGE", copy)
+    return copy
+
+
+def change(path, old, new):
+    """Replace text that stands there, and forget what was read of the file before."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    provenance._tree.cache_clear()
+    provenance._imports.cache_clear()
+
+
+def test_hash_of_a_copy_is_that_of_the_original(package):
+    copied = code_hash(TRAIN)
+    provenance.PACKAGE = provenance.Path(provenance.__file__).parent  # the fixture puts it right in the end
+    assert copied == code_hash(TRAIN)
+    assert len(copied) == 16
+
+
+def test_docstrings_comments_and_layout_do_not_matter(package):
+    before, path = code_hash(TRAIN), package / "layers" / "splines.py"
+    change(path, '"""The distance h between neighbouring knots."""', '"""Another text."""')
+    change(path, '"""B-spline bases on uniform grids, as folded truncated powers.', '"""Other words.')
+    change(path, "    low, high = grid_range\n", "    # a comment\n\n    (low, high) = (\n        grid_range\n    )\n")
+    assert code_hash(TRAIN) == before
+
+
+def test_rewritten_layout_of_every_module_does_not_matter(package):
+    before = [code_hash(stage) for stage in STAGES]
+    for path in package.rglob("*.py"):
+        path.write_text("# rewritten\n" + ast.unparse(ast.parse(path.read_text())))
+    assert [code_hash(stage) for stage in STAGES] == before
+
+
+def test_docstring_alone_is_an_empty_body(package):
+    path = package / "data" / "swiss_roll.py"
+    change(path, "import numpy as np\n", 'import numpy as np\n\n\nclass Empty:\n    """Nothing."""\n')
+    before = code_hash(TRAIN)
+    change(path, '"""Nothing."""', "pass")
+    assert code_hash(TRAIN) == before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("layers/splines.py", "return (high - low) / grid_size", "return (high - low) / (grid_size + 1)"),
+        ("diffusion/schedules.py", "alpha_bar[0] = 1.0", "alpha_bar[0] = 0.9"),
+        ("data/swiss_roll.py", "roll[:, [0, 2]]", "roll[:, [0, 1]]"),
+        ("layers/__init__.py", "__all__ =", "EXTRA = 1\n__all__ ="),
+    ],
+)
+def test_changed_code_of_an_indirect_import_changes_every_stage(package, file, old, new):
+    before = [code_hash(stage) for stage in STAGES]
+    change(package / file, old, new)
+    assert not set(before) & {code_hash(stage) for stage in STAGES}
+
+
+def test_changed_evaluation_leaves_training_and_sampling_alone(package):
+    train, sample, evaluate = map(code_hash, STAGES)
+    change(package / "evaluation" / "distances.py", "n_projections=projections", "n_projections=2 * projections")
+    assert [code_hash(stage) for stage in STAGES[:2]] == [train, sample]
+    assert code_hash(STAGES[2]) != evaluate
+
+
+def test_modules_that_make_no_numbers_do_not_matter(package):
+    before = code_hash(TRAIN)
+    change(package / "progress.py", "SECONDS_BETWEEN_LINES = 10.0", "SECONDS_BETWEEN_LINES = 20.0")
+    assert code_hash(TRAIN) == before
+
+
+def test_training_depends_on_what_it_computes_with_and_not_on_scores():
+    modules = imported_modules(TRAIN)
+    parts = {"training", "machine", "checkpoint", "layers.splines", "models.denoiser", "diffusion.schedules"}
+    assert {f"kanpipe.{part}" for part in parts} | {"kanpipe", "kanpipe.experiments.swiss_roll.problem"} <= modules
+    assert not [name for name in modules if name.startswith(("kanpipe.evaluation", "kanpipe.reporting"))]
+    assert "kanpipe.experiments.swiss_roll.sample" not in modules
+
+
+def test_sampling_and_evaluation_do_not_depend_on_the_training_loop():
+    assert not imported_modules(STAGES[1]) & {"kanpipe.training", TRAIN}
+    assert not imported_modules(STAGES[2]) & {"kanpipe.training", TRAIN, STAGES[1]}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from kanpipe.evaluation import distances",
+        "from kanpipe.evaluation.distances import sliced_wasserstein",
+        "import kanpipe.evaluation.distances as d",
+        "import os, kanpipe.evaluation.distances",
+    ],
+)
+def test_import_inside_a_function_is_seen(package, statement):
+    path = package / "data" / "swiss_roll.py"
+    change(path, "    from sklearn.datasets", f"    {statement}\n    from sklearn.datasets")
+    assert {"kanpipe.evaluation", "kanpipe.evaluation.distances"} <= imported_modules(TRAIN)
+
+
+def test_names_that_are_no_modules_are_not_taken_for_some():
+    modules = imported_modules(TRAIN)
+    assert "kanpipe.training.fit" not in modules
+    assert all(provenance._source(name).exists() for name in modules)
+
+
+def test_no_module_imports_relatively():
+    # Relative imports are not followed.
+    for path in provenance.PACKAGE.rglob("*.py"):
+        imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+        assert not [node.lineno for node in imports if node.level], path
+
+
+def test_commit_is_unknown_without_git(monkeypatch, tmp_path):
+    assert len(provenance.commit()) >= 7
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert provenance.commit() == "unknown"
+    monkeypatch.setenv("PATH", "")
+    assert provenance.commit() == "unknown"
+
+
+def test_versions_name_every_recorded_library():
+    versions = provenance.versions()
+    assert {"python", "torch", "numpy"} <= versions.keys() == {"python", *provenance.RECORDED}
+    assert all(version[0].isdigit() for version in versions.values())
