@@ -30,7 +30,7 @@ class Checkpoint:
     def held(self) -> Iterator["Checkpoint"]:
         """Hold the checkpoint for this process alone; UserError while another one trains the same run."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / "lock")
+        lock = FileLock(self.folder / "lock")  # in the folder, so that it holds on a shared file system too
         try:
             lock.acquire(timeout=2)
         except Timeout:
@@ -38,9 +38,13 @@ class Checkpoint:
                 f"another process is training into {self.folder.parent}; wait until it ends or stop it, then run again"
             ) from None
         try:
+            for folder in (self.folder, self.folder.parent):
+                _remove_partial_files(folder)
             yield self
         finally:
             lock.release()
+            if not self.path.exists():
+                shutil.rmtree(self.folder, ignore_errors=True)
 
     def load(self) -> dict[str, Any] | None:
         """The saved state, None when there is none; UserError when it is damaged or of another run."""
@@ -48,15 +52,16 @@ class Checkpoint:
             return None
         try:
             saved = torch.load(self.path, weights_only=True, map_location="cpu")
+            identity, state = saved["identity"], saved["state"]
         except Exception as error:
             raise UserError(f"{self.path} is damaged; delete {self.folder} to train from the start") from error
-        differences = list(_differences(saved["identity"], self.identity))
+        differences = list(_differences(identity, self.identity))
         if differences:
             raise UserError(
                 f"{self.path} is of another run: {'; '.join(differences)}. "
                 f"Delete {self.folder} to train from the start, or restore what changed to go on from it"
             )
-        return saved["state"]
+        return state
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the saved state; OSError, with the old one kept, when it cannot be written."""
@@ -66,8 +71,14 @@ class Checkpoint:
             beside.write_bytes(buffer.getbuffer())
 
     def remove(self) -> None:
-        """Forget the state; the run has its results."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Forget the state, since the run has its results; the folder goes with the lock."""
+        self.path.unlink(missing_ok=True)
+
+
+def _remove_partial_files(folder: Path) -> None:
+    """What a killed process was writing."""
+    for path in folder.glob(".*.partial*"):
+        path.unlink(missing_ok=True)
 
 
 def _differences(saved: Any, wanted: Any, path: str = "") -> Iterator[str]:

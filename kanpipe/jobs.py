@@ -26,8 +26,8 @@ def job(log_file: str) -> Iterator[None]:
 
     The traceback goes into the log. The exit status is 1 after any fault.
     """
-    _log_to(Path(log_file))
     try:
+        _log_to(Path(log_file))
         yield
     except Exception as error:
         log.error("%s", traceback.format_exc())
@@ -59,6 +59,6 @@ def explain(error: Exception, log_file: str) -> str:
         where = f" while writing {error.filename}" if getattr(error, "filename", None) else ""
         return f"the disk is full{where}; free some space and run the same command again: what is done is kept"
     if isinstance(error, PermissionError):
-        return f"{error.filename} cannot be written; mend its permissions or choose another results_dir"
+        return f"{error.filename or error} may not be opened; mend its permissions or choose another results_dir"
     said = " ".join(str(error).split())
     return f"{type(error).__name__}: {said} (the whole story is in {log_file})"

@@ -62,7 +62,7 @@ class Machine:
 
 
 def derived_seed(*key: int | str) -> int:
-    """A seed of 63 bits that depends on every part of `key`."""
+    """A seed of 63 bits that depends on every part of `key`; generators on a CPU use its lower 32."""
     digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
@@ -70,7 +70,8 @@ def derived_seed(*key: int | str) -> int:
 @contextmanager
 def seeded(*key: int | str) -> Iterator[None]:
     """Seed the default generators for the block, for code that takes no generator, and restore them after it."""
-    with torch.random.fork_rng():
+    # Naming the devices keeps a job on the CPU from waking every GPU of the machine.
+    with torch.random.fork_rng([torch.cuda.current_device()] if torch.cuda.is_initialized() else []):
         torch.manual_seed(derived_seed(*key))
         yield
 

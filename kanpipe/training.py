@@ -85,6 +85,11 @@ class State:
         bad = (~torch.isfinite(self.history["loss"][: self.step])).nonzero()
         return int(bad[0]) if len(bad) else None
 
+    def steps_kept(self) -> int:
+        """The steps done, up to and with the one that diverged."""
+        diverged_at = self.diverged_at()
+        return self.step if diverged_at is None else diverged_at + 1
+
 
 def fit(
     run: Run,
@@ -179,9 +184,7 @@ def _write_results(run: Run, state: State, machine: Machine, settings: Settings)
 
 def _write_history(run: Run, state: State) -> None:
     """One row a step; nine digits give back every float32."""
-    diverged_at = state.diverged_at()
-    steps = state.step if diverged_at is None else diverged_at + 1
-    columns = [values[:steps].cpu().tolist() for values in state.history.values()]
+    columns = [values[: state.steps_kept()].cpu().tolist() for values in state.history.values()]
     rows = [f"{step}," + ",".join(f"{v:.9g}" for v in values) for step, values in enumerate(zip(*columns, strict=True))]
     with atomic(run.folder / "history.csv") as beside:
         beside.write_text("\n".join([",".join(["step", *state.history]), *rows]) + "\n")
@@ -194,7 +197,7 @@ def _record(run: Run, state: State, machine: Machine, settings: Settings) -> dic
     return run.identity() | {
         "status": "finished" if diverged_at is None else "diverged",
         "diverged_at_step": diverged_at,
-        "steps": state.step,
+        "steps": state.steps_kept(),
         "parameters": sum(p.numel() for p in state.model.parameters() if p.requires_grad),
         "settings": asdict(settings),
         "seconds": round(sum(state.block_seconds), 3),

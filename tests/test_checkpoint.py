@@ -48,10 +48,25 @@ def test_saved_state_comes_back(checkpoint, tmp_path):
     assert state == {"step": 7, "history": [0.5, 0.25]}
 
 
-def test_removed_checkpoint_leaves_nothing(checkpoint, tmp_path):
-    checkpoint.save(STATE)
-    checkpoint.remove()
+def test_removed_checkpoint_leaves_nothing(tmp_path):
+    with Checkpoint(tmp_path, IDENTITY).held() as checkpoint:
+        checkpoint.save(STATE)
+        checkpoint.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_saved_checkpoint_stays_when_it_is_let_go(tmp_path):
+    with Checkpoint(tmp_path, IDENTITY).held() as checkpoint:
+        checkpoint.save(STATE)
+    assert Checkpoint(tmp_path, IDENTITY).load()["step"] == 7
+
+
+def test_held_checkpoint_clears_what_a_killed_process_was_writing(tmp_path):
+    (tmp_path / ".checkpoint").mkdir()
+    for path in (tmp_path / ".weights.7.partial.safetensors", tmp_path / ".checkpoint/.state.7.partial.pt"):
+        path.write_bytes(b"half")
+    with Checkpoint(tmp_path, IDENTITY).held():
+        assert not [path for path in tmp_path.rglob("*partial*")]
 
 
 @pytest.mark.parametrize(
@@ -112,8 +127,6 @@ def test_failed_save_keeps_the_old_state(checkpoint, tmp_path, monkeypatch):
 def test_what_a_kill_left_of_a_save_is_not_taken_for_a_state(checkpoint, tmp_path):
     (checkpoint.folder / ".state.4711.partial.pt").write_bytes(b"half")
     assert checkpoint.load() is None
-    checkpoint.remove()
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_run_that_another_process_trains_is_refused(tmp_path):

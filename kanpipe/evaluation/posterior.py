@@ -1,26 +1,45 @@
-"""The best noise predictor there is when the data are known."""
+"""The best noise predictors there are when the data are known."""
 
 import torch
 from torch import Tensor
 
 from kanpipe.diffusion.schedules import Schedule
 
+NEWTON_STEPS = 6
 
-def posterior_mean_noise(x_t: Tensor, t: Tensor, data: Tensor, schedule: Schedule, chunk: int = 1000) -> Tensor:
-    """E[epsilon | x_t] when x_0 is any of the points `data` with equal probability.
 
-    x_t (n, d), t (n,), data (m, d) -> (n, d). It minimises the squared error; where t holds no noise it is 0. Every
-    x_t is weighed against all data, `chunk` rows at a time.
+def posterior_noise(x_t: Tensor, t: Tensor, data: Tensor, schedule: Schedule, chunk: int = 500) -> dict[str, Tensor]:
+    """The noise in x_t that minimises the expected loss when x_0 is any of the points `data` with equal probability.
+
+    `mean` minimises the squared error, `huber` the Huber loss of delta 1. x_t (n, d), t (n,), data (m, d) -> (n, d)
+    each; where t holds no noise both are 0. Every x_t is weighed against all data, `chunk` rows at a time.
     """
-    return torch.cat(
-        [_posterior_mean(*rows, data, schedule) for rows in zip(x_t.split(chunk), t.split(chunk), strict=True)]
-    )
+    chunks = zip(x_t.split(chunk), t.split(chunk), strict=True)
+    pairs = [_posterior_noise(*rows, data, schedule) for rows in chunks]
+    return {name: torch.cat(parts) for name, parts in zip(("mean", "huber"), zip(*pairs, strict=True), strict=True)}
 
 
-def _posterior_mean(x_t: Tensor, t: Tensor, data: Tensor, schedule: Schedule) -> Tensor:
+def _posterior_noise(x_t: Tensor, t: Tensor, data: Tensor, schedule: Schedule) -> tuple[Tensor, Tensor]:
     alpha_bar = schedule.alpha_bar[t].unsqueeze(-1)  # (n, 1)
     variance = (1 - alpha_bar).clamp_min(torch.finfo(x_t.dtype).tiny)
     squared = torch.cdist(x_t / alpha_bar.sqrt(), data).square() * alpha_bar  # (n, m), |x_t - sqrt(alpha_bar) x_0|^2
     weight = torch.softmax(-squared / (2 * variance), dim=-1)
-    epsilon = (x_t - alpha_bar.sqrt() * (weight @ data)) / variance.sqrt()
-    return torch.where(alpha_bar < 1, epsilon, 0.0)
+    mean = (x_t - alpha_bar.sqrt() * (weight @ data)) / variance.sqrt()
+    axes = [
+        _huber_location(mean[:, i], weight, (x_t[:, i : i + 1] - alpha_bar.sqrt() * data[:, i]) / variance.sqrt())
+        for i in range(data.shape[1])
+    ]
+    noisy = alpha_bar < 1
+    return torch.where(noisy, mean, 0.0), torch.where(noisy, torch.stack(axes, dim=-1), 0.0)
+
+
+def _huber_location(start: Tensor, weight: Tensor, values: Tensor) -> Tensor:
+    """argmin_e sum_j weight_j huber(values_j - e), by Newton's method: start (n,), weight and values (n, m) -> (n,)."""
+    location = start
+    for _ in range(NEWTON_STEPS):
+        residual = values - location.unsqueeze(-1)
+        inside = (weight * (residual.abs() < 1)).sum(dim=-1)
+        slope = (weight * residual.clamp(-1, 1)).sum(dim=-1)
+        # Where little weight lies in the quadratic part Newton's step would be too long.
+        location = location + slope / inside.clamp_min(0.5)
+    return location

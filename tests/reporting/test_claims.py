@@ -58,9 +58,7 @@ def test_interval_is_welchs():
 
 def test_interval_covers_the_truth_as_often_as_it_says():
     generator = np.random.default_rng(0)
-    verdicts = [
-        verdict(claim("above"), rows(*generator.normal(0, 1, (2, 5)).tolist()))["verdict"] for _ in range(400)
-    ]
+    verdicts = [verdict(claim("above"), rows(*generator.normal(0, 1, (2, 5)).tolist()))["verdict"] for _ in range(400)]
     outside = sum(found != "within noise" for found in verdicts)
     # Equal means lie outside a 95 % interval in 20 of 400 draws; the deviation of that number is 4.4.
     assert 4 <= outside <= 36

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kanpipe.evaluation.distances import sliced_wasserstein
-from kanpipe.evaluation.posterior import posterior_mean_noise
+from kanpipe.evaluation.distances import nearest_distance, sliced_wasserstein
+from kanpipe.evaluation.posterior import posterior_noise
 from kanpipe.experiments.swiss_roll import problem
 from kanpipe.files import read_arrays, read_table
 from kanpipe.machine import Machine
@@ -48,18 +48,21 @@ def _metrics(
         return scale | _no_scores(run)
     if not np.isfinite(generated).all():
         return scale | _no_scores(run) | {"status": "samples not finite"}
-    scores = {
-        "huber": _huber(run, run.tensors("weights.safetensors"), common, machine),
-        "swd": sliced_wasserstein(generated, fresh, spec["projections"], spec["projection_seed"]),
-    }
-    return scale | scores | _snapshot_scores(run, common, machine) | _batch_losses(run, spec)
+    scores = {"huber": _huber(run, run.tensors("weights.safetensors"), common, machine)}
+    return (
+        scale
+        | scores
+        | _distances(generated, fresh, spec)
+        | _snapshot_scores(run, common, machine)
+        | _batch_losses(run, spec)
+    )
 
 
 def _no_scores(run: FinishedRun) -> dict[str, None]:
     """The columns of a run that has nothing to score."""
     epochs = run.spec["training"]["snapshot_epochs"]
     by_epoch = [f"{metric}_epoch_{epoch}" for metric in ("huber", "first_batch_loss") for epoch in epochs]
-    return dict.fromkeys(["huber", "swd", *by_epoch, "last_batches_mean", "last_batches_sd"])
+    return dict.fromkeys(["huber", "swd", "nearest", *by_epoch, "last_batches_mean", "last_batches_sd"])
 
 
 @torch.no_grad()
@@ -89,14 +92,24 @@ def _floors(common: Common, fresh: np.ndarray, spec: problem.Spec, machine: Mach
     """Scores without a network: the ends of the scale on which the networks are read."""
     x_t, t, epsilon = common
     data = problem.training_data(spec).to(machine.device)
-    best = posterior_mean_noise(x_t, t, data, problem.schedule(spec).to(machine.device))
+    best = posterior_noise(x_t, t, data, problem.schedule(spec).to(machine.device))
+    predictors = {"posterior mean": best["mean"], "best for the Huber loss": best["huber"], "predict zero": 0 * epsilon}
     other = problem.fresh_data(spec, spec["fresh_points"], spec["fresh_seed"] + 1).numpy()
-    real = sliced_wasserstein(other, fresh, spec["projections"], spec["projection_seed"])
     noise = np.random.default_rng(spec["fresh_seed"]).standard_normal(fresh.shape)
-    start = sliced_wasserstein(noise, fresh, spec["projections"], spec["projection_seed"])
-    return [
-        {"name": "posterior mean", "metric": "huber", "value": F.huber_loss(best, epsilon).item(), "n": len(t)},
-        {"name": "predict zero", "metric": "huber", "value": F.huber_loss(0 * epsilon, epsilon).item(), "n": len(t)},
-        {"name": "real against real", "metric": "swd", "value": real, "n": len(other)},
-        {"name": "standard normal noise", "metric": "swd", "value": start, "n": len(noise)},
+    point_sets = {"real against real": other, "standard normal noise": noise}
+    losses = [
+        {"name": name, "metric": "huber", "value": F.huber_loss(predicted, epsilon).item(), "n": len(t)}
+        for name, predicted in predictors.items()
     ]
+    distances = [
+        {"name": name, "metric": metric, "value": value, "n": len(points)}
+        for name, points in point_sets.items()
+        for metric, value in _distances(points, fresh, spec).items()
+    ]
+    return losses + distances
+
+
+def _distances(points: np.ndarray, fresh: np.ndarray, spec: problem.Spec) -> dict[str, float]:
+    """How far a set of points is from fresh data: as a distribution, and from the curve."""
+    swd = sliced_wasserstein(points, fresh, spec["projections"], spec["projection_seed"])
+    return {"swd": swd, "nearest": nearest_distance(points, fresh)}
