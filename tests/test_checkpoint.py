@@ -66,7 +66,7 @@ def test_held_checkpoint_clears_what_a_killed_process_was_writing(tmp_path):
     for path in (tmp_path / ".weights.7.partial.safetensors", tmp_path / ".checkpoint/.state.7.partial.pt"):
         path.write_bytes(b"half")
     with Checkpoint(tmp_path, IDENTITY).held():
-        assert not [path for path in tmp_path.rglob("*partial*")]
+        assert not list(tmp_path.rglob("*partial*"))
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
-"""The sliced Wasserstein distance where it is known in closed form."""
+"""The distances where they are known in closed form."""
 
 import numpy as np
 import pytest
 
-from kanpipe.evaluation.distances import sliced_wasserstein
+from kanpipe.evaluation.distances import nearest_distance, sliced_wasserstein
 
 
 def points(n, d, seed=0):
@@ -44,3 +44,14 @@ def test_distance_is_symmetric_and_a_function_of_its_seed():
     first = sliced_wasserstein(a, b, projections=20, seed=0)
     assert sliced_wasserstein(b, a, projections=20, seed=0) == first
     assert sliced_wasserstein(a, b, projections=20, seed=1) != first
+
+
+def test_nearest_distance_is_a_mean_over_the_first_set():
+    a, b = np.array([[0.0, 0.0], [3.0, 4.0]]), np.array([[0.0, 1.0], [0.0, -7.0]])
+    assert nearest_distance(a, b) == pytest.approx((1 + np.hypot(3, 3)) / 2, rel=1e-12)
+    assert nearest_distance(b, a) == pytest.approx((1 + 7) / 2, rel=1e-12)
+
+
+def test_nearest_distance_does_not_see_what_is_missing():
+    b = points(100, 2)
+    assert nearest_distance(b[:10], b) == 0

@@ -1,12 +1,13 @@
-"""The posterior mean of the noise against Bayes' rule written out in float64."""
+"""The best predictions of the noise against Bayes' rule written out in float64."""
 
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize_scalar
 
 from kanpipe.data.swiss_roll import swiss_roll
 from kanpipe.diffusion import Schedule, constant_schedule
-from kanpipe.evaluation.posterior import posterior_mean_noise
+from kanpipe.evaluation.posterior import posterior_noise
 
 SCHEDULE = constant_schedule(250, 0.025**2)
 FLOAT64 = Schedule(SCHEDULE.beta.double(), SCHEDULE.alpha_bar.double())
@@ -36,7 +37,7 @@ def brute_force(x_t, t, data):
 
 def test_posterior_mean_equals_bayes_rule(draw):
     x_t, t, data = noisy(draw)
-    ours = posterior_mean_noise(x_t, t, data, FLOAT64).numpy()
+    ours = posterior_noise(x_t, t, data, FLOAT64)["mean"].numpy()
     # distances are squared roots of squares (a few 1e-16) and divided by variances down to 1e-3
     np.testing.assert_allclose(ours, brute_force(x_t, t, data), rtol=0, atol=1e-11)
 
@@ -45,21 +46,21 @@ def test_posterior_mean_of_float32_data_is_good_to_a_thousandth(draw):
     data = torch.from_numpy(swiss_roll(10_000, 0.2, 10, 42))
     t = torch.randint(1, 250, (60,), generator=draw)
     x_t = SCHEDULE.diffuse(data[:60], t, torch.randn(60, 2, generator=draw))
-    ours = posterior_mean_noise(x_t, t, data, SCHEDULE).numpy()
+    ours = posterior_noise(x_t, t, data, SCHEDULE)["mean"].numpy()
     # exponents are off by float32's 1e-7 over variances down to 1e-3; what it scores is read to three digits
     np.testing.assert_allclose(ours, brute_force(x_t, t, data), rtol=0, atol=1e-3)
 
 
 def test_there_is_no_noise_to_predict_at_time_0(draw):
     _, _, data = noisy(draw, dtype=torch.float32)
-    epsilon = posterior_mean_noise(data, torch.zeros(7, dtype=torch.int64), data, SCHEDULE)
+    epsilon = posterior_noise(data, torch.zeros(7, dtype=torch.int64), data, SCHEDULE)["mean"]
     assert torch.equal(epsilon, torch.zeros(7, 2))
 
 
 @pytest.mark.parametrize("shift", [(1e-3, 0.0), (0.0, -1e-3), (-1e-3, 1e-3)])
 def test_no_other_prediction_has_a_smaller_expected_squared_error(draw, shift):
     x_t, t, data = noisy(draw)
-    best = posterior_mean_noise(x_t, t, data, FLOAT64).numpy()
+    best = posterior_noise(x_t, t, data, FLOAT64)["mean"].numpy()
     for x, time, prediction in zip(x_t.numpy(), t, best, strict=True):
         noise, weight = candidates(x, time, data.numpy())
         error, shifted = (weight @ ((noise - p) ** 2).sum(-1) for p in (prediction, prediction + shift))
@@ -71,11 +72,28 @@ def test_a_single_data_point_gives_back_the_noise(draw):
     data, epsilon = torch.tensor([[0.3, -0.7]]), torch.randn(30, 2, generator=draw)
     t = torch.randint(1, 251, (30,), generator=draw)
     x_t = SCHEDULE.diffuse(data.expand(30, 2), t, epsilon)
-    ours = posterior_mean_noise(x_t, t, data, SCHEDULE)
+    ours = posterior_noise(x_t, t, data, SCHEDULE)["mean"]
     torch.testing.assert_close(ours, epsilon, rtol=0, atol=1e-5)  # an ulp of x_t over a noise of 0.035 or more
 
 
 def test_chunks_give_the_whole(draw):
     x_t, t, data = noisy(draw)
-    whole, parts = (posterior_mean_noise(x_t, t, data, FLOAT64, chunk=chunk) for chunk in (1000, 7))
-    torch.testing.assert_close(parts, whole, rtol=0, atol=1e-11)  # as in the comparison with Bayes' rule
+    whole, parts = (posterior_noise(x_t, t, data, FLOAT64, chunk=chunk) for chunk in (1000, 7))
+    for name in ("mean", "huber"):
+        torch.testing.assert_close(parts[name], whole[name], rtol=0, atol=1e-11)  # as in the comparison with Bayes
+
+
+def expected_huber(prediction, noise, weight):
+    distance = np.abs(noise - prediction)
+    return weight @ np.where(distance < 1, distance**2 / 2, distance - 0.5)
+
+
+def test_huber_predictor_has_the_least_expected_huber_loss(draw):
+    x_t, t, data = noisy(draw)
+    ours = posterior_noise(x_t, t, data, FLOAT64)["huber"].numpy()
+    for x, time, prediction in zip(x_t.numpy(), t, ours, strict=True):
+        noise, weight = candidates(x, time, data.numpy())
+        for axis in range(2):
+            least = minimize_scalar(expected_huber, args=(noise[:, axis], weight), tol=1e-12).fun
+            # a few steps of Newton's method; what the predictor scores is read to four digits
+            assert expected_huber(prediction[axis], noise[:, axis], weight) - least < 1e-5

@@ -97,15 +97,8 @@ def _floors(common: Common, fresh: np.ndarray, spec: problem.Spec, machine: Mach
     other = problem.fresh_data(spec, spec["fresh_points"], spec["fresh_seed"] + 1).numpy()
     noise = np.random.default_rng(spec["fresh_seed"]).standard_normal(fresh.shape)
     point_sets = {"real against real": other, "standard normal noise": noise}
-    losses = [
-        {"name": name, "metric": "huber", "value": F.huber_loss(predicted, epsilon).item(), "n": len(t)}
-        for name, predicted in predictors.items()
-    ]
-    distances = [
-        {"name": name, "metric": metric, "value": value, "n": len(points)}
-        for name, points in point_sets.items()
-        for metric, value in _distances(points, fresh, spec).items()
-    ]
+    losses = [{"name": k, "n": len(t), "huber": F.huber_loss(v, epsilon).item()} for k, v in predictors.items()]
+    distances = [{"name": k, "n": len(v)} | _distances(v, fresh, spec) for k, v in point_sets.items()]
     return losses + distances
 
 

@@ -131,10 +131,11 @@ def _generated(data: np.ndarray, variant: Variant, floors: pd.DataFrame) -> Figu
     if not variant.runs:
         return variant.diverged()
     generated = _samples(variant)["generated"][:POINTS]
-    real, score, count = floors.loc["real against real", "value"], variant.score("swd", 3), len(variant.scores("swd"))
+    real, count = floors.loc["real against real"], len(variant.scores("swd"))
+    scores = f"SWD {variant.score('swd', 3)}, nearest {variant.score('nearest', 3)} ({seeds(count)})"
     sides = (
-        (data[:POINTS], DATA, "training points", f"fresh points: SWD {real:.3f}"),
-        (generated, GENERATED, f"points from the {label(variant.name)}", f"SWD {score} ({seeds(count)})"),
+        (data[:POINTS], DATA, "training points", f"fresh points: SWD {real['swd']:.3f}, nearest {real['nearest']:.3f}"),
+        (generated, GENERATED, f"points from the {label(variant.name)}", scores),
     )
     side, pitch, margin = 2.45, 2.5, 0.1
     figure, axes = canvas(side + pitch + 2 * margin, side + 0.5)
@@ -150,14 +151,14 @@ def _overview(data: np.ndarray, variants: list[Variant], floors: pd.DataFrame) -
     """The data and what every variant generates, in one row."""
     side, pitch, margin = 1.36, 1.41, 0.1
     width = 2 * margin + side + pitch * len(variants)
-    caption = textwrap.wrap(_meaning_of_swd(variants, floors), int(18 * width))
+    caption = textwrap.wrap(_meaning_of_scores(variants, floors), int(18 * width))
     bottom = 0.15 + 0.13 * len(caption)
-    figure, axes = canvas(width, bottom + side + 0.6)
+    figure, axes = canvas(width, bottom + side + 0.75)
     for column, (points, hue, lines) in enumerate(_panels(data, variants, floors)):
         left = margin + column * pitch
         tile(axes, (left, bottom), side, points[:POINTS], ROLL, hue, marker_size=1.6)
-        axes.text(left, bottom + side + 0.45, lines[0], va="center")
-        for line, height in zip(lines[1:], (0.27, 0.12), strict=True):
+        axes.text(left, bottom + side + 0.6, lines[0], va="center")
+        for line, height in zip(lines[1:], (0.42, 0.27, 0.12), strict=True):
             axes.text(left, bottom + side + height, line, color=MUTED, va="center", size=SMALL)
     axes.text(margin, 0.06, "\n".join(caption), color=MUTED, va="bottom", size=SMALL)
     return figure
@@ -165,19 +166,24 @@ def _overview(data: np.ndarray, variants: list[Variant], floors: pd.DataFrame) -
 
 def _panels(
     data: np.ndarray, variants: list[Variant], floors: pd.DataFrame
-) -> Iterator[tuple[np.ndarray, str, tuple[str, str, str]]]:
+) -> Iterator[tuple[np.ndarray, str, tuple[str, ...]]]:
     """Points, colour and heading of every panel of the overview."""
-    yield data, DATA, ("Data", "two fresh samples", f"SWD {floors.loc['real against real', 'value']:.3f}")
+    real = floors.loc["real against real"]
+    yield data, DATA, ("Data", "two fresh samples", f"SWD {real['swd']:.3f}", f"nearest {real['nearest']:.3f}")
     for variant in variants:
         points = _samples(variant)["generated"] if variant.runs else NOTHING
-        yield points, GENERATED, (variant.name_in_title, variant.size, f"SWD {variant.score('swd', 3)}")
+        scores = (f"SWD {variant.score('swd', 3)}", f"nearest {variant.score('nearest', 3)}")
+        yield points, GENERATED, (variant.name_in_title, variant.size, *scores)
 
 
-def _meaning_of_swd(variants: list[Variant], floors: pd.DataFrame) -> str:
+def _meaning_of_scores(variants: list[Variant], floors: pd.DataFrame) -> str:
     count = max(len(variant.scores("swd")) for variant in variants)
     spread = f"mean ± sd of {seeds(count)}" if count > 1 else seeds(count)
     points = int(floors.loc["real against real", "n"])
-    return f"SWD: sliced Wasserstein distance to {points:,} fresh points of the roll, {spread}."
+    return (
+        f"SWD: sliced Wasserstein distance to {points:,} fresh points of the roll; nearest: mean distance to the "
+        f"nearest of them; {spread}."
+    )
 
 
 def _edges(variant: Variant, data: Tensor, spec: problem.Spec) -> Figure:

@@ -15,7 +15,10 @@ from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL, colour, label, mark
 from kanpipe.reporting.variants import Variant, seeds
 
 BAND = "#E9E9E9"
-FLOOR = {"color": INK, "linewidth": 0.8, "linestyle": "--"}
+FLOORS = {
+    "best for the Huber loss": {"color": INK, "linewidth": 0.8, "linestyle": "--"},
+    "posterior mean": {"color": MUTED, "linewidth": 0.8, "linestyle": ":"},
+}
 PRINTED = {"marker": "o", "markerfacecolor": "none", "markersize": 5, "markeredgewidth": 1.2}
 
 
@@ -27,13 +30,13 @@ def loss_curves(variants: list[Variant], floors: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(FULL, 4.1), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
     sd = float(np.mean(_of_all(trained, "last_batches_sd") or [0.0]))
-    top = max([floors.loc["posterior mean", "value"] + 0.024, *(loss + 4 * sd for loss in _of_all(trained, "huber"))])
+    top = max([floors.loc["posterior mean", "huber"] + 0.024, *(loss + 4 * sd for loss in _of_all(trained, "huber"))])
     windows = [_first_batches(left, variant) for variant in trained]
     for position, variant in enumerate(trained):
         _common_scores(right, variant, shift=position - (len(trained) - 1) / 2)
     _frame_batches(left, floors, sd, top, max(windows))
     _frame_scores(right, floors, top, max(len(variant.scores("huber")) for variant in trained))
-    _legend(figure, variants, floors.loc["predict zero", "value"])
+    _legend(figure, variants, floors.loc["predict zero", "huber"])
     return figure
 
 
@@ -77,21 +80,26 @@ def _common_scores(axes: Axes, variant: Variant, shift: float) -> None:
 
 
 def _frame_batches(axes: Axes, floors: pd.DataFrame, sd: float, top: float, window: int) -> None:
-    floor = floors.loc["posterior mean", "value"]
+    floor = _draw_floors(axes, floors)
     axes.axhspan(floor - 2 * sd, floor + 2 * sd, color=BAND, linewidth=0, zorder=0)
-    axes.axhline(floor, zorder=4, **FLOOR)
     axes.set_ylim(floor - max(0.012, 4 * sd), top)
     averaged = f", mean of {window} epochs" if window > 1 else ""
     axes.set(xlabel="epoch", ylabel="Huber loss", title=f"First batch of an epoch{averaged}")
 
 
 def _frame_scores(axes: Axes, floors: pd.DataFrame, top: float, count: int) -> None:
-    floor, n = floors.loc["posterior mean", ["value", "n"]]
-    axes.axhline(floor, zorder=1, **FLOOR)
-    axes.set(xlabel="epoch", title=f"The same {int(n):,} noisy points for all")
+    _draw_floors(axes, floors)
+    axes.set(xlabel="epoch", title=f"The same {floors.loc['predict zero', 'n']:,} noisy points for all")
     axes.set_ylim(top=min(top, axes.get_ylim()[1]))
     words = f"mean ± sd of {seeds(count)}" if count > 1 else seeds(count)
     axes.text(0.98, 0.99, words, transform=axes.transAxes, ha="right", va="top", size=SMALL, color=MUTED)
+
+
+def _draw_floors(axes: Axes, floors: pd.DataFrame) -> float:
+    """What predictors that know the data score; returns the best."""
+    for name, style in FLOORS.items():
+        axes.axhline(floors.loc[name, "huber"], zorder=4, **style)
+    return min(floors.loc[name, "huber"] for name in FLOORS)
 
 
 def _legend(figure: Figure, variants: list[Variant], zero: float) -> None:
@@ -104,7 +112,7 @@ def _legend(figure: Figure, variants: list[Variant], zero: float) -> None:
     others = [
         Patch(color=MUTED, alpha=0.3, linewidth=0, label="range of the seeds"),
         Patch(color=BAND, linewidth=0, label="±2 sd of the loss of one batch"),
-        Line2D([], [], label="posterior mean, best for squared error", **FLOOR),
+        *(Line2D([], [], label=name, **style) for name, style in FLOORS.items()),
         Line2D([], [], linestyle="none", label=f"{place}predict zero, {zero:.3f}"),
     ]
     if any(line.get_markerfacecolor() == "none" for line in figure.axes[0].lines):
