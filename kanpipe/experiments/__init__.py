@@ -1,10 +1,11 @@
 """The experiments: one folder each, with a module for each stage that the experiment has.
 
-    train.py     train(run, machine, checkpoint_seconds)   one variant with one seed -> the files of `run.folder`
-    sample.py    sample(finished_run, spec, machine, out)  one finished run -> samples.npz
-    evaluate.py  evaluate(runs, spec, machine) -> tables   all runs -> {"runs": one row a run, ...}
-    figures.py   figures(runs, tables, spec, out)          -> the figures of the experiment
-    models.py    models(spec) -> {variant: model}          for the table of parameters
+    models.py    models(spec) -> {variant: model}                for the table of parameters
+    train.py     train(run, machine, checkpoint_seconds)         one variant with one seed -> the files of run.folder
+    sample.py    sample(finished_run, spec, machine, out)        one finished run -> samples.npz
+    evaluate.py  evaluate(runs, spec, machine) -> {name: frame}  all runs -> "runs", a row a run, and others
+    tables.py    tables(frames) -> {name: Table}                 what evaluate found, to be read
+    figures.py   figures(runs, frames, spec, out)                what it looks like; both are drawn by one job, publish
 
 An experiment has the stages that it needs: one that times layers only evaluates, one with an optimiser of its own
 brings another `train`. A stage depends on what its module imports and on nothing else, so a changed figure retrains
