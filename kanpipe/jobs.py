@@ -48,6 +48,8 @@ def _log_to(path: Path) -> None:
         force=True,
     )
     logging.captureWarnings(True)
+    # A toolkit without a GPU is no news to somebody who trains on a CPU.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
 
 
 def explain(error: Exception, log_file: str) -> str:
