@@ -10,20 +10,17 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import torch
 
+from kanpipe.config import load_yaml
 from kanpipe.experiments.swiss_roll import problem
 from kanpipe.models import parameter_count
 
-VARIANTS = {
-    "mlp": {"family": "mlp", "hidden": [32, 32, 32]},
-    "kan": {"family": "kan", "hidden": [32, 32, 32]},
-    "small_kan": {"family": "kan", "hidden": [32]},
-    "mlp_as_kan": {"family": "mlp", "hidden": [103, 103, 103]},
-}
-DIFFUSION_STEPS = 250
+CONFIG = load_yaml(Path(__file__).parents[1] / "config.yaml")["experiments"]["swiss_roll"]
+DIFFUSION_STEPS = CONFIG["problem"]["diffusion"]["steps"]
 
 
 def training_step(model: torch.nn.Module, compiled: bool, batch: int) -> Callable[[], None]:
@@ -69,7 +66,7 @@ def main() -> None:
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
     torch.manual_seed(0)
-    models = {name: problem.build({"variant": variant}) for name, variant in VARIANTS.items()}
+    models = {name: problem.build({"variant": variant}) for name, variant in CONFIG["variants"].items()}
     steps = {name: training_step(model, not chosen.eager, chosen.batch) for name, model in models.items()}
     times = interleaved(steps, chosen.rounds, repeats=5)
     medians = {name: statistics.median(values) for name, values in times.items()}

@@ -42,9 +42,9 @@ class Checkpoint:
                 _remove_partial_files(folder)
             yield self
         finally:
-            lock.release()
             if not self.path.exists():
-                shutil.rmtree(self.folder, ignore_errors=True)
+                shutil.rmtree(self.folder, ignore_errors=True)  # still holding the lock, so that nobody loses theirs
+            lock.release()
 
     def load(self) -> dict[str, Any] | None:
         """The saved state, None when there is none; UserError when it is damaged or of another run."""

@@ -19,7 +19,12 @@ def load_yaml(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text())
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+        hint = (
+            "; run in the folder that holds it, or name that folder with --directory"
+            if path.name == "config.yaml"
+            else ""
+        )
+        raise UserError(f"{path} cannot be read: {error.strerror}{hint}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not valid YAML: it is not a text file") from error
     except yaml.YAMLError as error:
@@ -76,7 +81,7 @@ def _faults(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _not_finite(config)
     for name, experiment in config["experiments"].items():
         path = f"experiments.{name}"
-        for variant, options in experiment["variants"].items():
+        for variant, options in experiment.get("variants", {}).items():
             yield from _variant_faults(f"{path}.variants.{variant}", options)
         training = experiment.get("training", {})
         late = [epoch for epoch in training.get("snapshot_epochs", []) if epoch >= training["epochs"]]

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+HASHES = ("config_hash", "code", "commit")  # columns of the tables of runs
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """A name beside `path` to write to; it becomes `path` when the block ends well, and is removed when not."""
@@ -57,13 +60,15 @@ def read_arrays(path: Path) -> dict[str, "ndarray"]:
 
 
 def read_table(path: Path) -> "DataFrame":
-    """Read a CSV; UserError when it is empty or broken."""
+    """Read a CSV, floats to their last digit and hashes as text; UserError when it is empty or broken."""
     import pandas as pd
 
     try:
-        return pd.read_csv(path)
+        # A hash such as 12345678e901 would pass for a number.
+        return pd.read_csv(path, dtype=dict.fromkeys(HASHES, str), float_precision="round_trip")
     except ValueError as error:  # of which pandas' own errors are
-        raise UserError(f"{path} is damaged ({str(error).strip()}); delete it and run again") from error
+        said = " ".join(str(error).split())
+        raise UserError(f"{path} is damaged ({said}); delete it and run again") from error
 
 
 def write_table(path: Path, table: "DataFrame") -> None:

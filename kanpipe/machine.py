@@ -44,11 +44,6 @@ class Machine:
             return torch.cuda.get_device_name(self.device)
         return _cpu_model()
 
-    def synchronize(self) -> None:
-        """Wait until the device has done all that it was given."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-
     def peak_memory_mib(self) -> float:
         """The most memory held so far: of the device on a GPU, of the process on a CPU."""
         if self.device.type == "cuda":

@@ -4,10 +4,14 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kanpipe.errors import UserError
-from kanpipe.files import read_json
+from kanpipe.files import read_arrays, read_json, read_table
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,11 @@ class FinishedRun:
 
     @classmethod
     def read(cls, folder: Path) -> "FinishedRun":
-        return cls(folder, read_json(folder / "run.json"))
+        """The run in a folder; UserError when its record is damaged."""
+        record = read_json(folder / "run.json")
+        if not isinstance(record, dict) or not {"experiment", "variant", "seed", "status", "spec"} <= record.keys():
+            raise UserError(f"{folder / 'run.json'} is not the record of a run; delete it and run again")
+        return cls(folder, record)
 
     @property
     def diverged(self) -> bool:
@@ -66,6 +74,18 @@ class FinishedRun:
         origin = ("code", "commit", "device", "threads", "steps_per_second", "peak_memory_mib", "sittings", "finished")
         row = {name: self.record[name] for name in (*columns, *origin)}
         return row | {"compile": self.record["settings"]["compile"], "minutes": round(self.record["seconds"] / 60, 3)}
+
+    def history(self) -> "DataFrame":
+        """What was recorded of every step; UserError when rows are missing."""
+        path = self.folder / "history.csv"
+        table = read_table(path)
+        if len(table) != self.record["steps"]:
+            raise UserError(f"{path} has {len(table)} of {self.record['steps']} steps; delete it and run again")
+        return table
+
+    def samples(self) -> dict[str, "ndarray"]:
+        """The arrays that the sampling of the run left; UserError when they are damaged."""
+        return read_arrays(self.folder / "samples.npz")
 
     def tensors(self, name: str) -> dict:
         """The named tensors of one of the run's safetensors files; UserError when it is damaged."""

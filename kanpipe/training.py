@@ -23,6 +23,7 @@ from kanpipe.checkpoint import Checkpoint
 from kanpipe.errors import UserError
 from kanpipe.files import atomic, write_json
 from kanpipe.machine import Machine
+from kanpipe.models import parameter_count
 from kanpipe.progress import Progress
 from kanpipe.runs import Run
 
@@ -50,13 +51,13 @@ class State:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     step: int = 0
-    sittings: int = 0
+    commits: list[str] = field(default_factory=list)  # of the source, one for each sitting
     block_seconds: list[float] = field(default_factory=list)
     history: dict[str, Tensor] = field(default_factory=dict)  # name -> one value a step, on the device
     snapshots: dict[str, Tensor] = field(default_factory=dict)  # "step/parameter" -> weights
 
     def state_dict(self) -> dict[str, Any]:
-        progress = {k: getattr(self, k) for k in ("step", "sittings", "block_seconds", "history", "snapshots")}
+        progress = {k: getattr(self, k) for k in ("step", "commits", "block_seconds", "history", "snapshots")}
         return progress | {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
@@ -64,7 +65,7 @@ class State:
         self.optimizer.load_state_dict(saved["optimizer"])
         device = next(self.model.parameters()).device
         self.history = {name: values.to(device) for name, values in saved["history"].items()}
-        for key in ("step", "sittings", "block_seconds", "snapshots"):
+        for key in ("step", "commits", "block_seconds", "snapshots"):
             setattr(self, key, saved[key])
 
     def record(self, scalars: dict[str, Tensor], steps: int) -> None:
@@ -102,6 +103,7 @@ def fit(
 ) -> None:
     """Train `model` and write weights, snapshots, history.csv and run.json into `run.folder`.
 
+    snapshots.safetensors has the weights at the start of `settings.snapshot_steps`, named "<step>/<parameter>".
     A loss that is not finite ends the run as `diverged`. Raises UserError for a checkpoint that is damaged, in use
     by another process, or of another run, machine or compile mode.
     """
@@ -110,7 +112,7 @@ def fit(
         if (saved := checkpoint.load()) is not None:
             state.load_state_dict(saved)
             log.info("%s: resumed at step %d", run.label, state.step)
-        state.sittings += 1
+        state.commits.append(provenance.commit())
         _train(state, _evaluator(objective, model, settings.compile), batch, checkpoint, settings, run.label)
         _write_results(run, state, machine, settings)
         checkpoint.remove()
@@ -193,20 +195,21 @@ def _write_history(run: Run, state: State) -> None:
 def _record(run: Run, state: State, machine: Machine, settings: Settings) -> dict[str, Any]:
     """What the run says of itself."""
     diverged_at = state.diverged_at()
-    speed = min(settings.check_every, settings.steps) / statistics.median(state.block_seconds)
+    whole_blocks = state.block_seconds[: max(state.step // settings.check_every, 1)]  # the last may be shorter
+    speed = min(settings.check_every, state.step) / statistics.median(whole_blocks)
     return run.identity() | {
         "status": "finished" if diverged_at is None else "diverged",
         "diverged_at_step": diverged_at,
         "steps": state.steps_kept(),
-        "parameters": sum(p.numel() for p in state.model.parameters() if p.requires_grad),
+        "parameters": parameter_count(state.model),
         "settings": asdict(settings),
         "seconds": round(sum(state.block_seconds), 3),
         "steps_per_second": round(speed, 3),
-        "sittings": state.sittings,
+        "sittings": len(state.commits),
         "peak_memory_mib": round(machine.peak_memory_mib(), 1),
         "device": machine.name,
         "threads": machine.threads,
-        "commit": provenance.commit(),
+        "commit": " ".join(dict.fromkeys(state.commits)),
         "versions": provenance.versions(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -67,7 +67,7 @@ def test_full_disk_is_recognised_in_an_error_of_safetensors(log_file, capsys):
 
 def test_forbidden_file_is_named(log_file, capsys):
     forbidden = PermissionError(errno.EACCES, "Permission denied", "results/run.json")
-    assert sentence(forbidden, log_file, capsys).startswith("kanpipe: results/run.json cannot be written; mend its")
+    assert sentence(forbidden, log_file, capsys).startswith("kanpipe: results/run.json may not be opened; mend its")
 
 
 def test_unexpected_fault_points_to_the_log(log_file, capsys):

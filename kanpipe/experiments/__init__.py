@@ -14,11 +14,17 @@ nothing. `problem.py` holds what the stages share.
 
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 
 
 def stage(experiment: str, name: str) -> Callable:
     """The function of one stage, for example `stage("swiss_roll", "train")`."""
     return getattr(import_module(stage_module(experiment, name)), name)
+
+
+def has_stage(experiment: str, name: str) -> bool:
+    """Whether the experiment has a module for the stage."""
+    return find_spec(stage_module(experiment, name)) is not None
 
 
 def stage_module(experiment: str, name: str) -> str:

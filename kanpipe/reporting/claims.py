@@ -24,16 +24,24 @@ Verdict = dict[str, Any]  # measured, spread, n, verdict, why
 def load_claims(path: Path) -> list[Claim]:
     """The claims of a file; UserError for one that is incomplete, of an unknown kind, or named twice."""
     claims = load_yaml(path)
+    if not isinstance(claims, list) or not all(isinstance(claim, dict) for claim in claims):
+        raise UserError(f"{path} is not a list of claims")
     names = [claim.get("id") for claim in claims]
     for claim in claims:
-        missing = {"id", "experiment", "source", "statement", "reported", "test"} - claim.keys()
-        if missing:
-            raise UserError(f"{path}: claim {claim.get('id')} lacks {', '.join(sorted(missing))}")
-        if claim["test"].get("kind") not in TESTS:
-            raise UserError(f"{path}: claim {claim['id']} has no test of a kind among {', '.join(TESTS)}")
-        if names.count(claim["id"]) > 1:
-            raise UserError(f"{path}: claim {claim['id']} stands there twice")
+        if fault := _fault(claim) or ("stands there twice" if names.count(claim["id"]) > 1 else ""):
+            raise UserError(f"{path}: claim {claim.get('id')} {fault}")
     return claims
+
+
+def _fault(claim: Claim) -> str:
+    missing = {"id", "experiment", "source", "statement", "reported", "test"} - claim.keys()
+    if missing:
+        return f"lacks {', '.join(sorted(missing))}"
+    test = claim["test"]
+    if not isinstance(test, dict) or test.get("kind") not in TESTS:
+        return f"has no test of a kind among {', '.join(TESTS)}"
+    needed = NEEDED[test["kind"]] - test.keys()
+    return f"lacks {', '.join(sorted(needed))} in its test" if needed else ""
 
 
 def judge(claims: list[Claim], runs: dict[str, pd.DataFrame], parameters: pd.DataFrame) -> Table:
@@ -73,7 +81,8 @@ def _comparison(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFram
     if test["metric"] not in runs:
         return _verdict("not comparable", f"the runs have no {test['metric']}")
     left, right = (runs[runs["variant"] == test[side]] for side in ("left", "right"))
-    ended = [side.loc[side["status"] == FINISHED, test["metric"]].dropna() for side in (left, right)]
+    left, right = (side[side["status"] == FINISHED] for side in (left, right))
+    ended = [side[test["metric"]].dropna() for side in (left, right)]
     measured = " against ".join(f"{side.mean():.4f}" if len(side) else "diverged" for side in ended)
     n = " and ".join(str(len(side)) for side in ended)
     if reason := _other_scale(claim, pd.concat([left, right])) or _no_spread(ended):
@@ -85,9 +94,9 @@ def _comparison(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFram
 
 def _other_scale(claim: Claim, runs: pd.DataFrame) -> str:
     differences = [
-        f"{key} {', '.join(map(str, sorted(runs[key].unique())))}, reported {value}"
+        f"{key} {', '.join(map(str, sorted(runs.get(key, pd.Series(['unknown'])).unique())))}, reported {value}"
         for key, value in claim.get("scale", {}).items()
-        if (runs[key] != value).any()
+        if key not in runs or (runs[key] != value).any()
     ]
     return "; ".join(differences)
 
@@ -121,3 +130,4 @@ TESTS: dict[str, Callable[[Claim, pd.DataFrame | None, pd.DataFrame], Verdict]] 
     "above": _comparison,
     "not_above": _comparison,
 }
+NEEDED = {"parameters": {"variant"}, "above": {"metric", "left", "right"}, "not_above": {"metric", "left", "right"}}

@@ -1,10 +1,13 @@
 """What the jobs of an experiment cost, from the benchmark files of their rules."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
 
 from kanpipe.reporting.tables import Table
+
+COLUMNS = ["experiment", "stage", "jobs", "minutes", "longest_minutes", "peak_memory_mib", "disk_mib"]
 
 
 def cost_table(benchmarks: dict[str, list[Path]], folders: dict[str, Path]) -> Table:
@@ -19,9 +22,11 @@ def cost_table(benchmarks: dict[str, list[Path]], folders: dict[str, Path]) -> T
         stages = [*jobs.groupby("stage", sort=False), ("all", jobs)]
         rows += [{"experiment": experiment, "stage": stage, **_sums(group)} for stage, group in stages]
         rows[-1]["disk_mib"] = _disk_mib(folders[experiment])
-    numbers = pd.DataFrame(rows)
+    numbers = pd.DataFrame(rows, columns=COLUMNS)
     text = numbers.round(1).astype(object).where(numbers.notna(), "").astype(str)
-    return Table(numbers, text.rename(columns=lambda c: c.replace("_", " ")))
+    devices = sorted(set().union(*map(_devices, folders.values())))
+    note = f"Minutes are summed over jobs, which may have run side by side. Trained on {', '.join(devices)}."
+    return Table(numbers, text.rename(columns=lambda c: c.replace("_", " ")), note if devices else "")
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -36,6 +41,10 @@ def _sums(jobs: pd.DataFrame) -> dict[str, float]:
         "longest_minutes": minutes.max(),
         "peak_memory_mib": jobs["max_rss"].max(),
     }
+
+
+def _devices(folder: Path) -> set[str]:
+    return {json.loads(path.read_text())["device"] for path in folder.glob("*/seed*/run.json")}
 
 
 def _disk_mib(folder: Path) -> float:

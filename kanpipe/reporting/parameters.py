@@ -13,7 +13,8 @@ def parameter_table(counts: dict[tuple[str, str], int], claims: list[Claim]) -> 
         for claim in claims
         if claim["test"]["kind"] == "parameters"
     }
-    numbers = pd.DataFrame([_row(*key, count, reported.get(key)) for key, count in counts.items()])
+    rows = [_row(*key, count, reported.get(key)) for key, count in counts.items()]
+    numbers = pd.DataFrame(rows, columns=["experiment", "variant", "parameters", "reported", "matches", "note"])
     numbers["reported"] = numbers["reported"].astype("Int64")
     text = numbers.assign(
         parameters=[f"{n:,}" for n in numbers["parameters"]],
@@ -25,6 +26,6 @@ def parameter_table(counts: dict[tuple[str, str], int], claims: list[Claim]) -> 
 def _row(experiment: str, variant: str, count: int, claim: Claim | None) -> dict:
     row = {"experiment": experiment, "variant": variant, "parameters": count, "reported": None, "matches": ""}
     if claim is None:
-        return row | {"note": "a control, not in the source"}
+        return row | {"note": "no count reported"}
     same = count == claim["reported"]
     return row | {"reported": claim["reported"], "matches": "yes" if same else "no", "note": claim["source"]}

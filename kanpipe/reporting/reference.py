@@ -2,53 +2,67 @@
 
     python -m kanpipe.reporting.reference results/paper swiss_roll
 
-No rule writes there. All rows of all kept runs stand in results/reference/runs.csv, and the tables beside them are
-computed from it.
+No rule writes there. results/reference/runs.csv has a row for every run ever kept, and the tables beside the figures
+are computed from those rows of it that the figures show.
 """
 
 import argparse
+import hashlib
 import shutil
+import sys
 from pathlib import Path
 
 import pandas as pd
 
+from kanpipe.errors import UserError
 from kanpipe.experiments import stage
-from kanpipe.files import write_table
+from kanpipe.files import read_table, write_table
 from kanpipe.reporting.cost import cost_table
 
-KEY = ["experiment", "variant", "seed", "config_hash"]
+KEY = ["experiment", "variant", "seed", "config_hash", "code", "device"]
 
 
 def keep(results: Path, experiment: str, reference: Path) -> None:
     """Copy what `experiment` left in `results` into `reference` and compute its tables there, cost included.
 
-    A row with the same experiment, variant, seed and configuration replaces the older one.
+    A row of the same experiment, variant, seed, configuration, code and device replaces the older one. Raises
+    UserError, with nothing changed, when `results` has no finished experiment of that name.
     """
     source, target = results / experiment, reference / experiment
+    missing = [path for path in (source / "runs.csv", source / "figures") if not path.exists()]
+    if missing:
+        raise UserError(f"{missing[0]} is not there; run the experiment {experiment} first")
+    frames = {path.stem: read_table(path) for path in source.glob("*.csv")}
+    frames["runs"] = _merge(reference / "runs.csv", frames["runs"])
+    for _, row in frames["runs"].iterrows():
+        _copy(source / row["variant"] / f"seed{row['seed']}" / "run.json", reference / record_path(row))
     shutil.rmtree(target / "figures", ignore_errors=True)
     shutil.copytree(source / "figures", target / "figures")
-    for record in source.glob("*/seed*/run.json"):
-        copy = target / "runs" / record.relative_to(source)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(record, copy)
-    frames = {path.stem: pd.read_csv(path) for path in source.glob("*.csv")}
-    kept = _merge(reference / "runs.csv", frames["runs"])
-    frames["runs"] = kept.merge(frames["runs"][KEY])[frames["runs"].columns]
-    for name, frame in frames.items():
-        if name != "runs":
-            write_table(target / f"{name}.csv", frame)
+    write_table(target / "floors.csv", frames["floors"])
     for name, table in stage(experiment, "tables")(frames).items():
         table.write(target / "tables" / name)
     benchmarks = sorted((results / "benchmarks" / experiment).glob("*.tsv"))
     cost_table({experiment: benchmarks}, {experiment: source}).write(target / "tables/cost")
 
 
+def record_path(row: pd.Series) -> Path:
+    """Where the record of a kept row stands below the reference folder."""
+    made_by = hashlib.sha256(" ".join(row[["config_hash", "code", "device"]]).encode()).hexdigest()[:8]
+    name = f"seed{row['seed']}-{made_by}.json"
+    return Path(row["experiment"]) / "runs" / row["variant"] / name
+
+
 def _merge(path: Path, new: pd.DataFrame) -> pd.DataFrame:
-    old = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=KEY)
-    merged = pd.concat([frame for frame in (old, new) if len(frame)], ignore_index=True)
-    merged = merged.drop_duplicates(KEY, keep="last")
+    """Add the new rows to the kept ones; returns the new rows as they are kept."""
+    old = [read_table(path)] if path.exists() else []
+    merged = pd.concat([*old, new], ignore_index=True).drop_duplicates(KEY, keep="last")
     write_table(path, merged)
-    return merged
+    return read_table(path).merge(new[KEY])[new.columns]
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
 
 
 def main() -> None:
@@ -57,7 +71,10 @@ def main() -> None:
     options.add_argument("experiment", help="for example swiss_roll")
     options.add_argument("--reference", type=Path, default=Path("results/reference"))
     chosen = options.parse_args()
-    keep(chosen.results, chosen.experiment, chosen.reference)
+    try:
+        keep(chosen.results, chosen.experiment, chosen.reference)
+    except UserError as error:
+        sys.exit(f"kanpipe: {error}")
     print(f"kept in {chosen.reference / chosen.experiment} and {chosen.reference / 'runs.csv'}")
 
 

@@ -75,8 +75,9 @@ def test_single_seeds_are_not_comparable():
 
 def test_diverged_runs_do_not_count():
     runs = rows([2.0, 2.1, float("nan")], LOW)
-    runs["toy"].loc[2, "status"] = "diverged"
-    assert verdict(claim("above"), runs)["n"] == "2 and 3"
+    runs["toy"].loc[2, ["status", "steps"]] = ["diverged", 7]
+    found = verdict(claim("above", scale={"steps": 100}), runs)
+    assert (found["n"], found["verdict"]) == ("2 and 3", "reproduced")
 
 
 @pytest.mark.parametrize("runs", [{}, rows(HIGH, [])])
@@ -101,6 +102,8 @@ def test_claims_of_the_project_are_complete():
     [
         ([{"id": "a"}], "claim a lacks experiment, reported, source, statement, test"),
         ([claim("guess")], "claim toy.claim has no test of a kind among"),
+        ([claim("above", test={"kind": "above"})], "claim toy.claim lacks left, metric, right in its test"),
+        ({"id": "a"}, "is not a list of claims"),
         ([claim("above"), claim("above")], "claim toy.claim stands there twice"),
     ],
 )

@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from kanpipe.errors import UserError
+from kanpipe.files import read_table
 from kanpipe.reporting import reference
 
 ROOT = Path(__file__).parents[2]
@@ -19,9 +21,9 @@ def results(folder: Path, huber: float) -> Path:
     (source / "figures/data.png").write_bytes(b"picture")
     (source / "mlp/seed0").mkdir(parents=True, exist_ok=True)
     (source / "mlp/seed0/run.json").write_text(json.dumps({"huber": huber}))
-    row = pd.read_csv(KEPT / "runs.csv").query("experiment == 'swiss_roll'").iloc[:1].assign(huber=huber)
+    row = read_table(KEPT / "runs.csv").query("variant == 'mlp' and seed == 0").iloc[:1].assign(huber=huber)
     row.to_csv(source / "runs.csv", index=False)
-    pd.read_csv(KEPT / "swiss_roll/floors.csv").to_csv(source / "floors.csv", index=False)
+    read_table(KEPT / "swiss_roll/floors.csv").to_csv(source / "floors.csv", index=False)
     (folder / "benchmarks/swiss_roll").mkdir(parents=True, exist_ok=True)
     (folder / "benchmarks/swiss_roll/train_mlp_seed0.tsv").write_text("s\tmax_rss\n60\t100\n")
     return folder
@@ -30,35 +32,53 @@ def results(folder: Path, huber: float) -> Path:
 def test_keeping_again_replaces_the_row(tmp_path):
     for huber in (0.5, 0.25):
         reference.keep(results(tmp_path / "results", huber), "swiss_roll", tmp_path / "kept")
-    rows = pd.read_csv(tmp_path / "kept/runs.csv")
+    rows = read_table(tmp_path / "kept/runs.csv")
     assert rows["huber"].tolist() == [0.25]
-    table = pd.read_csv(tmp_path / "kept/swiss_roll/tables/swiss_roll.csv")
+    table = read_table(tmp_path / "kept/swiss_roll/tables/swiss_roll.csv")
     assert table["huber_mean"].tolist() == [0.25]
     assert (tmp_path / "kept/swiss_roll/figures/data.png").read_bytes() == b"picture"
-    assert (tmp_path / "kept/swiss_roll/runs/mlp/seed0/run.json").exists()
+    assert len(list((tmp_path / "kept/swiss_roll/runs/mlp").glob("seed0-*.json"))) == 1
 
 
 def test_rows_of_other_experiments_stay(tmp_path):
-    other = pd.DataFrame({"experiment": ["toy"], "variant": ["v"], "seed": [0], "config_hash": ["h"], "score": [1.5]})
+    other = pd.DataFrame([dict.fromkeys(reference.KEY, "x") | {"experiment": "toy", "score": 1.5}])
     (tmp_path / "kept").mkdir()
     other.to_csv(tmp_path / "kept/runs.csv", index=False)
     reference.keep(results(tmp_path / "results", 0.5), "swiss_roll", tmp_path / "kept")
-    rows = pd.read_csv(tmp_path / "kept/runs.csv")
+    rows = read_table(tmp_path / "kept/runs.csv")
     assert rows["experiment"].tolist() == ["toy", "swiss_roll"]
     assert rows["score"].iloc[0] == 1.5
 
 
+def test_another_device_is_another_row(tmp_path):
+    for device in ("a CPU", "a GPU"):
+        source = results(tmp_path / "results", 0.5)
+        rows = read_table(source / "swiss_roll/runs.csv").assign(device=device)
+        rows.to_csv(source / "swiss_roll/runs.csv", index=False)
+        reference.keep(source, "swiss_roll", tmp_path / "kept")
+    assert read_table(tmp_path / "kept/runs.csv")["device"].tolist() == ["a CPU", "a GPU"]
+    assert read_table(tmp_path / "kept/swiss_roll/tables/swiss_roll.csv")["n"].tolist() == [1]
+
+
+def test_nothing_is_kept_of_what_is_not_there(tmp_path):
+    reference.keep(results(tmp_path / "results", 0.5), "swiss_roll", tmp_path / "kept")
+    with pytest.raises(UserError, match="runs.csv is not there; run the experiment swiss_roll first"):
+        reference.keep(tmp_path / "resluts", "swiss_roll", tmp_path / "kept")
+    assert (tmp_path / "kept/swiss_roll/figures/data.png").exists()
+
+
 def test_kept_tables_are_computed_from_the_kept_rows():
-    rows = pd.read_csv(KEPT / "runs.csv").query("experiment == 'swiss_roll'")
-    table = pd.read_csv(KEPT / "swiss_roll/tables/swiss_roll.csv").set_index("variant")
-    means = rows.groupby("variant")["huber"].mean()
-    assert table["huber_mean"].to_dict() == pytest.approx(means.to_dict(), rel=1e-9)
+    rows = read_table(KEPT / "runs.csv").query("experiment == 'swiss_roll'")
+    table = read_table(KEPT / "swiss_roll/tables/swiss_roll.csv").set_index("variant")
+    for variant, mean in table["huber_mean"].items():
+        kept = rows[(rows["variant"] == variant) & (rows["steps"] == table.loc[variant, "steps"])]
+        assert mean == pytest.approx(kept["huber"].mean(), rel=1e-9)
 
 
 def test_every_kept_row_has_its_record():
-    for _, row in pd.read_csv(KEPT / "runs.csv").iterrows():
-        path = KEPT / row["experiment"] / "runs" / row["variant"] / f"seed{row['seed']}" / "run.json"
-        assert json.loads(path.read_text())["config_hash"] == row["config_hash"]
+    for _, row in read_table(KEPT / "runs.csv").iterrows():
+        record = json.loads((KEPT / reference.record_path(row)).read_text())
+        assert {key: record[key] for key in reference.KEY} == {key: row[key] for key in reference.KEY}
 
 
 @pytest.mark.parametrize("name", ["swiss_roll", "cost"])

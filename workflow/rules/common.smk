@@ -6,7 +6,7 @@ sys.path.insert(0, str(ROOT))
 
 from kanpipe.config import check, check_writable, load_yaml, preset_file, without_nulls
 from kanpipe.errors import UserError
-from kanpipe.experiments import stage_module
+from kanpipe.experiments import has_stage, stage_module
 from kanpipe.jobs import set_environment
 from kanpipe.provenance import code_hash
 from snakemake.io import strip_wildcard_constraints
@@ -14,10 +14,10 @@ from snakemake.io import strip_wildcard_constraints
 set_environment(ROOT)
 
 
-def told(check, *arguments):
-    """What `check` returns; the fault that it finds ends the program with one sentence."""
+def told(function, *arguments):
+    """What `function` returns; a fault of the user's ends the program with one sentence."""
     try:
-        return check(*arguments)
+        return function(*arguments)
     except UserError as error:
         sys.exit(f"kanpipe: {error}")
 
@@ -26,8 +26,14 @@ told(load_yaml, Path("config.yaml"))
 
 
 configfile: "config.yaml"
+
+
 # What the command line sets is laid over the preset by Snakemake.
-configfile: told(preset_file, config, ROOT / "workflow/presets")
+preset = told(preset_file, config, ROOT / "workflow/presets")
+told(load_yaml, Path(preset))
+
+
+configfile: preset
 
 
 config = without_nulls(config)
@@ -48,9 +54,19 @@ wildcard_constraints:
 
 def runs(experiment, file):
     """`file` of every run of the experiment."""
+    return every_run(experiment, f"{RESULTS}/{experiment}/{{variant}}/seed{{seed}}/{file}")
+
+
+def every_run(experiment, pattern):
+    """The pattern with every variant and seed of the experiment; once, where it names neither."""
     settings = EXPERIMENTS[experiment]
-    pattern = f"{RESULTS}/{experiment}/{{variant}}/seed{{seed}}/{file}"
-    return expand(pattern, variant=settings["variants"], seed=settings["seeds"])
+    filled = expand(pattern, variant=settings.get("variants", [""]), seed=settings.get("seeds", [0]))
+    return list(dict.fromkeys(filled))
+
+
+def having(stage):
+    """The experiments that have the stage."""
+    return [name for name in EXPERIMENTS if has_stage(name, stage)]
 
 
 def code(experiment, stage):
@@ -83,9 +99,5 @@ def figures(experiment, names):
 
 def benchmarks(experiment):
     """The benchmark files of all jobs of the experiment."""
-    settings = EXPERIMENTS[experiment]
-    rules_of_it = [rule for rule in workflow.rules if rule.name.startswith(f"{experiment}_")]
-    patterns = [strip_wildcard_constraints(rule.benchmark) for rule in rules_of_it]
-    return sorted(
-        {path for pattern in patterns for path in expand(pattern, variant=settings["variants"], seed=settings["seeds"])}
-    )
+    own = [rule for rule in workflow.rules if rule.name.startswith(f"{experiment}_") and rule.benchmark]
+    return [path for rule in own for path in every_run(experiment, strip_wildcard_constraints(rule.benchmark))]

@@ -12,8 +12,8 @@ rule parameters:
     conda:
         ENVIRONMENT
     params:
-        experiments={name: {"variants": spec["variants"]} for name, spec in EXPERIMENTS.items()},
-        code=[code(name, "models") for name in EXPERIMENTS] + [code_hash("kanpipe.reporting.parameters")],
+        experiments={name: {"variants": EXPERIMENTS[name]["variants"]} for name in having("models")},
+        code=[code(name, "models") for name in having("models")] + [code_hash("kanpipe.reporting.parameters")],
     message:
         "counting the parameters of every variant"
     script:
@@ -24,7 +24,7 @@ rule claims:
     input:
         claims=workflow.source_path("../claims.yaml"),
         parameters=rules.parameters.output.csv,
-        runs=expand(f"{RESULTS}/{{experiment}}/runs.csv", experiment=EXPERIMENTS),
+        runs=expand(f"{RESULTS}/{{experiment}}/runs.csv", experiment=having("evaluate")),
     output:
         **table("claims", "claims"),
     log:

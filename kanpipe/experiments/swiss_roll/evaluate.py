@@ -11,8 +11,7 @@ from torch.nn import functional as F
 from kanpipe.evaluation.distances import nearest_distance, sliced_wasserstein
 from kanpipe.evaluation.posterior import posterior_noise
 from kanpipe.experiments.swiss_roll import problem
-from kanpipe.files import read_arrays, read_table
-from kanpipe.machine import Machine
+from kanpipe.machine import Machine, derived_seed
 from kanpipe.runs import FinishedRun
 
 Common = tuple[Tensor, Tensor, Tensor]  # x_t (n, 2), t (n,), epsilon (n, 2)
@@ -27,21 +26,21 @@ def evaluate(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> d
 
 
 def _common_sample(spec: problem.Spec, machine: Machine) -> Common:
-    """Noisy data, the same for every run, drawn as in training."""
-    schedule, n = problem.schedule(spec).to(machine.device), spec["common_sample"]
-    draw = machine.generator("common sample", spec["common_seed"])
-    data = problem.training_data(spec).to(machine.device)
-    x0 = data[torch.randint(len(data), (n,), generator=draw, device=machine.device)]
-    t = torch.randint(schedule.steps, (n,), generator=draw, device=machine.device)
-    epsilon = torch.randn(x0.shape, generator=draw, device=machine.device)
-    return schedule.diffuse(x0, t, epsilon), t, epsilon
+    """Noisy data, the same for every run and on every device, drawn as in training."""
+    schedule, data, n = problem.schedule(spec), problem.training_data(spec), spec["common_sample"]
+    draw = torch.Generator().manual_seed(derived_seed("common sample", spec["common_seed"]))
+    x0 = data[torch.randint(len(data), (n,), generator=draw)]
+    t = torch.randint(schedule.steps, (n,), generator=draw)
+    epsilon = torch.randn(x0.shape, generator=draw)
+    x_t, t, epsilon = (tensor.to(machine.device) for tensor in (schedule.diffuse(x0, t, epsilon), t, epsilon))
+    return x_t, t, epsilon
 
 
 def _metrics(
     run: FinishedRun, common: Common, fresh: np.ndarray, spec: problem.Spec, machine: Machine
 ) -> dict[str, Any]:
     """The run's scores; a diverged run has none."""
-    samples = read_arrays(run.folder / "samples.npz")
+    samples = run.samples()
     generated = samples["generated"]
     scale = {"sampling_seed": int(samples["seed"]), "generated": len(generated), "common_sample": len(common[0])}
     if run.diverged:
@@ -67,7 +66,7 @@ def _no_scores(run: FinishedRun) -> dict[str, None]:
 
 @torch.no_grad()
 def _huber(run: FinishedRun, weights: dict[str, Tensor], common: Common, machine: Machine) -> float:
-    model, steps = problem.restore(run.spec, weights, machine), run.spec["diffusion"]["steps"]
+    model, steps = problem.restore(run, weights, machine), run.spec["diffusion"]["steps"]
     chunks = zip(*(tensor.split(8192) for tensor in common), strict=True)
     losses = [problem.noise_loss(model, *rows, steps) * len(rows[0]) for rows in chunks]
     return float(torch.stack(losses).sum(dtype=torch.float64)) / len(common[0])
@@ -82,7 +81,7 @@ def _snapshot_scores(run: FinishedRun, common: Common, machine: Machine) -> dict
 def _batch_losses(run: FinishedRun, spec: problem.Spec) -> dict[str, float]:
     """Losses of single first batches of an epoch: those at the published epochs, and their spread at the end."""
     training = run.spec["training"]
-    first = read_table(run.folder / "history.csv")["loss"].to_numpy()[:: problem.steps_per_epoch(run.spec)]
+    first = run.history()["loss"].to_numpy()[:: problem.steps_per_epoch(run.spec)]
     printed = {f"first_batch_loss_epoch_{epoch}": first[epoch] for epoch in training["snapshot_epochs"]}
     last = first[-spec["last_epochs"] :]
     return printed | {"last_batches_mean": last.mean(), "last_batches_sd": last.std(ddof=1)}

@@ -65,8 +65,7 @@ def _all_figures(
 
 def _samples(variant: Variant) -> dict[str, np.ndarray]:
     """The arrays that `sample` wrote for the first run that did not diverge."""
-    with np.load(variant.runs[0].folder / "samples.npz") as arrays:
-        return dict(arrays)
+    return variant.runs[0].samples()
 
 
 def _data(points: np.ndarray) -> Figure:
@@ -191,7 +190,7 @@ def _edges(variant: Variant, data: Tensor, spec: problem.Spec) -> Figure:
     if not variant.runs:
         return variant.diverged()
     run = variant.runs[0]
-    model = problem.restore(run.spec, run.tensors("weights.safetensors"), Machine.prepare("cpu", 1))
+    model = problem.restore(run, run.tensors("weights.safetensors"), Machine.prepare("cpu", 1))
     first, second = (layer for layer in model.modules() if isinstance(layer, KANLinear))
     x_t, t = _noisy(data, spec)
     inputs = torch.cat([x_t, (t / spec["diffusion"]["steps"]).unsqueeze(-1)], dim=-1)

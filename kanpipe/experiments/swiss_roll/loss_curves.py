@@ -47,7 +47,7 @@ def _of_all(variants: list[Variant], column: str) -> list[float]:
 def _first_batches(axes: Axes, variant: Variant) -> int:
     """Mean and range of the seeds; returns the number of epochs over which each is averaged."""
     per_epoch = problem.steps_per_epoch(variant.runs[0].spec)
-    losses = [pd.read_csv(run.folder / "history.csv")["loss"][::per_epoch].to_numpy() for run in variant.runs]
+    losses = [run.history()["loss"][::per_epoch].to_numpy() for run in variant.runs]
     epochs = len(losses[0])
     window = max(epochs // 100, min(10, epochs // 4), 1)
     smooth = pd.DataFrame(np.transpose(losses)).rolling(window, center=True).mean()

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from kanpipe.data.swiss_roll import swiss_roll
 from kanpipe.diffusion.schedules import Schedule, constant_schedule
+from kanpipe.errors import UserError
 from kanpipe.layers.families import family
 from kanpipe.machine import Machine, seeded
 from kanpipe.models.denoiser import SwissRollDenoiser
@@ -39,10 +40,15 @@ def build(spec: Spec, seed: int = 0) -> SwissRollDenoiser:
         return SwissRollDenoiser(family(name, **options), hidden)
 
 
-def restore(spec: Spec, weights: dict[str, Tensor], machine: Machine) -> SwissRollDenoiser:
-    """The variant's denoiser with trained weights."""
-    model = build(spec).to(machine.device)
-    model.load_state_dict(weights)
+def restore(run: FinishedRun, weights: dict[str, Tensor], machine: Machine) -> SwissRollDenoiser:
+    """The run's denoiser with these weights; UserError when they are those of another network."""
+    model = build(run.spec).to(machine.device)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(
+            f"the weights in {run.folder} are of another network; delete the folder and run again"
+        ) from error
     return model
 
 

@@ -41,7 +41,7 @@ def _reverse(
 ) -> np.ndarray:
     """The reverse process from standard normal noise at the given times: (times, points, 2)."""
     schedule = problem.schedule(run.spec).to(machine.device)
-    model = problem.restore(run.spec, weights, machine)
+    model = problem.restore(run, weights, machine)
     # Variants trained with the same seed start from the same noise, so that their samples can be compared.
     generator = machine.generator(run.seed, "sample", seed)
     noise = torch.randn(points, 2, generator=generator, device=machine.device)

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from kanpipe.experiments.swiss_roll.published import PRINTED_LOSSES
-from kanpipe.reporting.tables import Table, mean_and_sd, summarise
+from kanpipe.reporting.tables import FINISHED, Table, mean_and_sd, summarise
 
 
 def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
@@ -15,7 +15,8 @@ def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
 def _scores(runs: pd.DataFrame, floors: pd.DataFrame) -> Table:
     scale = ["steps", "common_sample", "generated", "sampling_seed", "device"]
     summary = summarise(runs, ["variant", "parameters"], ["huber", "swd", "nearest", "minutes", "steps_per_second"])
-    numbers = summary.join(runs.groupby("variant")[scale].first(), on="variant")
+    numbers = summary.join(_finished(runs).groupby("variant")[scale].first(), on="variant")
+    counts = zip(summary["n"], summary["failed"], strict=True)
     text = pd.DataFrame(
         {
             "variant": summary["variant"],
@@ -25,7 +26,7 @@ def _scores(runs: pd.DataFrame, floors: pd.DataFrame) -> Table:
             "nearest": mean_and_sd(summary, "nearest", ".4f"),
             "minutes": mean_and_sd(summary, "minutes", ".1f"),
             "steps/s": mean_and_sd(summary, "steps_per_second", ".0f"),
-            "n": summary["n"].astype(str),
+            "n": [f"{n}" + (f" ({failed} diverged)" if failed else "") for n, failed in counts],
         }
     )
     return Table(numbers, pd.concat([text, _floor_rows(floors)]).fillna(""), _note(runs))
@@ -38,9 +39,16 @@ def _floor_rows(floors: pd.DataFrame) -> pd.DataFrame:
     return cells.rename(columns=header).assign(variant=[f"({name})" for name in floors["name"]])
 
 
+def _finished(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs that say at what scale the experiment ran: those that finished, or all where none did."""
+    finished = runs[runs["status"] == FINISHED]
+    return finished if len(finished) else runs
+
+
 def _note(runs: pd.DataFrame) -> str:
-    run = runs.iloc[0]
-    steps = ", ".join(f"{n:,}" for n in sorted(runs["steps"].unique()))
+    finished = _finished(runs)
+    run = finished.iloc[0]
+    steps = ", ".join(f"{n:,}" for n in sorted(finished["steps"].unique()))
     return (
         f"Mean ± standard deviation over n training seeds, {steps} steps each (published: 8,000). Huber loss: on one "
         f"common sample of {run['common_sample']:,} noisy points. Of {run['generated']:,} generated points (sampling "
