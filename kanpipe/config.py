@@ -19,12 +19,7 @@ def load_yaml(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text())
     except OSError as error:
-        hint = (
-            "; run in the folder that holds it, or name that folder with --directory"
-            if path.name == "config.yaml"
-            else ""
-        )
-        raise UserError(f"{path} cannot be read: {error.strerror}{hint}") from error
+        raise UserError(f"{path} cannot be read: {error.strerror} (working folder: {Path.cwd()})") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not valid YAML: it is not a text file") from error
     except yaml.YAMLError as error:

@@ -60,12 +60,12 @@ def read_arrays(path: Path) -> dict[str, "ndarray"]:
 
 
 def read_table(path: Path) -> "DataFrame":
-    """Read a CSV, floats to their last digit and hashes as text; UserError when it is empty or broken."""
+    """Read a CSV, hashes as text; UserError when it is empty or broken."""
     import pandas as pd
 
     try:
         # A hash such as 12345678e901 would pass for a number.
-        return pd.read_csv(path, dtype=dict.fromkeys(HASHES, str), float_precision="round_trip")
+        return pd.read_csv(path, dtype=dict.fromkeys(HASHES, str))
     except ValueError as error:  # of which pandas' own errors are
         said = " ".join(str(error).split())
         raise UserError(f"{path} is damaged ({said}); delete it and run again") from error

@@ -35,7 +35,8 @@ def test_config_hash_depends_on_the_settings_alone():
 
 
 def test_finished_run_reads_its_record(tmp_path):
-    write_json(tmp_path / "run.json", {"status": "diverged", "seed": 3, "spec": {"a": 1}})
+    said = {"experiment": "swiss_roll", "variant": "kan", "status": "diverged", "seed": 3, "spec": {"a": 1}}
+    write_json(tmp_path / "run.json", said)
     run = FinishedRun.read(tmp_path)
     assert (run.diverged, run.seed, run.spec, run.folder) == (True, 3, {"a": 1}, tmp_path)
 
@@ -53,3 +54,23 @@ def test_damaged_tensors_are_told_with_their_file(tmp_path, length):
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(UserError, match=f"^{path} is damaged .*; delete it and run again to train anew"):
         FinishedRun(tmp_path, {}).tensors("weights.safetensors")
+
+
+@pytest.mark.parametrize("content", [{}, [], {"status": "finished"}])
+def test_record_of_nothing_is_told_with_its_file(tmp_path, content):
+    write_json(tmp_path / "run.json", content)
+    with pytest.raises(UserError, match=f"^{tmp_path}/run.json is not the record of a run; delete it and run again"):
+        FinishedRun.read(tmp_path)
+
+
+@pytest.mark.parametrize("rows", [0, 2, 4])
+def test_history_with_other_than_its_steps_is_told_with_its_file(tmp_path, rows):
+    (tmp_path / "history.csv").write_text("step,loss\n" + "".join(f"{step},0.5\n" for step in range(rows)))
+    with pytest.raises(UserError, match=f"^{tmp_path}/history.csv has {rows} of 3 steps; delete it and run again"):
+        FinishedRun(tmp_path, {"steps": 3}).history()
+
+
+def test_damaged_samples_are_told_with_their_file(tmp_path):
+    (tmp_path / "samples.npz").write_bytes(b"PK half")
+    with pytest.raises(UserError, match=f"^{tmp_path}/samples.npz is damaged"):
+        FinishedRun(tmp_path, {}).samples()

@@ -17,8 +17,11 @@ import pandas as pd
 from kanpipe.errors import UserError
 from kanpipe.experiments import stage
 from kanpipe.files import read_table, write_table
+from kanpipe.reporting.claims import judge, load_claims
 from kanpipe.reporting.cost import cost_table
+from kanpipe.reporting.tables import Table
 
+CLAIMS = Path(__file__).parents[2] / "workflow/claims.yaml"
 KEY = ["experiment", "variant", "seed", "config_hash", "code", "device"]
 
 
@@ -41,8 +44,14 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
     write_table(target / "floors.csv", frames["floors"])
     for name, table in stage(experiment, "tables")(frames).items():
         table.write(target / "tables" / name)
+    _judge(experiment, frames["runs"]).write(target / "tables/claims")
     benchmarks = sorted((results / "benchmarks" / experiment).glob("*.tsv"))
     cost_table({experiment: benchmarks}, {experiment: source}).write(target / "tables/cost")
+
+
+def _judge(experiment: str, runs: pd.DataFrame) -> Table:
+    claims = [claim for claim in load_claims(CLAIMS) if claim["experiment"] == experiment]
+    return judge(claims, {experiment: runs}, runs[["experiment", "variant", "parameters"]].drop_duplicates())
 
 
 def record_path(row: pd.Series) -> Path:

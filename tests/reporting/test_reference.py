@@ -20,7 +20,7 @@ def results(folder: Path, huber: float) -> Path:
     (source / "figures").mkdir(parents=True, exist_ok=True)
     (source / "figures/data.png").write_bytes(b"picture")
     (source / "mlp/seed0").mkdir(parents=True, exist_ok=True)
-    (source / "mlp/seed0/run.json").write_text(json.dumps({"huber": huber}))
+    (source / "mlp/seed0/run.json").write_text(json.dumps({"device": "a CPU"}))
     row = read_table(KEPT / "runs.csv").query("variant == 'mlp' and seed == 0").iloc[:1].assign(huber=huber)
     row.to_csv(source / "runs.csv", index=False)
     read_table(KEPT / "swiss_roll/floors.csv").to_csv(source / "floors.csv", index=False)
@@ -41,7 +41,7 @@ def test_keeping_again_replaces_the_row(tmp_path):
 
 
 def test_rows_of_other_experiments_stay(tmp_path):
-    other = pd.DataFrame([dict.fromkeys(reference.KEY, "x") | {"experiment": "toy", "score": 1.5}])
+    other = pd.DataFrame([dict.fromkeys(reference.KEY, "x") | {"experiment": "toy", "seed": 0, "score": 1.5}])
     (tmp_path / "kept").mkdir()
     other.to_csv(tmp_path / "kept/runs.csv", index=False)
     reference.keep(results(tmp_path / "results", 0.5), "swiss_roll", tmp_path / "kept")

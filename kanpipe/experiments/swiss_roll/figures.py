@@ -131,10 +131,10 @@ def _generated(data: np.ndarray, variant: Variant, floors: pd.DataFrame) -> Figu
         return variant.diverged()
     generated = _samples(variant)["generated"][:POINTS]
     real, count = floors.loc["real against real"], len(variant.scores("swd"))
-    scores = f"SWD {variant.score('swd', 3)}, nearest {variant.score('nearest', 3)} ({seeds(count)})"
+    scores = f"SWD {variant.score('swd', 3)}, nearest {variant.score('nearest', 4)}"
     sides = (
-        (data[:POINTS], DATA, "training points", f"fresh points: SWD {real['swd']:.3f}, nearest {real['nearest']:.3f}"),
-        (generated, GENERATED, f"points from the {label(variant.name)}", scores),
+        (data[:POINTS], DATA, "training points", f"fresh points: SWD {real['swd']:.3f}, nearest {real['nearest']:.4f}"),
+        (generated, GENERATED, f"points from the {label(variant.name)}; scores of {seeds(count)}", scores),
     )
     side, pitch, margin = 2.45, 2.5, 0.1
     figure, axes = canvas(side + pitch + 2 * margin, side + 0.5)
@@ -142,7 +142,7 @@ def _generated(data: np.ndarray, variant: Variant, floors: pd.DataFrame) -> Figu
         left = margin + column * pitch
         tile(axes, (left, margin), side, points, ROLL, hue, marker_size=3)
         axes.text(left, margin + side + 0.25, f"{len(points):,} {origin}", color=hue, va="center")
-        axes.text(left, margin + side + 0.1, distance, color=MUTED, va="center")
+        axes.text(left, margin + side + 0.1, distance, color=MUTED, va="center", size=SMALL)
     return figure
 
 
@@ -168,10 +168,10 @@ def _panels(
 ) -> Iterator[tuple[np.ndarray, str, tuple[str, ...]]]:
     """Points, colour and heading of every panel of the overview."""
     real = floors.loc["real against real"]
-    yield data, DATA, ("Data", "two fresh samples", f"SWD {real['swd']:.3f}", f"nearest {real['nearest']:.3f}")
+    yield data, DATA, ("Data", "two fresh samples", f"SWD {real['swd']:.3f}", f"nearest {real['nearest']:.4f}")
     for variant in variants:
         points = _samples(variant)["generated"] if variant.runs else NOTHING
-        scores = (f"SWD {variant.score('swd', 3)}", f"nearest {variant.score('nearest', 3)}")
+        scores = (f"SWD {variant.score('swd', 3)}", f"nearest {variant.score('nearest', 4)}")
         yield points, GENERATED, (variant.name_in_title, variant.size, *scores)
 
 

@@ -46,9 +46,7 @@ def restore(run: FinishedRun, weights: dict[str, Tensor], machine: Machine) -> S
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        raise UserError(
-            f"the weights in {run.folder} are of another network; delete the folder and run again"
-        ) from error
+        raise UserError(f"{run.folder} has the weights of another network; delete it and run again") from error
     return model
 
 
