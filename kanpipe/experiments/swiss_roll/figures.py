@@ -131,18 +131,23 @@ def _generated(data: np.ndarray, variant: Variant, floors: pd.DataFrame) -> Figu
         return variant.diverged()
     generated = _samples(variant)["generated"][:POINTS]
     real, count = floors.loc["real against real"], len(variant.scores("swd"))
-    scores = f"SWD {variant.score('swd', 3)}, nearest {variant.score('nearest', 4)}"
+    scores = f"SWD {variant.score('swd', 3)}, nearest {variant.score('nearest', 4)}\nmean ± sd of {seeds(count)}"
     sides = (
-        (data[:POINTS], DATA, "training points", f"fresh points: SWD {real['swd']:.3f}, nearest {real['nearest']:.4f}"),
-        (generated, GENERATED, f"points from the {label(variant.name)}; scores of {seeds(count)}", scores),
+        (
+            data[:POINTS],
+            DATA,
+            "training points",
+            f"fresh points: SWD {real['swd']:.3f}, nearest {real['nearest']:.4f}\n",
+        ),
+        (generated, GENERATED, f"points from the {label(variant.name)}", scores),
     )
     side, pitch, margin = 2.45, 2.5, 0.1
-    figure, axes = canvas(side + pitch + 2 * margin, side + 0.5)
+    figure, axes = canvas(side + pitch + 2 * margin, side + 0.65)
     for column, (points, hue, origin, distance) in enumerate(sides):
         left = margin + column * pitch
         tile(axes, (left, margin), side, points, ROLL, hue, marker_size=3)
-        axes.text(left, margin + side + 0.25, f"{len(points):,} {origin}", color=hue, va="center")
-        axes.text(left, margin + side + 0.1, distance, color=MUTED, va="center", size=SMALL)
+        axes.text(left, margin + side + 0.4, f"{len(points):,} {origin}", color=hue, va="center")
+        axes.text(left, margin + side + 0.3, distance, color=MUTED, va="top", size=SMALL)
     return figure
 
 
