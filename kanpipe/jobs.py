@@ -42,11 +42,11 @@ def _log_to(path: Path) -> None:
     logging.basicConfig(
         filename=path,
         filemode="w",
-        level=logging.INFO,
         format="%(asctime)s %(message)s",
         datefmt="%H:%M:%S",
         force=True,
     )
+    log.setLevel(logging.INFO)
     logging.captureWarnings(True)
     # A toolkit without a GPU is no news to somebody who trains on a CPU.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)

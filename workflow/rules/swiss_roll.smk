@@ -16,6 +16,7 @@ rule swiss_roll_train:
         f"{RESULTS}/logs/swiss_roll/train_{{variant}}_seed{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/swiss_roll/train_{{variant}}_seed{{seed}}.tsv"
+    priority: 1  # before the small jobs, which would hold up the longest
     conda:
         ENVIRONMENT
     threads: 1
