@@ -7,7 +7,9 @@ one process, and medians over the rounds are compared.
 """
 
 import argparse
+import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,7 @@ import torch
 
 from kanpipe.config import load_yaml
 from kanpipe.experiments.swiss_roll import problem
+from kanpipe.jobs import CPU_ENVIRONMENT, set_environment
 from kanpipe.models import parameter_count
 
 CONFIG = load_yaml(Path(__file__).parents[1] / "config.yaml")["experiments"]["swiss_roll"]
@@ -57,6 +60,13 @@ def interleaved(steps: dict[str, Callable[[], None]], rounds: int, repeats: int)
     return times
 
 
+def in_job_environment() -> None:
+    """Start anew with the environment that the workflow gives its jobs, which is read when a process starts."""
+    if any(name not in os.environ for name in CPU_ENVIRONMENT):
+        set_environment(Path(__file__).parents[1])
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -86,4 +96,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    in_job_environment()
     main()
