@@ -44,7 +44,10 @@ def without_nulls(value: Any) -> Any:
 
 
 def check(config: dict[str, Any], schema_file: Path) -> None:
-    """Raise UserError, one sentence for the first fault, when the configuration does not fit its schema."""
+    """Raise UserError, one sentence for the first fault, when the configuration does not fit its schema.
+
+    Snakemake's own `validate` would print the schema beside the fault, and does not know NaN or relations of keys.
+    """
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
     from jsonschema.validators import extend

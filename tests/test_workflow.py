@@ -244,3 +244,51 @@ def kill_training(folder: Path, command: list[str], when: Path) -> None:
         if "train.py" in " ".join(child.cmdline()):
             child.kill()
     assert process.wait(timeout=120) != 0
+
+
+TOY_RULES = """
+rule toy_evaluate:
+    output:
+        runs=f"{RESULTS}/toy/runs.csv",
+    params:
+        spec={"value": 2},
+        experiment="toy",
+        code=code("toy", "evaluate"),
+    log:
+        f"{RESULTS}/logs/toy/evaluate.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/toy/evaluate.tsv"
+    resources:
+        gpu=GPU,
+    script:
+        "../scripts/evaluate.py"
+
+
+rule toy:
+    input:
+        rules.toy_evaluate.output,
+"""
+TOY_EVALUATE = """
+import pandas as pd
+
+
+def evaluate(runs, spec, machine):
+    return {"runs": pd.DataFrame([{"experiment": "toy", "variant": "only", "value": spec["value"]}])}
+"""
+
+
+def test_experiment_without_training_is_a_folder_and_a_file_of_rules(tmp_path):
+    folder = copy_of_project(tmp_path)
+    (folder / "kanpipe/experiments/toy").mkdir()
+    (folder / "kanpipe/experiments/toy/__init__.py").write_text("")
+    (folder / "kanpipe/experiments/toy/evaluate.py").write_text(TOY_EVALUATE)
+    (folder / "workflow/rules/toy.smk").write_text(TOY_RULES)
+    schema = folder / "workflow/schemas/config.schema.yaml"
+    known = "swiss_roll: {$ref: "
+    schema.write_text(schema.read_text().replace(known, f"toy: {{type: object}}\n      {known}"))
+    (folder / "toy.yaml").write_text("experiments: {swiss_roll: null, toy: {}}")
+    answer = snakemake(folder, "--configfile", "toy.yaml")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert pd.read_csv(folder / "results/paper/toy/runs.csv")["value"].tolist() == [2]
+    assert pd.read_csv(folder / "results/paper/tables/cost.csv")["stage"].tolist() == ["evaluate", "all"]
+    assert set(pd.read_csv(folder / "results/paper/tables/claims.csv")["verdict"]) == {"not run"}

@@ -8,8 +8,8 @@
     figures.py   figures(runs, frames, spec, out)                what it looks like; both are drawn by one job, publish
 
 An experiment has the stages that it needs: one that times layers only evaluates, one with an optimiser of its own
-brings another `train`. A stage depends on what its module imports and on nothing else, so a changed figure retrains
-nothing. `problem.py` holds what the stages share.
+brings another `train`, one whose sampling is long keeps finished shards beside `out`. A stage depends on what its
+module imports and on nothing else, so a changed figure retrains nothing. `problem.py` holds what the stages share.
 """
 
 from collections.abc import Callable

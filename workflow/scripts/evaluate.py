@@ -11,7 +11,7 @@ with job(snakemake.log[0]):
     from kanpipe.runs import FinishedRun
 
     machine = Machine.prepare(snakemake.config["device"], snakemake.threads, gpus=snakemake.resources.gpu)
-    runs = [FinishedRun.read(Path(record).parent) for record in snakemake.input.runs]
+    runs = [FinishedRun.read(Path(record).parent) for record in snakemake.input.get("runs", [])]
     tables = stage(snakemake.params.experiment, "evaluate")(runs, snakemake.params.spec, machine)
     for name, path in snakemake.output.items():
         write_table(Path(path), tables[name])
