@@ -35,7 +35,7 @@ format: $(STAMP) ## repair the style
 	@$(IN_VENV) snakefmt Snakefile workflow
 
 bench: $(STAMP) ## time a training step of each network
-	@$(IN_VENV) python benchmarks/training_step.py
+	@$(IN_VENV) OMP_WAIT_POLICY=passive python benchmarks/training_step.py
 
 lock: ## pin what pyproject.toml asks for (needs uv); present pins stay where they fit
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --group build --no-annotate \

@@ -7,9 +7,7 @@ one process, and medians over the rounds are compared.
 """
 
 import argparse
-import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +17,7 @@ import torch
 
 from kanpipe.config import load_yaml
 from kanpipe.experiments.swiss_roll import problem
-from kanpipe.jobs import CPU_ENVIRONMENT, set_environment
+from kanpipe.jobs import keep_freed_memory
 from kanpipe.models import parameter_count
 
 CONFIG = load_yaml(Path(__file__).parents[1] / "config.yaml")["experiments"]["swiss_roll"]
@@ -60,13 +58,6 @@ def interleaved(steps: dict[str, Callable[[], None]], rounds: int, repeats: int)
     return times
 
 
-def in_job_environment() -> None:
-    """Start anew with the environment that the workflow gives its jobs, which is read when a process starts."""
-    if any(name not in os.environ for name in CPU_ENVIRONMENT):
-        set_environment(Path(__file__).parents[1])
-        os.execv(sys.executable, [sys.executable, *sys.argv])
-
-
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -74,6 +65,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=21)
     options.add_argument("--eager", action="store_true", help="do not compile")
     chosen = options.parse_args()
+    keep_freed_memory()  # as the workflow's trainings do
     torch.set_num_threads(chosen.threads)
     torch.manual_seed(0)
     models = {name: problem.build({"variant": variant}) for name, variant in CONFIG["variants"].items()}
@@ -96,5 +88,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    in_job_environment()
     main()

@@ -1,5 +1,6 @@
 """What surrounds the work of one job: its log, and faults told in one sentence."""
 
+import ctypes
 import errno
 import logging
 import os
@@ -13,19 +14,27 @@ from kanpipe.errors import UserError
 
 log = logging.getLogger("kanpipe")
 
-CPU_ENVIRONMENT = {
-    "OMP_WAIT_POLICY": "passive",  # idle threads sleep; spinning ones ruin small networks on a shared machine
-    # glibc keeps freed memory: to give it back and fault it in again takes half of the time of a KAN's step.
-    "MALLOC_TRIM_THRESHOLD_": str(2**30),
-    "MALLOC_MMAP_THRESHOLD_": str(2**30),
-}
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
 def set_environment(root: Path) -> None:
     """Let all processes started from here find the package, installed or not, and use the CPU well."""
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
-    for name, value in CPU_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads ruin small networks on a shared machine
+
+
+def keep_freed_memory() -> None:
+    """Let a process that trains keep the memory that it frees, where the C library is glibc.
+
+    Every step asks for what the last one freed; to give it back and fault it in again takes half of the time of a
+    KAN's step. Not for jobs of changing shapes, whose memory would fall to pieces.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return
+    for option in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+        mallopt(option, 2**30)
 
 
 @contextmanager

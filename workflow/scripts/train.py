@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from kanpipe.jobs import job
+from kanpipe.jobs import job, keep_freed_memory
 
 with job(snakemake.log[0]):
     from kanpipe.experiments import stage
     from kanpipe.machine import Machine
     from kanpipe.runs import Run
 
+    keep_freed_memory()
     params = dict(snakemake.params)
     run = Run(
         experiment=params.pop("experiment"),
