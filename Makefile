@@ -11,6 +11,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11; do \
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
 PIP := .venv/bin/pip --quiet --disable-pip-version-check
 STAMP := .venv/installed
+BENCH := .venv-bench
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -34,8 +35,9 @@ format: $(STAMP) ## repair the style
 	@$(IN_VENV) ruff format .
 	@$(IN_VENV) snakefmt Snakefile workflow
 
-bench: $(STAMP) ## time a training step of each network
-	@$(IN_VENV) OMP_WAIT_POLICY=passive python benchmarks/training_step.py
+bench: $(BENCH)/installed ## time layers against other packages', and training steps
+	@OMP_WAIT_POLICY=passive $(BENCH)/bin/python benchmarks/layers.py
+	@OMP_WAIT_POLICY=passive $(BENCH)/bin/python benchmarks/training_step.py
 
 lock: ## pin what pyproject.toml asks for (needs uv); present pins stay where they fit
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --group build --no-annotate \
@@ -44,7 +46,7 @@ lock: ## pin what pyproject.toml asks for (needs uv); present pins stay where th
 	mv envs/kanpipe.new envs/kanpipe.yaml
 
 clean: ## remove the environment and caches; data and results stay
-	rm -rf .venv .pytest_cache .ruff_cache build *.egg-info
+	rm -rf .venv $(BENCH) .pytest_cache .ruff_cache build *.egg-info
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c '$(IS_NEW)' 2>/dev/null || { echo "kanpipe needs Python 3.11 or \
@@ -56,4 +58,13 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv .venv
 	@$(PIP) install -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The other packages stay out of the environment that the workflow runs in.
+$(BENCH)/installed: $(STAMP)
+	@echo "Installing the packages to compare with into $(BENCH)"
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/pip --quiet --disable-pip-version-check install -r requirements.lock
+	@$(BENCH)/bin/pip --quiet --disable-pip-version-check install --no-build-isolation \
+		--constraint requirements.lock --editable .[benchmarks]
 	@touch $@

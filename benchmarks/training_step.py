@@ -7,7 +7,6 @@ one process, and medians over the rounds are compared.
 """
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import pandas as pd
 import torch
 
 from kanpipe.config import load_yaml
+from kanpipe.evaluation.timing import ProcessorTime, Work, estimate, interleaved, paired_ratio
 from kanpipe.experiments.swiss_roll import problem
 from kanpipe.jobs import keep_freed_memory
 from kanpipe.models import parameter_count
@@ -24,8 +24,8 @@ CONFIG = load_yaml(Path(__file__).parents[1] / "config.yaml")["experiments"]["sw
 DIFFUSION_STEPS = CONFIG["problem"]["diffusion"]["steps"]
 
 
-def training_step(model: torch.nn.Module, compiled: bool, batch: int) -> Callable[[], None]:
-    """A function that takes one step of Adam on a fixed batch."""
+def training_step(model: torch.nn.Module, compiled: bool, batch: int) -> Work:
+    """One step of Adam on a fixed batch."""
     x, epsilon = torch.randn(batch, 2), torch.randn(batch, 2)
     t = torch.randint(DIFFUSION_STEPS, (batch,))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
@@ -35,27 +35,12 @@ def training_step(model: torch.nn.Module, compiled: bool, batch: int) -> Callabl
 
     loss = torch.compile(loss, fullgraph=True, dynamic=False) if compiled else loss
 
-    def step() -> None:
+    def step(mark: Callable[[], None]) -> None:
         optimizer.zero_grad()
         loss().backward()
         optimizer.step()
 
     return step
-
-
-def interleaved(steps: dict[str, Callable[[], None]], rounds: int, repeats: int) -> dict[str, list[float]]:
-    """Milliseconds a step: every round times each of the steps in turn."""
-    for step in steps.values():
-        step()
-        step()
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(rounds):
-        for name, step in steps.items():
-            started = time.perf_counter()
-            for _ in range(repeats):
-                step()
-            times[name].append((time.perf_counter() - started) / repeats * 1e3)
-    return times
 
 
 def main() -> None:
@@ -70,17 +55,16 @@ def main() -> None:
     torch.manual_seed(0)
     models = {name: problem.build({"variant": variant}) for name, variant in CONFIG["variants"].items()}
     steps = {name: training_step(model, not chosen.eager, chosen.batch) for name, model in models.items()}
-    times = interleaved(steps, chosen.rounds, repeats=5)
-    medians = {name: statistics.median(values) for name, values in times.items()}
+    watch = ProcessorTime(time.perf_counter)  # waiting for another thread counts too
+    times = {name: found.sum(axis=1) for name, found in interleaved(steps, watch, chosen.rounds, 0.1).items()}
     rows = [
         {
             "variant": name,
             "parameters": parameter_count(models[name]),
-            "median ms": medians[name],
-            "quartiles ms": " to ".join(f"{q:.2f}" for q in statistics.quantiles(times[name], n=4)[::2]),
-            "ratio to mlp": medians[name] / medians["mlp"],
+            "median ms": estimate(seconds).median * 1e3,
+            "ratio to mlp": paired_ratio(seconds, times["mlp"]).median,
         }
-        for name in times
+        for name, seconds in times.items()
     ]
     mode = "eager" if chosen.eager else "compiled"
     print(f"one training step, batch {chosen.batch}, {chosen.threads} threads, {mode}, {chosen.rounds} rounds\n")

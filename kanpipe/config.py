@@ -11,7 +11,14 @@ import yaml
 
 from kanpipe.errors import UserError
 
-KAN_OPTIONS = {"grid_size", "spline_order", "grid_range", "base_activation", "scaler", "bias"}
+ANY_KAN = {"grid_range", "base_activation", "scaler", "bias", "init", "recompute", "linear_norm", "output_activation"}
+FAMILY_OPTIONS = {
+    "mlp": set(),
+    "kan": ANY_KAN | {"grid_size", "spline_order"},
+    "fastkan": ANY_KAN | {"centres", "layer_norm"},
+    "fasterkan": ANY_KAN | {"centres", "layer_norm", "published_gradient"},
+}
+LAYER_OPTIONS = set.union(*FAMILY_OPTIONS.values())
 
 
 def load_yaml(path: Path) -> Any:
@@ -54,20 +61,23 @@ def check(config: dict[str, Any], schema_file: Path) -> None:
 
     # To JSON Schema 4.0 is an integer; to the code that counts with it, it is not.
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    validator = extend(Draft202012Validator, type_checker=types)(load_yaml(schema_file))
-    error = best_match(validator.iter_errors(config))
+    schema = load_yaml(schema_file)
+    errors = list(extend(Draft202012Validator, type_checker=types)(schema).iter_errors(config))
+    # A fault in one of a schema's parts makes all keys of that part unknown as well.
+    error = best_match([error for error in errors if error.validator != "unevaluatedProperties"] or errors)
     if error is not None:
         path = ".".join(str(part) for part in error.absolute_path) or "the configuration"
-        raise UserError(f"{path}: {_sentence(error)}")
+        raise UserError(f"{path}: {_sentence(error, schema['$defs'])}")
     for path, fault in _faults(config):
         raise UserError(f"{path}: {fault}")
 
 
-def _sentence(error: Any) -> str:
+def _sentence(error: Any, definitions: dict[str, Any]) -> str:
     """jsonschema's message, in words for somebody who has never seen the schema."""
     if error.validator in ("additionalProperties", "unevaluatedProperties"):
         unknown = re.findall(r"'([^']+)'", error.message)
-        known = error.schema.get("properties")
+        parts = [definitions[part["$ref"].rsplit("/", 1)[-1]] for part in error.schema.get("allOf", [])]
+        known = [key for part in (*parts, error.schema) for key in part.get("properties", ())]
         return f"unknown key {', '.join(unknown)}" + (f"; known here: {', '.join(known)}" if known else "")
     if error.validator == "uniqueItems":
         return f"{error.instance} names something twice"
@@ -96,19 +106,20 @@ def _not_finite(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, s
 
 
 def _variant_faults(path: str, options: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    extra = options.keys() & KAN_OPTIONS
-    if options["family"] == "mlp" and extra:
-        yield f"{path}.{min(extra)}", "the family mlp has no such option"
+    name = options["family"]
+    extra = options.keys() & LAYER_OPTIONS - FAMILY_OPTIONS[name]
+    if extra:
+        yield f"{path}.{min(extra)}", f"the family {name} has no such option"
     low, high = options.get("grid_range", (-1, 1))
     if low >= high:
         yield f"{path}.grid_range", f"the first end, {low}, must lie below the second, {high}"
 
 
-def check_writable(folder: Path) -> None:
-    """Raise UserError when results cannot be written into `folder`, which need not exist yet."""
+def check_writable(folder: Path, key: str = "results_dir") -> None:
+    """Raise UserError when nothing can be written into `folder`, the value of `key`, which need not exist yet."""
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise UserError(
-            f"results_dir: {folder} cannot be written, since {existing} is not a folder that you may write to; "
-            "give another with --config results_dir=PATH"
+            f"{key}: {folder} cannot be written, since {existing} is not a folder that you may write to; "
+            f"give another with --config {key}=PATH"
         )

@@ -24,6 +24,7 @@ class Run:
     spec: dict[str, Any]  # the slice of the configuration that the training depends on
     code: str  # hash of the source that the training depends on
     folder: Path
+    data: Path | None = None  # the prepared dataset, where one is read: known by its name in `spec`, not by its place
 
     @property
     def label(self) -> str:
@@ -37,7 +38,7 @@ class Run:
 
     def identity(self) -> dict[str, Any]:
         """All that must be equal before a checkpoint may be resumed, but for the machine."""
-        fields = {key: value for key, value in asdict(self).items() if key != "folder"}
+        fields = {key: value for key, value in asdict(self).items() if key not in ("folder", "data")}
         return fields | {"config_hash": self.config_hash}
 
 

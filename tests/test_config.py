@@ -43,7 +43,7 @@ def fault(config):
 
 
 def test_paper_configuration_is_valid():
-    check(PAPER, SCHEMA)
+    check(without_nulls(PAPER), SCHEMA)
 
 
 @pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.yaml")))
@@ -93,7 +93,12 @@ def test_experiments_and_variants_can_be_left_out():
         ("variants.kan.hidden", [-32], "variants.kan.hidden.0", "-32 is less than the minimum of 1 (width of a layer"),
         ("variants.kan.hidden", [32, 0], "variants.kan.hidden.1", "0 is less than the minimum of 1"),
         ("variants.kan.spline_order", 0, "variants.kan.spline_order", "0 is less than the minimum of 1 (degree k"),
-        ("variants.kan.family", "kann", "variants.kan.family", "'kann' is not one of ['mlp', 'kan']"),
+        (
+            "variants.kan.family",
+            "kann",
+            "variants.kan.family",
+            "'kann' is not one of ['mlp', 'kan', 'fastkan', 'fasterkan']",
+        ),
         ("variants.kan", {"family": "kan"}, "variants.kan", "'hidden' is a required property"),
         ("variants.kan", "kan", "variants.kan", "'kan' is not of type 'object'"),
         ("variants.Kan", {"family": "kan", "hidden": []}, "variants", "'Kan' does not match"),
@@ -146,7 +151,9 @@ def test_fault_outside_the_experiments_names_its_key(key, value, words):
 def keys_of(schema, definitions):
     """Every property of a schema with its own schema, references resolved, at any depth."""
     parts = [schema, schema.get("then", {}), schema.get("items", {}), schema.get("additionalProperties", {})]
-    for part in (part for part in parts if isinstance(part, dict)):
+    parts = [part for part in parts if isinstance(part, dict)]
+    parts += [inner for part in parts for inner in part.get("allOf", [])]
+    for part in parts:
         if "$ref" in part:
             yield from keys_of(definitions[part["$ref"].rsplit("/", 1)[1]], definitions)
         for name, inner in part.get("properties", {}).items():
@@ -175,6 +182,31 @@ def test_broken_yaml_is_told_with_file_and_line(tmp_path, text, place):
         load_yaml(path)
     assert str(refusal.value).startswith(f"{path} is not valid YAML at {place}")
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("family", ["kan", "fastkan", "fasterkan"])
+def test_every_family_of_layers_may_be_chosen(family):
+    check(without_nulls(changed("experiments.swiss_roll.variants.kan.family", family)), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("family", "option", "value"),
+    [
+        ("mlp", "scaler", True),
+        ("kan", "centres", 8),
+        ("fastkan", "spline_order", 3),
+        ("fastkan", "published_gradient", True),
+    ],
+)
+def test_option_of_another_family_is_refused(family, option, value):
+    config = changed("experiments.swiss_roll.variants.kan", {"family": family, "hidden": [32], option: value})
+    assert fault(config) == f"experiments.swiss_roll.variants.kan.{option}: the family {family} has no such option"
+
+
+def test_unknown_option_of_layers_is_told_with_the_known_ones():
+    sentence = fault(changed("experiments.swiss_roll.variants.kan.grid", 5))
+    assert sentence.startswith("experiments.swiss_roll.variants.kan: unknown key grid; known here: family, grid_size,")
+    assert sentence.endswith(", hidden")
 
 
 def test_file_that_is_not_text_is_told(tmp_path):

@@ -10,40 +10,34 @@ There is no recursion and no division by knot differences; outside its support a
 """
 
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-
-def spacing(grid_size: int, grid_range: tuple[float, float]) -> float:
-    """The distance h between neighbouring knots."""
-    low, high = grid_range
-    return (high - low) / grid_size
+from kanpipe.layers.bases import Range, Shifts, check_range
+from kanpipe.layers.expansion import Expansion, expand
 
 
-def centres(grid_size: int, spline_order: int, grid_range: tuple[float, float]) -> list[float]:
-    """The centres of the `grid_size + spline_order` basis functions, in units of x."""
-    h = spacing(grid_size, grid_range)
-    return [grid_range[0] + (j - spline_order + (spline_order + 1) / 2) * h for j in range(grid_size + spline_order)]
-
-
-def check_grid(grid_size: int, spline_order: int, grid_range: tuple[float, float]) -> None:
+def check_grid(grid_size: int, spline_order: int, grid_range: Range) -> None:
     """Raise ValueError for a grid on which no spline exists."""
+    check_degree(grid_size, spline_order)
+    check_range(grid_range)
+
+
+def check_degree(grid_size: int, spline_order: int) -> None:
+    """Raise ValueError for fewer than one interval or a degree below one."""
     if grid_size < 1:
         raise ValueError(f"grid_size is {grid_size}; it must be at least 1")
     if spline_order < 1:
         raise ValueError(f"spline_order is {spline_order}; it must be at least 1")
-    low, high = grid_range
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise ValueError(f"grid_range is ({low}, {high}); it must be finite and its first end below its second")
 
 
 def _folded_sum(distance: Tensor, spline_order: int, power: int) -> Tensor:
     """sum_i (-1)^i C(k+1, i) max(0, (k+1)/2 - i - distance)^power / power!, with 0^0 = 0."""
     tail = F.relu((spline_order + 1) / 2 - distance)
-    total = _power(tail, power) / math.factorial(power)
+    total = _power(tail, power) * (1 / math.factorial(power))
     for i in range(1, math.ceil((spline_order + 1) / 2)):
         tail = F.relu(tail - 1)
         weight = (-1) ** i * math.comb(spline_order + 1, i) / math.factorial(power)
@@ -70,34 +64,51 @@ def cardinal_derivative(v: Tensor, spline_order: int) -> Tensor:
     return -torch.sign(v) * _folded_sum(v.abs(), spline_order, spline_order - 1)
 
 
-class _Bases(torch.autograd.Function):
-    """The basis functions, each a tensor like x, with the derivative in closed form (x alone is kept)."""
+@dataclass(frozen=True)
+class UniformSpline(Shifts):
+    """The `grid_size + spline_order` B-splines on a uniform grid.
 
-    @staticmethod
-    def forward(ctx, x: Tensor, centre: Sequence[float], h: float, spline_order: int) -> tuple[Tensor, ...]:
-        ctx.save_for_backward(x)
-        ctx.centre, ctx.h, ctx.spline_order = centre, h, spline_order
-        return tuple(cardinal((x - c) * (1 / h), spline_order) for c in centre)
+    The range is `grid_range`, the same for all features, or comes as a tensor `grid` of shape (2, ...): the low and
+    the high ends, broadcast against the input.
+    """
 
-    @staticmethod
-    def backward(ctx, *grads: Tensor) -> tuple[Tensor | None, None, None, None]:
-        (x,) = ctx.saved_tensors
-        inverse_h = 1 / ctx.h
-        total = torch.zeros_like(x)
-        for c, grad in zip(ctx.centre, grads, strict=True):
-            total = total + grad * cardinal_derivative((x - c) * inverse_h, ctx.spline_order)
-        return total * inverse_h, None, None, None
+    grid_size: int
+    spline_order: int
+    grid_range: Range | None
+
+    @property
+    def size(self) -> int:
+        return self.grid_size + self.spline_order
+
+    def ends(self, grid: Tensor | None) -> tuple[float | Tensor, float | Tensor]:
+        """The low and the high end of the range."""
+        return self.grid_range if grid is None else (grid[0], grid[1])
+
+    def step(self, grid: Tensor | None) -> float | Tensor:
+        """The distance h between neighbouring knots."""
+        low, high = self.ends(grid)
+        return (high - low) / self.grid_size
+
+    def centres(self, grid: Tensor | None) -> list[float | Tensor]:
+        """The centres of the basis functions, in units of the input."""
+        low, h = self.ends(grid)[0], self.step(grid)
+        return [low + (j - self.spline_order + (self.spline_order + 1) / 2) * h for j in range(self.size)]
+
+    def scale(self, grid: Tensor | None) -> float | Tensor:
+        return 1 / self.step(grid)
+
+    def support(self, grid: Tensor | None) -> tuple[float | Tensor, float | Tensor]:
+        (low, high), reach = self.ends(grid), self.spline_order * self.step(grid)
+        return low - reach, high + reach
+
+    def value(self, v: Tensor) -> Tensor:
+        return cardinal(v, self.spline_order)
+
+    def slope(self, v: Tensor) -> Tensor:
+        return cardinal_derivative(v, self.spline_order)
 
 
-def bases(x: Tensor, grid_size: int, spline_order: int, grid_range: tuple[float, float]) -> tuple[Tensor, ...]:
-    """The `grid_size + spline_order` basis functions, each a tensor like x: what a packed matmul is fed with."""
-    centre = centres(grid_size, spline_order, grid_range)
-    return _Bases.apply(x, centre, spacing(grid_size, grid_range), spline_order)
-
-
-def bspline_basis(
-    x: Tensor, grid_size: int = 5, spline_order: int = 3, grid_range: tuple[float, float] = (-1.0, 1.0)
-) -> Tensor:
+def bspline_basis(x: Tensor, grid_size: int = 5, spline_order: int = 3, grid_range: Range = (-1.0, 1.0)) -> Tensor:
     """All B-spline basis functions at every element of `x`.
 
     The knots are uniform over `grid_range` with step h = (high - low) / grid_size and go on for `spline_order`
@@ -110,4 +121,5 @@ def bspline_basis(
     check_grid(grid_size, spline_order, grid_range)
     if not x.is_floating_point():
         raise TypeError(f"bspline_basis takes a floating-point tensor, not {x.dtype}")
-    return torch.stack(bases(x, grid_size, spline_order, grid_range), dim=-1)
+    basis = UniformSpline(grid_size, spline_order, tuple(grid_range))
+    return expand(x.unsqueeze(-1), Expansion(basis))

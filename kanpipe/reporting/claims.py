@@ -7,6 +7,7 @@ not comparable   the runs differ from the reported ones in scale, or are too few
 not run          there is nothing to read
 """
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,57 @@ def _comparison(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFram
     return _verdict(verdict, _reason(verdict, low, high), measured, f"{low:+.4f} to {high:+.4f}", n)
 
 
+def _ratio(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) -> Verdict:
+    """Whether `left` takes as many times as long as `right` as was reported, in one row of paired times.
+
+    `factor` is the interval that was reported, by its spread or its digits. A ratio that lies above it reproduces the
+    claim too.
+    """
+    test = claim["test"]
+    column = f"{test['phase']}_over_{test['right']}"
+    rows = pd.DataFrame() if runs is None else runs[runs["variant"] == test["left"]]
+    rows = rows[(rows[["setup", "mode", "precision"]] == test["where"]).all(axis=1)] if len(rows) else rows
+    if rows.empty or column not in rows or pd.isna(rows[column].iloc[0]):
+        return _verdict("not run", f"no times of {test['left']} and {test['right']} on {', '.join(test['where'])}")
+    ratio, low, high = rows[[column, f"{column}_low", f"{column}_high"]].iloc[0]
+    found = f"{ratio:.2f}", f"{low:.2f} to {high:.2f}", f"{rows['rounds'].iloc[0]} rounds"
+    reason = _other_scale(claim, rows) or ("an interval needs six rounds" if pd.isna(low) else "")
+    if reason:
+        return _verdict("not comparable", reason, *found)
+    if low <= test["factor"][0] <= high:
+        return _verdict("within noise", "the interval holds the lower end of what was reported", *found)
+    reached = low > test["factor"][0]
+    return _verdict("reproduced" if reached else "not reproduced", f"reported {test['factor']}", *found)
+
+
+def _level(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) -> Verdict:
+    """Whether the mean of `metric` over the rows of `variant` lies between `low` and `high`, if they are given."""
+    test = claim["test"]
+    rows = pd.DataFrame() if runs is None else runs[runs["variant"] == test["variant"]]
+    if rows.empty:
+        return _verdict("not run", f"no runs of {test['variant']}")
+    rows = rows[rows["status"] == FINISHED]
+    values = rows[test["metric"]].dropna() if test["metric"] in rows else pd.Series(dtype=float)
+    measured, n = f"{values.mean():.4f}" if len(values) else "diverged", str(len(values))
+    if reason := _other_scale(claim, rows) or ("a spread needs two finished seeds" if len(values) < 2 else ""):
+        return _verdict("not comparable", reason, measured, "", n)
+    half = _t_quantile(len(values) - 1) * values.sem()
+    low, high = values.mean() - half, values.mean() + half
+    least, most = test.get("low", -math.inf), test.get("high", math.inf)
+    verdict = "within noise"
+    if least <= low and high <= most:
+        verdict = "reproduced"
+    elif high < least or most < low:
+        verdict = "not reproduced"
+    return _verdict(verdict, f"claimed: {least:g} to {most:g}", measured, f"{low:.4f} to {high:.4f}", n)
+
+
+def _t_quantile(degrees: int) -> float:
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, degrees))
+
+
 def _other_scale(claim: Claim, runs: pd.DataFrame) -> str:
     differences = [
         f"{key} {', '.join(map(str, sorted(runs.get(key, pd.Series(['unknown'])).unique())))}, reported {value}"
@@ -129,5 +181,13 @@ TESTS: dict[str, Callable[[Claim, pd.DataFrame | None, pd.DataFrame], Verdict]] 
     "parameters": _parameter_count,
     "above": _comparison,
     "not_above": _comparison,
+    "ratio": _ratio,
+    "level": _level,
 }
-NEEDED = {"parameters": {"variant"}, "above": {"metric", "left", "right"}, "not_above": {"metric", "left", "right"}}
+NEEDED = {
+    "parameters": {"variant"},
+    "above": {"metric", "left", "right"},
+    "not_above": {"metric", "left", "right"},
+    "ratio": {"phase", "left", "right", "where", "factor"},
+    "level": {"metric", "variant"},
+}

@@ -2,8 +2,8 @@
 
     python -m kanpipe.reporting.reference results/paper swiss_roll
 
-No rule writes there. results/reference/runs.csv has a row for every run ever kept, and the tables beside the figures
-are computed from those rows of it that the figures show.
+No rule writes there. results/reference/<experiment>/runs.csv has a row for every run ever kept, and the tables beside
+it are computed from those rows that the figures show.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from kanpipe.errors import UserError
-from kanpipe.experiments import stage
+from kanpipe.experiments import has_stage, stage
 from kanpipe.files import read_table, write_table
 from kanpipe.reporting.claims import judge, load_claims
 from kanpipe.reporting.cost import cost_table
@@ -36,12 +36,16 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
     if missing:
         raise UserError(f"{missing[0]} is not there; run the experiment {experiment} first")
     frames = {path.stem: read_table(path) for path in source.glob("*.csv")}
-    frames["runs"] = _merge(reference / "runs.csv", frames["runs"])
-    for _, row in frames["runs"].iterrows():
-        _copy(source / row["variant"] / f"seed{row['seed']}" / "run.json", reference / record_path(row))
     shutil.rmtree(target / "figures", ignore_errors=True)
     shutil.copytree(source / "figures", target / "figures")
-    write_table(target / "floors.csv", frames["floors"])
+    if has_stage(experiment, "train"):
+        frames["runs"] = _merged(target / "runs.csv", frames["runs"])
+        for _, row in frames["runs"].iterrows():
+            _copy(source / row["variant"] / f"seed{row['seed']}" / "run.json", reference / record_path(row))
+    else:
+        write_table(target / "runs.csv", frames["runs"])
+    for name in frames.keys() - {"runs"}:
+        write_table(target / f"{name}.csv", frames[name])
     for name, table in stage(experiment, "tables")(frames).items():
         table.write(target / "tables" / name)
     _judge(experiment, frames["runs"]).write(target / "tables/claims")
@@ -61,7 +65,7 @@ def record_path(row: pd.Series) -> Path:
     return Path(row["experiment"]) / "runs" / row["variant"] / name
 
 
-def _merge(path: Path, new: pd.DataFrame) -> pd.DataFrame:
+def _merged(path: Path, new: pd.DataFrame) -> pd.DataFrame:
     """Add the new rows to the kept ones; returns the new rows as they are kept."""
     old = [read_table(path)] if path.exists() else []
     merged = pd.concat([*old, new], ignore_index=True).drop_duplicates(KEY, keep="last")
@@ -84,7 +88,7 @@ def main() -> None:
         keep(chosen.results, chosen.experiment, chosen.reference)
     except UserError as error:
         sys.exit(f"kanpipe: {error}")
-    print(f"kept in {chosen.reference / chosen.experiment} and {chosen.reference / 'runs.csv'}")
+    print(f"kept in {chosen.reference / chosen.experiment}")
 
 
 if __name__ == "__main__":

@@ -1,43 +1,16 @@
-"""The KAN layer against efficient-kan's formula, written out here by the Cox-de Boor recursion."""
+"""The KAN layer by scipy's splines; efficient-kan's formula is in test_published."""
 
-import copy
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from kanpipe.layers import KANLinear, bspline_basis
+from kanpipe.layers import KANLinear
 
-
-def cox_de_boor(x, grid_size, spline_order):
-    """The bases (..., G + k) on the extended knots, as in efficient-kan's `b_splines`."""
-    knots = torch.arange(-spline_order, grid_size + spline_order + 1, dtype=x.dtype) * (2 / grid_size) - 1
-    x = x.unsqueeze(-1)
-    bases = ((x >= knots[:-1]) & (x < knots[1:])).to(x.dtype)
-    for k in range(1, spline_order + 1):
-        left = (x - knots[: -(k + 1)]) / (knots[k:-1] - knots[: -(k + 1)])
-        right = (knots[k + 1 :] - x) / (knots[k + 1 :] - knots[1:-k])
-        bases = left * bases[..., :-1] + right * bases[..., 1:]
-    return bases
-
-
-def efficient_kan(x, state, grid_size=5, spline_order=3):
-    """efficient-kan's forward pass from a state dict with its names."""
-    bases = cox_de_boor(x, grid_size, spline_order).flatten(-2)
-    weight = (state["spline_weight"] * state["spline_scaler"].unsqueeze(-1)).flatten(1)
-    return F.linear(F.silu(x), state["base_weight"]) + F.linear(bases, weight)
-
-
-def layer(in_features=3, out_features=4, seed=0, **options):
-    """A layer with initial values that depend on nothing but the seed."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return KANLinear(in_features, out_features, **options)
-
-
-def inputs(*shape, dtype=torch.float32, spread=1.2):
-    return (spread * torch.randn(*shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)).to(dtype)
+ACTIVATIONS = {"silu": F.silu, "gelu": F.gelu, "identity": lambda x: x, None: torch.zeros_like}
+RANGES = (torch.tensor([-1.0, -3.0, 0.0]), torch.tensor([1.0, 0.5, 7.0]))
 
 
 @pytest.mark.parametrize(
@@ -45,9 +18,11 @@ def inputs(*shape, dtype=torch.float32, spread=1.2):
     [
         ({}, 10, 0),
         ({"scaler": False}, 9, 0),
+        ({"scaler": False, "base_activation": None}, 8, 0),
         ({"bias": True}, 10, 1),
         ({"grid_size": 3, "spline_order": 2}, 7, 0),
         ({"grid_size": 8, "spline_order": 5, "scaler": False, "bias": True}, 14, 1),
+        ({"grid_range": (torch.zeros(7), torch.ones(7))}, 10, 0),  # a grid is not trained
     ],
 )
 def test_parameter_count(options, per_edge, per_output):
@@ -55,123 +30,147 @@ def test_parameter_count(options, per_edge, per_output):
     assert count == 7 * 5 * per_edge + 5 * per_output
 
 
-# Both are sums of some 30 products of values below 1, in another order: a few ulp, which are 1.2e-7 and 2.2e-16.
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.float64, 1e-12)])
-@pytest.mark.parametrize(("grid_size", "spline_order"), [(5, 3), (3, 2), (10, 1)])
-def test_output_equals_efficient_kan(grid_size, spline_order, dtype, tolerance):
-    kan = layer(grid_size=grid_size, spline_order=spline_order, dtype=dtype)
-    torch.nn.init.normal_(kan.spline_weight, std=0.3)  # splines of a trained layer's size
-    x = inputs(2, 3, 3, dtype=dtype)
-    ours, theirs = kan(x), efficient_kan(x, kan.state_dict(), grid_size, spline_order)
-    assert ours.shape == (2, 3, 4)
-    torch.testing.assert_close(ours, theirs, rtol=0, atol=tolerance)
+@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"grid_size": 3, "spline_order": 2, "scaler": False}, {"grid_range": (-2.0, 1.5), "bias": True}],
+    ids=str,
+)
+def test_output_is_the_sum_of_base_and_splines(options, activation, recompute, draw, make, scipy_basis, uniform_knots):
+    layer = make(KANLinear, 3, 4, base_activation=activation, recompute=recompute, dtype=torch.float64, **options)
+    x = 1.5 * torch.randn(2, 5, 3, generator=draw, dtype=torch.float64)
+    knots = uniform_knots(layer.basis.grid_size, layer.basis.spline_order, layer.grid_range)
+    bases = torch.from_numpy(scipy_basis(x, knots, layer.basis.spline_order))
+    scaler = torch.ones(4, 3, dtype=torch.float64) if layer.spline_scaler is None else layer.spline_scaler
+    base = torch.zeros(4, 3, dtype=torch.float64) if layer.base_weight is None else layer.base_weight
+    expected = F.linear(ACTIVATIONS[activation](x), base, layer.bias)
+    expected = expected + torch.einsum("abij,oij,oi->abo", bases, layer.spline_weight, scaler)
+    # 30 products of bases good to 8e-15 and weights below 1
+    torch.testing.assert_close(layer(x), expected, rtol=0, atol=1e-13)
 
 
-def test_state_dict_has_the_names_and_shapes_of_efficient_kan():
-    shapes = {name: tuple(value.shape) for name, value in KANLinear(3, 4).state_dict().items()}
-    assert shapes == {"base_weight": (4, 3), "spline_weight": (4, 3, 8), "spline_scaler": (4, 3)}
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("recompute", [False, True])
+def test_ranges_per_feature_are_one_layer_a_feature(recompute, dtype, draw, make):
+    options = {"scaler": False, "base_activation": None, "dtype": dtype}
+    layer = make(KANLinear, 3, 4, grid_range=RANGES, recompute=recompute, **options)
+    x = (3 * torch.randn(50, 3, generator=draw, dtype=torch.float64)).to(dtype)
+    expected = torch.zeros(50, 4, dtype=dtype)
+    for i, ends in enumerate(zip(*(end.tolist() for end in RANGES), strict=True)):
+        alone = KANLinear(1, 4, grid_range=ends, **options)
+        with torch.no_grad():
+            alone.spline_weight.copy_(layer.spline_weight[:, i : i + 1])
+        expected = expected + alone(x[:, i : i + 1])
+    # the centres of one range are computed in float64, of several in the layer's type: a few ulp of x / h, up to 20
+    torch.testing.assert_close(layer(x), expected, rtol=0, atol=50 * torch.finfo(dtype).eps)
 
 
-@pytest.mark.parametrize(("name", "activation"), [("silu", F.silu), ("gelu", F.gelu), ("identity", lambda x: x)])
-def test_outside_the_knots_the_base_part_alone_is_left(name, activation):
-    kan = layer(base_activation=name, bias=True)
-    torch.nn.init.normal_(kan.bias)
+def test_ranges_per_feature_may_share_one_end_and_need_not_have_the_layers_type(draw):
+    x = torch.randn(5, 3, generator=draw)
+    outputs = []
+    for low in (-1.0, -torch.ones(3), -torch.ones(3, dtype=torch.float64), torch.tensor([-1, -1, -1])):
+        torch.manual_seed(0)
+        layer = KANLinear(3, 4, grid_range=(low, RANGES[1]))
+        assert layer.grid.dtype == torch.float32
+        outputs.append(layer(x))
+    assert all(torch.equal(out, outputs[0]) for out in outputs)
+
+
+def test_grid_is_the_layers_own(make):
+    knots, x = torch.arange(12.0).expand(3, -1), torch.full((1, 3), 5.3)
+    layer, other = make(KANLinear, 3, 4, knots=knots), make(KANLinear, 3, 4, knots=knots)
+    before = other(x)
+    layer.load_state_dict({**layer.state_dict(), "grid": knots + 0.5})
+    assert torch.equal(knots[0], torch.arange(12.0))
+    assert torch.equal(other(x), before)
+    assert not torch.equal(layer(x), before)
+
+
+def test_state_dict_holds_the_packed_weight_and_what_the_options_add():
+    def shapes(layer):
+        return {name: tuple(value.shape) for name, value in layer.state_dict().items()}
+
+    assert shapes(KANLinear(3, 4)) == {"weight": (4, 27), "spline_scaler": (4, 3)}
+    assert shapes(KANLinear(3, 4, scaler=False, bias=True)) == {"weight": (4, 27), "bias": (4,)}
+    assert shapes(KANLinear(3, 4, scaler=False, grid_range=RANGES)) == {"weight": (4, 27), "grid": (2, 3)}
+    assert shapes(KANLinear(3, 4, scaler=False, knots=torch.arange(9.0))) == {"weight": (4, 18), "grid": (9,)}
+
+
+def test_weights_are_seen_in_the_published_layout_and_can_be_written():
+    layer = KANLinear(3, 4)
+    assert layer.base_weight.shape == (4, 3)
+    assert layer.spline_weight.shape == (4, 3, 8)
+    with torch.no_grad():
+        layer.base_weight[1, 2] = 5
+        layer.spline_weight[3, 0, 7] = 6
+    assert layer.weight[1, 2] == 5
+    assert layer.weight[3, 3 + 7 * 3] == 6  # after the base the bases, each for all inputs
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_outside_the_knots_the_base_part_alone_is_left(activation, make):
+    kan = make(KANLinear, 3, 4, base_activation=activation, bias=True)
     x = torch.tensor([[2.3, -2.3, 7.0], [-40.0, 2.21, -3.0]])  # the outermost knots are -2.2 and 2.2
-    torch.testing.assert_close(kan(x), F.linear(activation(x), kan.base_weight, kan.bias))
-
-
-@pytest.mark.parametrize(("grid_size", "spline_order"), [(5, 3), (1, 1), (3, 5), (50, 3)])
-def test_initial_splines_take_small_values_at_the_grid_points(grid_size, spline_order):
-    kan = layer(20, 30, grid_size=grid_size, spline_order=spline_order, dtype=torch.float64)
-    points = torch.linspace(-1, 1, grid_size + 1, dtype=torch.float64)
-    values = kan.spline_weight @ bspline_basis(points, grid_size, spline_order).T
-    bound = 0.05 / grid_size
-    # interpolated to rounding; of the 1,200 or more uniform values one comes within 2 % of either end
-    assert values.abs().max() <= bound * (1 + 1e-9)
-    assert values.max() > 0.98 * bound
-    assert values.min() < -0.98 * bound
-
-
-def test_initial_coefficients_are_the_smallest_that_interpolate():
-    kan = layer(dtype=torch.float64)
-    basis = bspline_basis(torch.linspace(-1, 1, 6, dtype=torch.float64), 5, 3)
-    values = (kan.spline_weight @ basis.T).flatten(0, 1).T  # (points, edges)
-    smallest = torch.linalg.lstsq(basis, values, driver="gelsy").solution.T.view_as(kan.spline_weight)
-    # the basis matrix has a condition number below 10, so both solutions are good to some 1e-15
-    torch.testing.assert_close(kan.spline_weight.detach(), smallest.detach(), rtol=0, atol=1e-13)
-
-
-def test_initial_base_weight_and_scaler_fill_the_kaiming_range():
-    kan = layer(30, 40, bias=True)
-    bound = 1 / math.sqrt(30)  # kaiming-uniform with a = sqrt(5)
-    for weight in (kan.base_weight, kan.spline_scaler):
-        assert 0.99 * bound < weight.abs().max() <= bound
-    assert not kan.bias.any()
-
-
-@pytest.mark.parametrize("options", [{}, {"scaler": False, "bias": True, "base_activation": "gelu"}])
-def test_gradients_equal_finite_differences(options):
-    kan = layer(2, 3, grid_size=2, dtype=torch.float64, **options)
-    names = [name for name, _ in kan.named_parameters()]
-    tensors = [value.detach().requires_grad_() for value in kan.parameters()]
-    x = inputs(4, 2, dtype=torch.float64).requires_grad_()
-
-    def output(x, *values):
-        return torch.func.functional_call(kan, dict(zip(names, values, strict=True)), (x,))
-
-    assert torch.autograd.gradcheck(output, (x, *tensors))
-
-
-def test_packed_weight_times_features_is_the_output():
-    kan, x = layer(dtype=torch.float64), inputs(5, 3, dtype=torch.float64)
-    torch.testing.assert_close(kan.features(x) @ kan.packed_weight().T, kan(x), rtol=0, atol=1e-14)
-
-
-def test_state_dict_and_deepcopy_give_the_same_output():
-    kan, other, x = layer(), layer(seed=1), inputs(5, 3)
-    assert not torch.equal(kan(x), other(x))
-    other.load_state_dict(kan.state_dict())
-    assert torch.equal(kan(x), other(x))
-    assert torch.equal(kan(x), copy.deepcopy(kan)(x))
-
-
-def test_dtype_and_device_keywords_hold_for_every_parameter():
-    assert {p.dtype for p in KANLinear(3, 2, bias=True, dtype=torch.float64).parameters()} == {torch.float64}
-    assert {p.device.type for p in KANLinear(3, 2, bias=True, device="meta").parameters()} == {"meta"}
-
-
-def test_compiled_layer_gives_the_same_output_and_gradient():
-    kan, x = layer(), inputs(6, 3)
-    compiled = torch.compile(kan, fullgraph=True)
-    eager_out, compiled_out = kan(x), compiled(x)
-    torch.testing.assert_close(compiled_out, eager_out, rtol=0, atol=1e-6)  # sums of some 30 products: a few ulp
-    eager, ours = (torch.autograd.grad(out.sum(), list(kan.parameters())) for out in (eager_out, compiled_out))
-    torch.testing.assert_close(ours, eager, rtol=0, atol=5e-6)  # sums over six rows of values up to 4
+    weight = torch.zeros(4, 3) if activation is None else kan.base_weight
+    torch.testing.assert_close(kan(x), F.linear(ACTIVATIONS[activation](x), weight, kan.bias))
 
 
 @pytest.mark.parametrize("scaler", [True, False])
-def test_edge_functions_add_up_to_the_output(scaler):
-    kan, x = layer(scaler=scaler, dtype=torch.float64), inputs(9, dtype=torch.float64)
+@pytest.mark.parametrize("base_activation", ["silu", None])
+def test_packed_weight_times_features_is_the_output(scaler, base_activation, draw, make):
+    kan = make(KANLinear, 3, 4, scaler=scaler, base_activation=base_activation, dtype=torch.float64)
+    x = torch.randn(5, 3, generator=draw, dtype=torch.float64)
+    torch.testing.assert_close(kan.features(x) @ kan.packed_weight().T, kan(x), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("options", [{}, {"scaler": False}, {"grid_range": RANGES}, {"knots": torch.arange(9.0) - 4}])
+def test_edge_functions_add_up_to_the_output(options, draw, make):
+    kan = make(KANLinear, 3, 4, dtype=torch.float64, **options)
+    x = torch.randn(9, generator=draw, dtype=torch.float64)
     edges = kan.edge_functions(x)
     assert edges.shape == (4, 3, 9)
     assert not edges.requires_grad
-    torch.testing.assert_close(edges.sum(1).T, kan(x.unsqueeze(-1).expand(-1, 3)), rtol=0, atol=1e-14)
+    torch.testing.assert_close(edges.sum(1).T, kan(x.unsqueeze(-1).expand(-1, 3)), rtol=0, atol=1e-13)
+
+
+def test_range_and_support_are_known():
+    kan = KANLinear(3, 4, grid_size=4, grid_range=(-1.0, 1.0))
+    assert kan.grid_range == (-1.0, 1.0)
+    assert kan.support == (-2.5, 2.5)
+    kan = KANLinear(3, 4, grid_size=4, spline_order=2, grid_range=RANGES)
+    assert torch.equal(torch.stack(kan.grid_range), torch.stack(RANGES))
+    np.testing.assert_allclose(torch.stack(kan.support), [[-2, -4.75, -3.5], [2, 2.25, 10.5]])
 
 
 def test_representation_names_every_option():
-    assert repr(KANLinear(3, 2, grid_size=4, scaler=False)) == (
-        "KANLinear(in_features=3, out_features=2, grid_size=4, spline_order=3, grid_range=(-1.0, 1.0), "
-        "base_activation='silu', scaler=False, bias=False)"
-    )
+    text = repr(KANLinear(3, 2, grid_size=4, scaler=False, recompute=True))
+    for part in ("in_features=3, out_features=2", "grid_size=4", "spline_order=3", "grid_range=(-1.0, 1.0)"):
+        assert part in text
+    for part in ("base_activation='silu'", "scaler=False", "bias=False", "recompute=True"):
+        assert part in text
+    assert "recompute" not in repr(KANLinear(3, 2))
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"grid_size": 0}, "grid_size is 0"),
-        ({"spline_order": -1}, "spline_order is -1"),
-        ({"grid_range": (2.0, 1.0)}, r"grid_range is \(2.0, 1.0\)"),
-        ({"base_activation": "relu"}, "base_activation is 'relu'; choose one of silu, gelu, identity"),
+        ({"grid_size": 0}, "grid_size is 0; it must be at least 1"),
+        ({"spline_order": -1}, "spline_order is -1; it must be at least 1"),
+        ({"grid_range": (2.0, 1.0)}, r"grid_range is \(2.0, 1.0\); it must be finite and its first end below"),
+        ({"grid_range": (1.0, 1.0)}, r"grid_range is \(1.0, 1.0\)"),
+        ({"grid_range": (0.0, math.inf)}, r"grid_range is \(0.0, inf\)"),
+        ({"grid_range": (RANGES[0], RANGES[0])}, "its first end below its second for every feature"),
+        ({"grid_range": (RANGES[1], RANGES[0])}, "its first end below its second for every feature"),
+        ({"grid_range": (RANGES[0] * math.nan, RANGES[1])}, "grid_range must be finite"),
+        (
+            {"grid_range": (RANGES[0][:2], RANGES[1])},
+            r"shapes \(2,\) and \(3,\); they must be numbers or have shape \(3,",
+        ),
+        ({"grid_range": RANGES, "grid_size": 0}, "grid_size is 0"),
+        ({"grid_range": RANGES, "spline_order": 0}, "spline_order is 0"),
+        ({"base_activation": "relu"}, "base_activation is 'relu'; choose one of silu, gelu, identity, or None"),
+        ({"init": "xavier"}, "init is 'xavier'; choose one of kaiming, pykan, power_law, torch_conv_kan"),
     ],
 )
 def test_option_that_does_not_exist_is_refused(options, message):
@@ -179,11 +178,13 @@ def test_option_that_does_not_exist_is_refused(options, message):
         KANLinear(3, 2, **options)
 
 
-def test_input_of_another_width_is_refused():
+@pytest.mark.parametrize("recompute", [False, True])
+def test_input_that_does_not_fit_is_refused(recompute):
+    layer = KANLinear(3, 2, recompute=recompute)
     with pytest.raises(ValueError, match="the last dimension is 4; this layer takes 3 features"):
-        KANLinear(3, 2)(torch.zeros(5, 4))
-
-
-def test_integer_input_is_refused():
-    with pytest.raises(TypeError, match="takes a floating-point tensor, not torch.int64"):
-        KANLinear(3, 2)(torch.zeros(5, 3, dtype=torch.int64))
+        layer(torch.zeros(5, 4))
+    with pytest.raises(ValueError, match="the last dimension is missing; this layer takes 3 features"):
+        layer(torch.zeros(()))
+    for dtype in (torch.int64, torch.bool, torch.uint8):
+        with pytest.raises(TypeError, match=f"KANLinear takes a floating-point tensor, not {dtype}"):
+            layer(torch.zeros(5, 3, dtype=dtype))

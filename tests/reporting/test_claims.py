@@ -112,3 +112,25 @@ def test_bad_claims_are_named(tmp_path, made, complaint):
     path.write_text(yaml.safe_dump(made))
     with pytest.raises(UserError, match=complaint):
         load_claims(path)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "expected"),
+    [
+        ({"low": 1.7, "high": 2.3}, "reproduced"),
+        ({"low": 1.7}, "reproduced"),
+        ({"low": 2.3}, "not reproduced"),
+        ({"high": 1.7}, "not reproduced"),
+        ({"low": 2.1}, "within noise"),
+        ({"low": 1.9, "high": 2.1}, "within noise"),
+    ],
+)
+def test_level_is_judged_by_the_interval_of_the_mean(bounds, expected):
+    made = claim("level") | {"test": {"kind": "level", "metric": "loss", "variant": "mlp"} | bounds}
+    found = verdict(made, rows(LOW, HIGH))
+    # mean 2, standard error 0.1/sqrt(3), t quantile of two degrees of freedom 4.303
+    assert found["spread"] == "1.7516 to 2.2484"
+    assert found["verdict"] == expected
+    assert verdict(made, rows(LOW, HIGH[:1]))["verdict"] == "not comparable"
+    assert verdict(made, {})["verdict"] == "not run"
+    assert verdict(made | {"scale": {"steps": 7}}, rows(LOW, HIGH))["verdict"] == "not comparable"

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from kanpipe.errors import UserError
@@ -21,7 +20,7 @@ def results(folder: Path, huber: float) -> Path:
     (source / "figures/data.png").write_bytes(b"picture")
     (source / "mlp/seed0").mkdir(parents=True, exist_ok=True)
     (source / "mlp/seed0/run.json").write_text(json.dumps({"device": "a CPU"}))
-    row = read_table(KEPT / "runs.csv").query("variant == 'mlp' and seed == 0").iloc[:1].assign(huber=huber)
+    row = read_table(KEPT / "swiss_roll/runs.csv").query("variant == 'mlp' and seed == 0").iloc[:1].assign(huber=huber)
     row.to_csv(source / "runs.csv", index=False)
     read_table(KEPT / "swiss_roll/floors.csv").to_csv(source / "floors.csv", index=False)
     (folder / "benchmarks/swiss_roll").mkdir(parents=True, exist_ok=True)
@@ -32,7 +31,7 @@ def results(folder: Path, huber: float) -> Path:
 def test_keeping_again_replaces_the_row(tmp_path):
     for huber in (0.5, 0.25):
         reference.keep(results(tmp_path / "results", huber), "swiss_roll", tmp_path / "kept")
-    rows = read_table(tmp_path / "kept/runs.csv")
+    rows = read_table(tmp_path / "kept/swiss_roll/runs.csv")
     assert rows["huber"].tolist() == [0.25]
     table = read_table(tmp_path / "kept/swiss_roll/tables/swiss_roll.csv")
     assert table["huber_mean"].tolist() == [0.25]
@@ -40,14 +39,16 @@ def test_keeping_again_replaces_the_row(tmp_path):
     assert len(list((tmp_path / "kept/swiss_roll/runs/mlp").glob("seed0-*.json"))) == 1
 
 
-def test_rows_of_other_experiments_stay(tmp_path):
-    other = pd.DataFrame([dict.fromkeys(reference.KEY, "x") | {"experiment": "toy", "seed": 0, "score": 1.5}])
-    (tmp_path / "kept").mkdir()
-    other.to_csv(tmp_path / "kept/runs.csv", index=False)
-    reference.keep(results(tmp_path / "results", 0.5), "swiss_roll", tmp_path / "kept")
-    rows = read_table(tmp_path / "kept/runs.csv")
-    assert rows["experiment"].tolist() == ["toy", "swiss_roll"]
-    assert rows["score"].iloc[0] == 1.5
+def test_experiment_that_trains_nothing_keeps_the_rows_of_its_last_run(tmp_path):
+    source = tmp_path / "results/layer_speed"
+    (source / "figures").mkdir(parents=True)
+    for speed in (2.0, 1.5):
+        rows = read_table(KEPT / "layer_speed/runs.csv").assign(both_ms=speed)
+        rows.to_csv(source / "runs.csv", index=False)
+        reference.keep(tmp_path / "results", "layer_speed", tmp_path / "kept")
+    kept = read_table(tmp_path / "kept/layer_speed/runs.csv")
+    assert len(kept) == len(rows)
+    assert set(kept["both_ms"]) == {1.5}
 
 
 def test_another_device_is_another_row(tmp_path):
@@ -56,7 +57,7 @@ def test_another_device_is_another_row(tmp_path):
         rows = read_table(source / "swiss_roll/runs.csv").assign(device=device)
         rows.to_csv(source / "swiss_roll/runs.csv", index=False)
         reference.keep(source, "swiss_roll", tmp_path / "kept")
-    assert read_table(tmp_path / "kept/runs.csv")["device"].tolist() == ["a CPU", "a GPU"]
+    assert read_table(tmp_path / "kept/swiss_roll/runs.csv")["device"].tolist() == ["a CPU", "a GPU"]
     assert read_table(tmp_path / "kept/swiss_roll/tables/swiss_roll.csv")["n"].tolist() == [1]
 
 
@@ -68,15 +69,16 @@ def test_nothing_is_kept_of_what_is_not_there(tmp_path):
 
 
 def test_kept_tables_are_computed_from_the_kept_rows():
-    rows = read_table(KEPT / "runs.csv").query("experiment == 'swiss_roll'")
+    rows = read_table(KEPT / "swiss_roll/runs.csv")
     table = read_table(KEPT / "swiss_roll/tables/swiss_roll.csv").set_index("variant")
     for variant, mean in table["huber_mean"].items():
         kept = rows[(rows["variant"] == variant) & (rows["steps"] == table.loc[variant, "steps"])]
         assert mean == pytest.approx(kept["huber"].mean(), rel=1e-9)
 
 
-def test_every_kept_row_has_its_record():
-    for _, row in read_table(KEPT / "runs.csv").iterrows():
+@pytest.mark.parametrize("experiment", sorted({path.parent.parent.name for path in KEPT.glob("*/runs/*")}))
+def test_every_kept_row_has_its_record(experiment):
+    for _, row in read_table(KEPT / experiment / "runs.csv").iterrows():
         record = json.loads((KEPT / reference.record_path(row)).read_text())
         assert {key: record[key] for key in reference.KEY} == {key: row[key] for key in reference.KEY}
 

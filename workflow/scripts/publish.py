@@ -13,5 +13,5 @@ with job(snakemake.log[0]):
     frames = {Path(path).stem: read_table(path) for path in snakemake.input.frames}
     for name, table in stage(experiment, "tables")(frames).items():
         table.write(Path(snakemake.output.tables[0]).with_name(name))
-    runs = [FinishedRun.read(Path(record).parent) for record in snakemake.input.runs]
+    runs = [FinishedRun.read(Path(record).parent) for record in snakemake.input.get("runs", [])]
     stage(experiment, "figures")(runs, frames, snakemake.params.spec, Path(snakemake.output.figures[0]).parent)

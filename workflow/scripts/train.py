@@ -18,6 +18,7 @@ with job(snakemake.log[0]):
         code=params.pop("code"),
         spec=params.pop("problem") | params,
         folder=Path(snakemake.output.run).parent,
+        data=Path(path) if (path := snakemake.input.get("data")) else None,
     )
     machine = Machine.prepare(snakemake.config["device"], snakemake.threads, gpus=snakemake.resources.gpu)
     stage(run.experiment, "train")(run, machine, snakemake.config["checkpoint_seconds"])

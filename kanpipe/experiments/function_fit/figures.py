@@ -1,0 +1,220 @@
+"""The figures of the experiment; errors are those on the test points unless a label says otherwise."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
+
+from kanpipe.experiments.function_fit import problem
+from kanpipe.experiments.function_fit.curve_figures import growth_figure, locality_figure, warm_up_figure
+from kanpipe.experiments.function_fit.edge_figure import edges
+from kanpipe.experiments.function_fit.figure_names import has_edges
+from kanpipe.experiments.function_fit.published import TEST_RMSE
+from kanpipe.reporting.plots import COLUMN, FULL, INK, KAN_COLOURS, MLP_COLOURS, MUTED, house_style, save, statement
+from kanpipe.runs import FinishedRun
+
+DEEP, SHALLOW, MLP = KAN_COLOURS["kan"], KAN_COLOURS["small_kan"], MLP_COLOURS["mlp"]
+SCRATCH, GUIDE, PRINTED = "#7B5EA7", "#999999", {"color": INK, "marker": "x", "linestyle": "none", "markersize": 4}
+SAMPLE_COLOURS = ("#56B4E9", "#0072B2", "#7B5EA7", "#222222")
+RMSE = "test RMSE"
+
+
+def figures(runs: list[FinishedRun], tables: dict[str, pd.DataFrame], spec: problem.Spec, out: Path) -> None:
+    """Draw the figures of `figure_names` into the folder `out`, each as PNG and PDF."""
+    with house_style():
+        for stem, figure in _all_figures(runs, tables):
+            save(figure, out / stem)
+
+
+def _all_figures(runs: list[FinishedRun], tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, Figure]]:
+    stages = tables["stages"].assign(network=[_network(run, runs) for run in tables["stages"]["variant"]])
+    yield "staircase", _staircase(runs)
+    yield "scaling", _scaling(stages)
+    yield "u_turn", _u_turn(stages)
+    yield "growth", growth_figure(tables["growth"])
+    yield "warm_up", warm_up_figure(tables["pieces"])
+    yield "locality", locality_figure(tables["locality"])
+    for name, run in _first_runs(runs).items():
+        if has_edges(run.spec["variant"]):
+            yield f"edges_{name}", edges(run)
+
+
+def _first_runs(runs: list[FinishedRun]) -> dict[str, FinishedRun]:
+    """Of each variant the run of the first seed."""
+    return {run.record["variant"]: run for run in reversed(runs)}
+
+
+def _network(variant: str, runs: list[FinishedRun]) -> str:
+    """What it is, whatever it fits: `deep`, `shallow`, `mlp` or `scratch`."""
+    spec = next(run.spec["variant"] for run in runs if run.record["variant"] == variant)
+    if spec["family"] == "mlp":
+        return "mlp"
+    if len(spec["grid_sizes"]) == 1:
+        return "scratch"
+    return "shallow" if len(spec["widths"]) == 3 and spec["widths"][1] > 1 else "deep"
+
+
+def _log_axes(axes: Axes, name: str, sizes: list[float] | None = None) -> None:
+    """Logarithmic in both directions; ticks at the sizes that were used, or at 1, 2 and 5 of every decade."""
+    axes.set(xscale="log", yscale="log", xlabel=name)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if sizes is None else FixedLocator(sizes))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _staircase(runs: list[FinishedRun]) -> Figure:
+    """Errors step by step through the stages: a target in each panel, the first seed of its deep and shallow KAN."""
+    chosen = [run for run in _first_runs(runs).values() if _is_stairs(run)]
+    fitted = {run.spec["variant"]["target"] for run in chosen}
+    targets = [name for name in problem.TARGETS if name in fitted]
+    if not targets:
+        return statement("The configuration has no KAN of several grids.")
+    figure = Figure(figsize=(FULL, 2.6), layout="constrained")
+    panels = figure.subplots(1, len(targets), sharey=True, squeeze=False)[0]
+    for axes, target in zip(panels, targets, strict=True):
+        own = [run for run in chosen if run.spec["variant"]["target"] == target]
+        for run in own:
+            _stairs(axes, run)
+        _grid_marks(axes, own[0])
+        axes.set(yscale="log", xlabel="LBFGS step")
+        axes.set_title(problem.TARGETS[target].formula, size=7, pad=14)
+    panels[0].set_ylabel("RMSE")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower left", ncols=4)
+    return figure
+
+
+def _is_stairs(run: FinishedRun) -> bool:
+    variant = run.spec["variant"]
+    standard = variant["samples"] in (3000, 1000) and not run.record["variant"].endswith("_3000")
+    few = variant["samples"] < 1000 and not run.record["variant"].startswith("plane")
+    return variant["family"] == "kan" and len(variant["grid_sizes"]) > 1 and (standard or few)
+
+
+def _stairs(axes: Axes, run: FinishedRun) -> None:
+    history = run.history()
+    stairs = history[history["phase"] == "stage"].reset_index(drop=True)
+    deep = _network(run.record["variant"], [run]) == "deep"
+    name = f"{'deep' if deep else 'shallow'} KAN"
+    hue, steps = (DEEP if deep else SHALLOW), np.arange(1, len(stairs) + 1)
+    axes.plot(steps, stairs["test_rmse"], color=hue, label=f"{name}, test")
+    axes.plot(steps, stairs["train_rmse"], color=hue, linestyle=":", label=f"{name}, training")
+
+
+def _grid_marks(axes: Axes, run: FinishedRun) -> None:
+    """A line where the grid is extended, and its size above."""
+    history = run.history()
+    stairs = history[history["phase"] == "stage"].reset_index(drop=True)
+    starts = stairs.index[stairs["grid_size"].diff().fillna(1) != 0]
+    for start in starts:
+        if start:
+            axes.axvline(start + 0.5, color=GUIDE, linewidth=0.5, zorder=0)
+        words = f"$G={stairs['grid_size'][start]:.0f}$" if start == 0 else f"{stairs['grid_size'][start]:.0f}"
+        axes.text(start, 1.01, words, transform=axes.get_xaxis_transform(), va="bottom", color=MUTED, size=7)
+
+
+def _scaling(stages: pd.DataFrame) -> Figure:
+    """Errors against grid size (above) and parameters (below), a target in each column."""
+    usual = stages[~stages["variant"].str.contains(r"_\d+0$") | (stages["network"] != "deep")]
+    targets = [name for name in problem.TARGETS if name in set(usual["target"])]
+    figure = Figure(figsize=(FULL, 4.6), layout="constrained")
+    panels = figure.subplots(2, len(targets), sharey=True, squeeze=False)
+    for column, target in zip(panels.T, targets, strict=True):
+        own = usual[usual["target"] == target]
+        grids = sorted(own["grid_size"].dropna().unique())
+        for axes, size in zip(column, ("grid_size", "parameters"), strict=True):
+            _errors(axes, own.dropna(subset=[size]), size)
+        _log_axes(column[0], "grid size $G$", grids)
+        _log_axes(column[1], "parameters")
+        _guide(column[0], own)
+        column[0].set_title(problem.TARGETS[target].formula, size=7)
+    for axes in panels[:, 0]:
+        axes.set_ylabel(RMSE)
+    handles = {
+        name: handle for axes in panels.flat for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside lower left", ncols=6, columnspacing=1.2)
+    return figure
+
+
+STYLES = {
+    "deep": ("deep KAN", DEEP, "o", "-"),
+    "shallow": ("shallow KAN", SHALLOW, "D", "-"),
+    "mlp": ("MLP", MLP, "s", "-"),
+    "scratch": ("from scratch", SCRATCH, "^", "none"),
+}
+
+
+def _errors(axes: Axes, stages: pd.DataFrame, size: str) -> None:
+    """Geometric means over seeds with the range of the seeds, and the published values."""
+    for network, (name, hue, marker, line) in STYLES.items():
+        own = stages[stages["network"] == network]
+        if own.empty:
+            continue
+        groups = own.groupby(size)["test_rmse"]
+        middle, low, high = np.exp(groups.agg(lambda e: np.log(e).mean())), groups.min(), groups.max()
+        axes.errorbar(
+            middle.index,
+            middle,
+            yerr=[(middle - low).clip(lower=0), (high - middle).clip(lower=0)],
+            color=hue,
+            marker=marker,
+            markersize=3.5,
+            linestyle=line,
+            elinewidth=0.8,
+            label=name,
+        )
+        for variant in own["variant"].unique():
+            printed = TEST_RMSE.get(variant, {})
+            found = own[own["variant"] == variant].drop_duplicates("grid_size").set_index("grid_size")[["parameters"]]
+            pairs = [(g, e) for g, e in printed.items() if g in found.index]
+            if pairs and network in ("deep", "shallow"):
+                places = [g if size == "grid_size" else found.loc[g, "parameters"] for g, _ in pairs]
+                style = PRINTED | {"color": hue}
+                axes.plot(places, [e for _, e in pairs], **style, label="published" if network == "deep" else None)
+
+
+def _guide(axes: Axes, stages: pd.DataFrame) -> None:
+    """The slope -4, through the deep KAN's second grid."""
+    deep = stages[stages["network"] == "deep"].groupby("grid_size")["test_rmse"].agg(lambda e: np.log(e).mean())
+    if len(deep) < 2:
+        return
+    start, error = deep.index[1], np.exp(deep.iloc[1])
+    grids = np.array([start, deep.index[-1]])
+    axes.plot(grids, error * (grids / start) ** -4.0, color=GUIDE, linestyle="--", zorder=0, label="$G^{-4}$")
+
+
+def _u_turn(stages: pd.DataFrame) -> Figure:
+    """The deep KAN of the plane with several numbers of points: the error turns where parameters exceed points."""
+    own = stages[(stages["target"] == "plane") & (stages["network"] == "deep")]
+    if own.empty:
+        return statement("The configuration has no deep KAN of the plane.")
+    figure = Figure(figsize=(COLUMN * 1.25, 3.0), layout="constrained")
+    axes = figure.add_subplot()
+    counts = sorted(own["samples"].unique())
+    for samples, hue in zip(counts, SAMPLE_COLOURS, strict=False):
+        rows = own[own["samples"] == samples]
+        groups = rows.groupby("parameters")
+        for metric, line in (("test_rmse", "-"), ("train_rmse", ":")):
+            middle = np.exp(groups[metric].agg(lambda e: np.log(e.clip(lower=1e-16)).mean()))
+            name = f"{samples:,} points" if metric == "test_rmse" else None
+            axes.plot(middle.index, middle, color=hue, linestyle=line, marker="o", markersize=3, label=name)
+        printed = TEST_RMSE.get(rows["variant"].iloc[0], {})
+        sizes = rows.drop_duplicates("grid_size").set_index("grid_size")["parameters"]
+        pairs = [(sizes[g], e) for g, e in printed.items() if g in sizes.index]
+        if pairs:
+            axes.plot(*zip(*pairs, strict=True), **PRINTED | {"color": hue})
+        if samples < sizes.max():
+            axes.axvline(samples, color=hue, linewidth=0.6, linestyle="--", zorder=0)
+    axes.plot([], [], color=MUTED, linestyle=":", label="on training points")
+    axes.plot([], [], **PRINTED | {"color": MUTED}, label="published, test")
+    _log_axes(axes, "parameters (dashed: as many as points)")
+    axes.set_ylabel(RMSE)
+    axes.set_title(problem.TARGETS["plane"].formula)
+    figure.legend(loc="outside lower left", ncols=3, columnspacing=1.2)
+    return figure

@@ -1,0 +1,64 @@
+"""How the time of a training step grows with width N, depth L and grid size G."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from kanpipe.evaluation.timing import ProcessorTime, Work, interleaved
+from kanpipe.layers.kan_linear import KANLinear
+
+AXES = {"width": "widths", "depth": "depths", "grid_size": "grid_sizes"}
+
+
+def growth(spec: dict[str, Any]) -> pd.DataFrame:
+    """A row for every network, axis, value and round: `seconds` of CPU time for forward and backward pass.
+
+    One thing is varied at a time, the others stand at the second value of their lists.
+    """
+    fixed = {axis: spec[values][1] for axis, values in AXES.items()}
+    settings = {
+        (kind, axis, value): fixed | {axis: value}
+        for kind in ("kan", "mlp")
+        for axis, values in AXES.items()
+        for value in spec[values]
+        if (kind, axis) != ("mlp", "grid_size")
+    }
+    pieces = {"/".join(map(str, key)): _work(key[0], size, spec["batch"]) for key, size in settings.items()}
+    times = interleaved(pieces, ProcessorTime(), spec["rounds"], spec["block_seconds"])
+    rows = [
+        {"kind": kind, "axis": axis, "value": value, "round": turn, "seconds": seconds}
+        for (kind, axis, value), found in zip(settings, times.values(), strict=True)
+        for turn, seconds in enumerate(found[:, 0])
+    ]
+    return pd.DataFrame(rows)
+
+
+def _work(kind: str, size: dict[str, int], batch: int) -> Work:
+    """Forward and backward pass of a square network of `depth` layers."""
+    width = size["width"]
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        layers = [_layer(kind, width, size["grid_size"]) for _ in range(size["depth"])]
+        x = torch.randn(batch, width)
+    network = nn.Sequential(*layers)
+
+    def work(mark) -> None:
+        network(x).sum().backward()
+
+    return work
+
+
+def _layer(kind: str, width: int, grid_size: int) -> nn.Module:
+    if kind == "kan":
+        return KANLinear(width, width, grid_size=grid_size, scaler=False)
+    return nn.Sequential(nn.Linear(width, width), nn.SiLU())
+
+
+def exponents(times: pd.DataFrame) -> pd.DataFrame:
+    """A row for every network, axis and round: the slope of log seconds over log value, fitted to the round."""
+    groups = times.groupby(["kind", "axis", "round"], sort=False)
+    fits = [(*key, np.polyfit(np.log(group["value"]), np.log(group["seconds"]), 1)[0]) for key, group in groups]
+    return pd.DataFrame(fits, columns=["kind", "axis", "round", "exponent"])

@@ -1,0 +1,10 @@
+"""The networks of the experiment, for the table of parameters: KANs with their last grid."""
+
+from torch import nn
+
+from kanpipe.experiments.function_fit import problem
+
+
+def models(spec: problem.Spec) -> dict[str, nn.Module]:
+    """The model of every variant."""
+    return {name: problem.build(variant) for name, variant in spec["variants"].items()}

@@ -1,0 +1,97 @@
+"""The functions to fit, their points, and the networks that fit them."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kanpipe.errors import UserError
+from kanpipe.experiments.function_fit.networks import KAN, MLP
+from kanpipe.machine import derived_seed, seeded
+
+Spec = dict[str, Any]
+Points = tuple[Tensor, Tensor]  # x (n, inputs) in [-1, 1], y (n, 1)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A function of several variables on [-1, 1]^inputs: (n, inputs) -> (n,), and its formula for figures."""
+
+    inputs: int
+    function: Callable[[Tensor], Tensor]
+    formula: str
+
+
+def _exp_sin(x: Tensor) -> Tensor:
+    squares = x * x
+    return torch.exp(torch.sin(squares[:, 0] + squares[:, 1]) + torch.sin(squares[:, 2] + squares[:, 3]))
+
+
+def _exp_sin_pi(x: Tensor) -> Tensor:
+    squares = math.pi * x * x
+    return torch.exp((torch.sin(squares[:, 0] + squares[:, 1]) + torch.sin(squares[:, 2] + squares[:, 3])) / 2)
+
+
+def _plane(x: Tensor) -> Tensor:
+    return torch.exp(torch.sin(math.pi * x[:, 0]) + x[:, 1] ** 2)
+
+
+def _line(x: Tensor) -> Tensor:
+    return torch.exp(torch.sin(math.pi * x[:, 0]))
+
+
+TARGETS = {
+    # As the articles print it: arXiv:2404.19756 and hackernoon.com's summary.
+    "exp_sin": Target(4, _exp_sin, r"$\exp(\sin(x_1^2 + x_2^2) + \sin(x_3^2 + x_4^2))$"),
+    # What pykan's notebook Example_2_deep_formula really fits.
+    "exp_sin_pi": Target(4, _exp_sin_pi, r"$\exp((\sin\pi(x_1^2 + x_2^2) + \sin\pi(x_3^2 + x_4^2))/2)$"),
+    # pykan's Example_1_function_fitting.
+    "plane": Target(2, _plane, r"$\exp(\sin\pi x + y^2)$"),
+    # The plane's restriction to y = 0. One edge fits it by linear least squares, so that the error is the spline's
+    # and the optimiser has no share in it: the slope that theory promises, without what hides it elsewhere.
+    "line": Target(1, _line, r"$\exp(\sin\pi x)$"),
+}
+
+
+def points(target: str, n: int, *key: int | str) -> Points:
+    """`n` points uniform on the cube, with the values of the target, both float64; they depend on `key` alone."""
+    function = TARGETS[target]
+    draw = torch.Generator().manual_seed(derived_seed(*key))
+    x = 2 * torch.rand(n, function.inputs, generator=draw, dtype=torch.float64) - 1
+    return x, function.function(x).unsqueeze(-1)
+
+
+def training_set(spec: Spec, seed: int) -> Points:
+    """The run's own points: another seed has others."""
+    variant = spec["variant"]
+    return points(variant["target"], variant["samples"], "train", seed)
+
+
+def test_set(spec: Spec) -> Points:
+    """The points on which every run of the target is scored."""
+    return points(spec["variant"]["target"], spec["test_points"], "test", spec["test_seed"])
+
+
+def build(variant: Spec, grid_size: int | None = None, *key: int | str) -> KAN | MLP:
+    """The variant's network with the initial weights of `key`; `grid_size` is that of a KAN, by default its last.
+
+    Raises UserError when the network does not have the inputs of its target, or more than one output.
+    """
+    ends = [variant["widths"][0], variant["widths"][-1]]
+    if ends != [TARGETS[variant["target"]].inputs, 1]:
+        wanted = f"{TARGETS[variant['target']].inputs} inputs and 1 output"
+        raise UserError(f"function_fit: widths {variant['widths']} cannot fit {variant['target']}, which has {wanted}")
+    with seeded("init", *key):
+        if variant["family"] == "mlp":
+            return MLP(variant["widths"], variant["activation"])
+        return KAN(variant["widths"], grid_size or variant["grid_sizes"][-1])
+
+
+def restore(variant: Spec, grid_size: int | None, weights: dict[str, Tensor]) -> KAN | MLP:
+    """The variant's network with these weights."""
+    network = build(variant, grid_size)
+    network.load_state_dict(weights)
+    return network

@@ -1,0 +1,124 @@
+"""What is timed: each contender is a family of layers, so every network is built in one way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kanpipe.errors import UserError
+from kanpipe.experiments.layer_speed.cox_de_boor import CoxDeBoorConv2d, CoxDeBoorLinear
+from kanpipe.experiments.layer_speed.radial import FasterKANLayer, FastKANLayer
+from kanpipe.layers import family
+from kanpipe.layers.families import Family
+
+Setup = dict[str, Any]  # widths, batch, bases, spline_order, layer_norm, kernel_size and size of a convolution, loss
+
+
+@dataclass(frozen=True)
+class Published:
+    """Layers as published; there may be no convolution."""
+
+    linear_layer: Callable[..., nn.Module]
+    conv_layer: Callable[..., nn.Module] | None
+    options: dict[str, Any]
+
+    def linear(self, in_features: int, out_features: int) -> nn.Module:
+        return self.linear_layer(in_features, out_features, **self.options)
+
+    def conv2d(self, in_channels: int, out_channels: int, kernel_size: int, padding: int) -> nn.Module:
+        return self.conv_layer(in_channels, out_channels, kernel_size, padding=padding, **self.options)
+
+    def activation(self) -> nn.Module:
+        return nn.Identity()
+
+
+class Copies(nn.Module):
+    """Stands in for the expansion into bases, as cheaply as can be: copies of x along dimension 1."""
+
+    def __init__(self, copies: int) -> None:
+        super().__init__()
+        self.copies = copies
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x] * self.copies, dim=1)
+
+
+class Floor:
+    """One matmul or convolution of as many inputs as a KAN layer has features, whose making costs nothing."""
+
+    def __init__(self, features: int) -> None:
+        self.features = features
+
+    def linear(self, in_features: int, out_features: int) -> nn.Module:
+        return nn.Linear(self.features * in_features, out_features, bias=False)
+
+    def conv2d(self, in_channels: int, out_channels: int, kernel_size: int, padding: int) -> nn.Module:
+        return nn.Conv2d(self.features * in_channels, out_channels, kernel_size, padding=padding, bias=False)
+
+    def activation(self) -> nn.Module:
+        return Copies(self.features)
+
+
+def contender(name: str, setup: Setup) -> Family:
+    """The family of layers called `name`, with as many basis functions a feature as the set-up asks for.
+
+    Raises UserError when these are too few for a spline.
+    """
+    bases, order = setup["bases"], setup["spline_order"]
+    if bases <= order:
+        raise UserError(f"bases is {bases}; it must be above spline_order, {order}")
+    spline = {"grid_size": bases - order, "spline_order": order}
+    radial = {"centres": bases, "layer_norm": setup["layer_norm"]}
+    match name:
+        case "floor":
+            return Floor(bases + 1)
+        case "cox_de_boor":
+            return Published(CoxDeBoorLinear, CoxDeBoorConv2d, spline)
+        case "fastkan_published":
+            return Published(FastKANLayer, None, radial)
+        case "fasterkan_published":
+            return Published(FasterKANLayer, None, radial)
+        case "kan" | "kan_recompute" | "kan_scaler":
+            return family("kan", **spline, recompute=name == "kan_recompute", scaler=name == "kan_scaler")
+        case "fastkan" | "fasterkan":
+            return family(name, **radial)
+        case _:
+            return family(name)
+
+
+def exists(name: str, setup: Setup) -> bool:
+    """Whether the contender has a layer of the kind that the set-up asks for."""
+    return "kernel_size" not in setup or getattr(contender(name, setup), "conv_layer", contender) is not None
+
+
+def network(name: str, setup: Setup) -> nn.Module:
+    """The layers of the set-up with the contender's activation between them."""
+    layers, chosen = [], contender(name, setup)
+    for fan_in, fan_out in pairwise(setup["widths"]):
+        layers += [chosen.activation(), _layer(chosen, fan_in, fan_out, setup)]
+    return nn.Sequential(*layers[1:])
+
+
+def _layer(chosen: Family, fan_in: int, fan_out: int, setup: Setup) -> nn.Module:
+    if "kernel_size" not in setup:
+        return chosen.linear(fan_in, fan_out)
+    return chosen.conv2d(fan_in, fan_out, setup["kernel_size"], padding=setup["kernel_size"] // 2)
+
+
+def multiply_adds(name: str, setup: Setup) -> int:
+    """Of the matmuls or convolutions of one forward pass; a backward pass has twice as many."""
+    without_base = setup["bases"]
+    inputs = {"mlp": 1, "fasterkan": without_base, "fasterkan_published": without_base}
+    features = inputs.get(name, without_base + 1)
+    pixels = (setup["size"] * setup["kernel_size"]) ** 2 if "kernel_size" in setup else 1
+    return setup["batch"] * pixels * features * sum(i * o for i, o in pairwise(setup["widths"]))
+
+
+def input_shape(name: str, setup: Setup) -> tuple[int, ...]:
+    """(batch, features) or (batch, channels, size, size); the floor takes its features ready-made."""
+    copies = setup["bases"] + 1 if name == "floor" else 1
+    image = (setup["size"], setup["size"]) if "kernel_size" in setup else ()
+    return (setup["batch"], copies * setup["widths"][0], *image)

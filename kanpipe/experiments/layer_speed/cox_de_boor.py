@@ -1,0 +1,80 @@
+"""The B-spline layer as it was published: the recursion of Cox and de Boor on tensors of knots, two matmuls."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def cox_de_boor(x: Tensor, knots: Tensor, spline_order: int) -> Tensor:
+    """All bases of the order at x, (..., in) -> (..., in, n - spline_order - 1), for knots (in, n).
+
+    B_{j,0} = 1 on [t_j, t_{j+1}), and
+    B_{j,p} = (x - t_j) / (t_{j+p} - t_j) B_{j,p-1} + (t_{j+p+1} - x) / (t_{j+p+1} - t_{j+1}) B_{j+1,p-1}.
+    """
+    x = x.unsqueeze(-1)
+    bases = ((x >= knots[:, :-1]) & (x < knots[:, 1:])).to(x.dtype)
+    for p in range(1, spline_order + 1):
+        rising = (x - knots[:, : -(p + 1)]) / (knots[:, p:-1] - knots[:, : -(p + 1)])
+        falling = (knots[:, p + 1 :] - x) / (knots[:, p + 1 :] - knots[:, 1:-p])
+        bases = rising * bases[..., :-1] + falling * bases[..., 1:]
+    return bases
+
+
+def uniform_knots(features: int, grid_size: int, spline_order: int) -> Tensor:
+    """(features, grid_size + 2 spline_order + 1): uniform over [-1, 1] and spline_order steps beyond."""
+    steps = torch.arange(-spline_order, grid_size + spline_order + 1, dtype=torch.float32)
+    return (steps * (2 / grid_size) - 1).expand(features, -1).contiguous()
+
+
+class CoxDeBoorLinear(nn.Module):
+    """The algorithm of github.com/Blealtan/efficient-kan: (..., in_features) -> (..., out_features).
+
+    y = W_base SiLU(x) + (scaler * coefficients) B(x), with one matmul for either part and the product of scaler and
+    coefficients formed in every forward pass. Parameters: in * out * (grid_size + spline_order + 2).
+    """
+
+    def __init__(self, in_features: int, out_features: int, *, grid_size: int = 5, spline_order: int = 3) -> None:
+        super().__init__()
+        self.spline_order = spline_order
+        self.register_buffer("knots", uniform_knots(in_features, grid_size, spline_order))
+        self.base_weight = nn.Parameter(torch.empty(out_features, in_features))
+        self.spline_scaler = nn.Parameter(torch.empty(out_features, in_features))
+        self.spline_weight = nn.Parameter(torch.randn(out_features, in_features, grid_size + spline_order) * 0.1)
+        for weight in (self.base_weight, self.spline_scaler):
+            nn.init.kaiming_uniform_(weight, a=math.sqrt(5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        spline_weight = (self.spline_weight * self.spline_scaler.unsqueeze(-1)).flatten(1)
+        bases = cox_de_boor(x, self.knots, self.spline_order).flatten(-2)
+        return F.linear(F.silu(x), self.base_weight) + F.linear(bases, spline_weight)
+
+
+class CoxDeBoorConv2d(nn.Module):
+    """The convolution of github.com/IvanDrokin/torch-conv-kan without its normalisation and output activation.
+
+    The bases of every pixel become channels; one convolution takes them and another the activated input. Bases are 0
+    in the padding. Shapes: (n, in, h, w) -> (n, out, h', w').
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        padding: int = 0,
+        grid_size: int = 5,
+        spline_order: int = 3,
+    ) -> None:
+        super().__init__()
+        self.spline_order = spline_order
+        self.register_buffer("knots", uniform_knots(1, grid_size, spline_order))
+        bases = grid_size + spline_order
+        self.base = nn.Conv2d(in_channels, out_channels, kernel_size, padding=padding, bias=False)
+        self.spline = nn.Conv2d(bases * in_channels, out_channels, kernel_size, padding=padding, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        bases = cox_de_boor(x.unsqueeze(-1), self.knots, self.spline_order).squeeze(-2)  # (n, in, h, w, bases)
+        return self.base(F.silu(x)) + self.spline(bases.movedim(-1, 2).flatten(1, 2))

@@ -1,0 +1,49 @@
+"""Contenders and set-ups in words, colours and markers, the same in every figure and table."""
+
+import pandas as pd
+
+from kanpipe.reporting.plots import INK, KAN_COLOURS, MLP_COLOURS, MUTED, SPARE_COLOURS
+
+CONTENDERS = {
+    "mlp": "ordinary layer",
+    "floor": "floor: matmul alone",
+    "cox_de_boor": "B-spline, Cox-de Boor, published",
+    "fastkan_published": "FastKAN, published",
+    "fasterkan_published": "FasterKAN, published",
+    "kan": "B-spline, ours",
+    "kan_scaler": "B-spline, ours, with scaler",
+    "kan_recompute": "B-spline, ours, recomputed",
+    "fastkan": "FastKAN, ours",
+    "fasterkan": "FasterKAN, ours",
+}
+COLOURS = {
+    "mlp": MLP_COLOURS["mlp"],
+    "floor": MUTED,
+    "cox_de_boor": INK,
+    "kan": KAN_COLOURS["kan"],
+    "kan_scaler": KAN_COLOURS["small_kan"],
+    "kan_recompute": "#8A3700",
+    "fastkan_published": INK,
+    "fasterkan_published": INK,
+    "fastkan": SPARE_COLOURS[0],
+    "fasterkan": SPARE_COLOURS[2],
+}
+PHASES = ("forward", "backward", "both")
+
+
+def setup_words(row: pd.Series) -> str:
+    """Shape and batch: `784-400, batch 32`, `conv 64-64, 16x16, batch 32, G=3`."""
+    convolution = "kernel_size" in row and pd.notna(row["kernel_size"])
+    if convolution:
+        kernel, size, grid = (int(n) for n in (row["kernel_size"], row["size"], row["bases"] - row["spline_order"]))
+        return f"{kernel}x{kernel} conv {row['widths']}, {size}x{size}, batch {row['batch']}, G={grid}"
+    norm = "" if row["layer_norm"] else ", no LayerNorm"
+    return f"{row['widths']}, batch {row['batch']}, {row['bases']} bases{norm}"
+
+
+def interval(row: pd.Series, column: str) -> str:
+    """`1.25 [1.23, 1.28]`; the median alone where there are too few rounds; nothing for what was not timed."""
+    if column not in row or pd.isna(row[column]):
+        return ""
+    low, high = row[f"{column}_low"], row[f"{column}_high"]
+    return f"{row[column]:.2f}" + ("" if pd.isna(low) else f" [{low:.2f}, {high:.2f}]")

@@ -1,0 +1,118 @@
+"""The figure of the experiment: what range and initialisation do to the accuracy, and why."""
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from kanpipe.experiments.range_init.problem import Spec
+from kanpipe.experiments.range_init.published import ACCURACY
+from kanpipe.experiments.range_init.tables import on_mnist
+from kanpipe.reporting.plots import FULL, INK, KAN_COLOURS, MLP_COLOURS, MUTED, SMALL, house_style, save, statement
+from kanpipe.reporting.tables import FINISHED
+from kanpipe.reporting.variants import seeds
+from kanpipe.runs import FinishedRun
+
+COLOURS = {"pykan": "#0072B2", "kaiming": KAN_COLOURS["kan"], "power_law": "#7B5EA7", "torch_conv_kan": "#8C6D31"}
+NAMES = {"kaiming": "Kaiming (efficient-kan)", "power_law": "power law", "torch_conv_kan": "torch-conv-kan"}
+MARKERS = "os^Dv"
+APART = 1.06  # the factor on the axis of ranges from one initialisation to the next, so that no mark hides another
+
+
+def figures(runs: list[FinishedRun], tables: dict[str, pd.DataFrame], spec: Spec, out: Path) -> None:
+    """Draw `range_init` into the folder `out`, as PNG and PDF."""
+    rows, epochs = (frame[frame["status"] == FINISHED] for frame in (tables["runs"], tables["epochs"]))
+    with house_style():
+        kans = rows[rows["range"].notna()]
+        drawn = _figure(rows, epochs) if len(kans) else statement("No KAN has finished its training")
+        save(drawn, out / "range_init")
+
+
+def _figure(rows: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
+    figure = Figure(figsize=(FULL, 3.3), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    kans, mlps = rows[rows["range"].notna()], rows[rows["range"].isna()]
+    shapes = dict(zip(sorted(kans["range"].unique()), MARKERS, strict=False))
+    published = on_mnist(rows)
+    _by_range(left, kans, mlps, shapes, published)
+    _by_share(middle, kans, mlps, shapes)
+    _over_training(right, epochs[epochs["range"].notna()], shapes)
+    low, high = (limit(axes.get_ylim()[i] for axes in (left, middle)) for i, limit in enumerate((min, max)))
+    for axes in (left, middle):
+        axes.set_ylim(low, high)
+    _legend(figure, kans, shapes, mlps, published)
+    return figure
+
+
+def _by_range(axes: Axes, kans: pd.DataFrame, mlps: pd.DataFrame, shapes: dict[float, str], published: bool) -> None:
+    """Accuracy against range: a line through the means of an initialisation, a mark for each seed."""
+    ranges, inits = sorted(kans["range"].unique()), list(kans["init"].unique())
+    for place, (init, rows) in enumerate(kans.groupby("init", sort=False)):
+        shift = APART ** (place - (len(inits) - 1) / 2)
+        means = rows.groupby("range")["accuracy"].mean()
+        axes.plot(means.index * shift, means, color=COLOURS[init], linewidth=1)
+        for reach, found in rows.groupby("range"):
+            style = {"color": COLOURS[init], "markersize": 4.5, "markeredgecolor": "white", "markeredgewidth": 0.4}
+            axes.plot(found["range"] * shift, found["accuracy"], shapes[reach], zorder=3, **style)
+    if published:
+        reach, values = zip(*((r, v) for r, pair in ACCURACY.items() for v in pair), strict=True)
+        left = [r / APART ** (len(inits) / 2 + 0.5) for r in reach]
+        axes.plot(left, values, "_", color=COLOURS["pykan"], markersize=6, markeredgewidth=1.2)
+    _mlp(axes, mlps)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(ranges, [_interval(reach) for reach in ranges])
+    axes.minorticks_off()
+    axes.set_xlim(ranges[0] / 1.3, ranges[-1] * 1.3)
+    axes.set(title="a  Range and initialisation", xlabel="range of the splines", ylabel="test accuracy, %")
+    words = f"a mark is a run ({seeds(kans['seed'].nunique())})"
+    axes.text(0.98, 0.02, words, transform=axes.transAxes, ha="right", va="bottom", size=SMALL, color=MUTED)
+
+
+def _by_share(axes: Axes, kans: pd.DataFrame, mlps: pd.DataFrame, shapes: dict[float, str]) -> None:
+    """Accuracy against the share of hidden values outside the range, which grows from the start to the end."""
+    for (init, reach), rows in kans.groupby(["init", "range"], sort=False):
+        shares, accuracy = rows[["outside_hidden_start", "outside_hidden"]].mean(), rows["accuracy"].mean()
+        axes.plot(shares, [accuracy] * 2, color=COLOURS[init], linewidth=0.8, alpha=0.6, zorder=2)
+        style = {"color": COLOURS[init], "marker": shapes[reach], "markersize": 4.5, "zorder": 3}
+        axes.plot(shares.iloc[0], accuracy, markerfacecolor="white", markeredgewidth=0.9, **style)
+        axes.plot(shares.iloc[1], accuracy, markeredgecolor="white", markeredgewidth=0.4, **style)
+    _mlp(axes, mlps)
+    axes.set(title="b  Where hidden values lie", xlabel="hidden values outside the range, %")
+    axes.set_xlim(-5, 105)
+
+
+def _over_training(axes: Axes, epochs: pd.DataFrame, shapes: dict[float, str]) -> None:
+    """The share of hidden values outside the range at the start of every epoch kept, mean over the seeds."""
+    for (init, reach), rows in epochs.groupby(["init", "range"], sort=False):
+        share = rows.groupby("epoch")["outside_hidden"].mean()
+        axes.plot(share.index, share, color=COLOURS[init], marker=shapes[reach], markersize=3, linewidth=0.9)
+    axes.set(title="c  Where training takes them", xlabel="epoch", ylabel="hidden values outside, %")
+    axes.set_ylim(-4, 104)
+
+
+def _mlp(axes: Axes, mlps: pd.DataFrame) -> None:
+    if len(mlps):
+        axes.axhline(mlps["accuracy"].mean(), color=MLP_COLOURS["mlp"], linewidth=1, linestyle="--")
+
+
+def _interval(reach: float) -> str:
+    return f"[−{reach:g}, {reach:g}]"
+
+
+def _legend(figure: Figure, kans: pd.DataFrame, shapes: dict[float, str], mlps: pd.DataFrame, published: bool) -> None:
+    """A column of initialisations, one of ranges, and what else there is."""
+    handles = [Line2D([], [], color=COLOURS[init], label=NAMES.get(init, init)) for init in kans["init"].unique()]
+    handles += [_dot(shape, _interval(reach)) for reach, shape in shapes.items()]
+    if len(mlps):
+        words = f"MLP of equal size ({mlps['parameters'].iloc[0]:,})"
+        handles.append(Line2D([], [], color=MLP_COLOURS["mlp"], linestyle="--", label=words))
+    if published:
+        handles.append(_dot("_", "published, best of 20 epochs", color=COLOURS["pykan"]))
+    handles += [_dot("o", "at the start (b)", markerfacecolor="white"), _dot("o", "at the end (b)")]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, handlelength=1.6, columnspacing=2.5)
+
+
+def _dot(shape: str, words: str, color: str = INK, **style: str) -> Line2D:
+    return Line2D([], [], color=color, marker=shape, markersize=4.5, linestyle="none", label=words, **style)

@@ -1,0 +1,9 @@
+"""The classifiers of the experiment, for the table of parameters."""
+
+from kanpipe.experiments.range_init import problem
+from kanpipe.models.fully_connected import FullyConnected
+
+
+def models(spec: problem.Spec) -> dict[str, FullyConnected]:
+    """The model of every variant."""
+    return {name: problem.build({"variant": variant}) for name, variant in spec["variants"].items()}

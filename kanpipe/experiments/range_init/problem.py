@@ -1,0 +1,72 @@
+"""The task of the experiment: standardised pixels, a small classifier, cross-entropy."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kanpipe.data.prepared import Images, load
+from kanpipe.errors import UserError
+from kanpipe.layers.families import family
+from kanpipe.machine import Machine, seeded
+from kanpipe.models.fully_connected import FullyConnected
+from kanpipe.runs import FinishedRun
+
+Spec = dict[str, Any]
+
+PIXELS, CLASSES = 28 * 28, 10
+
+
+def images(path: Path) -> Images:
+    """The dataset; UserError when its images are not of 28 x 28 pixels."""
+    found = load(path)
+    if found.train_images.shape[1:] != (28, 28):
+        raise UserError(f"{path} has images of {found.train_images.shape[1:]} pixels; this experiment takes 28 x 28")
+    return found
+
+
+def standardise(pixels: Tensor, spec: Spec) -> Tensor:
+    """Bytes (n, 28, 28) -> (n, 784) with about mean 0 and variance 1 over all pixels."""
+    scale = spec["standardise"]
+    return (pixels.flatten(1) / 255 - scale["mean"]) / scale["sd"]
+
+
+def build(spec: Spec, seed: int = 0) -> FullyConnected:
+    """The variant's classifier with the initial weights of `seed`."""
+    options = dict(spec["variant"])
+    hidden, name = options.pop("hidden"), options.pop("family")
+    with seeded(seed, "init"):
+        return FullyConnected(family(name, **options), [PIXELS, *hidden, CLASSES])
+
+
+def restore(run: FinishedRun, weights: dict[str, Tensor], machine: Machine) -> FullyConnected:
+    """The run's classifier with these weights; UserError when they are those of another network."""
+    model = build(run.spec).to(machine.device)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(f"{run.folder} has the weights of another network; delete it and run again") from error
+    return model
+
+
+def steps_per_epoch(images: int, batch_size: int) -> int:
+    """Whole batches of an epoch; what is left over takes part in other epochs, since each has its own order."""
+    if images < batch_size:
+        raise UserError(f"training.batch_size is {batch_size}, but the dataset has {images} images")
+    return images // batch_size
+
+
+def stages(run: FinishedRun) -> dict[int, dict[str, Tensor]]:
+    """The weights at every epoch at whose start they were kept, and at the end."""
+    per_epoch = run.record["settings"]["steps"] // run.spec["training"]["epochs"]
+    found: dict[int, dict[str, Tensor]] = {}
+    for key, value in run.tensors("snapshots.safetensors").items():
+        step, name = key.split("/", 1)
+        found.setdefault(int(step) // per_epoch, {})[name] = value
+    last = {run.spec["training"]["epochs"]: run.tensors("weights.safetensors")}
+    return dict(sorted(found.items())) | ({} if run.diverged else last)
+
+
+def to_device(array, machine: Machine) -> Tensor:
+    return torch.from_numpy(array).to(machine.device)

@@ -1,0 +1,99 @@
+"""The tables of the experiment: scores of all variants, and how they came about epoch after epoch."""
+
+import pandas as pd
+
+from kanpipe.experiments.range_init.published import ACCURACY
+from kanpipe.reporting.tables import FINISHED, Table, mean_and_sd, summarise
+
+SCORES = {  # column: (its title, its digits)
+    "accuracy": ("accuracy %", ".2f"),
+    "best_accuracy": ("best epoch %", ".2f"),
+    "hidden_sd_start": ("sd of hidden, start", ".2f"),
+    "outside_hidden_start": ("outside, start %", ".1f"),
+    "beyond_hidden_start": ("beyond knots, start %", ".1f"),
+    "outside_hidden": ("outside, end %", ".1f"),
+    "beyond_hidden": ("beyond knots, end %", ".1f"),
+    "outside_pixels": ("pixels outside %", ".1f"),
+}
+COURSE = {
+    "accuracy": ("accuracy %", ".2f"),
+    "outside_hidden": ("outside %", ".1f"),
+    "hidden_sd": ("sd of hidden", ".2f"),
+}
+
+
+def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
+    """`range_init` and `range_init_epochs`, from the frames that `evaluate` made."""
+    runs, epochs, floors = frames["runs"], frames["epochs"], frames["floors"]
+    return {"range_init": _scores(runs, floors), "range_init_epochs": _epochs(epochs)}
+
+
+def _scores(runs: pd.DataFrame, floors: pd.DataFrame) -> Table:
+    by = ["variant", "init", "range", "parameters"]
+    numbers = summarise(runs, by, [*SCORES, "gain", "train_accuracy", "minutes"])
+    published = [_published(row) if on_mnist(runs) else None for _, row in numbers.iterrows()]
+    text = pd.DataFrame(
+        {
+            "init": numbers["init"].fillna("(MLP)").replace("", "(MLP)"),
+            "range": [f"±{r:g}" if pd.notna(r) else "" for r in numbers["range"]],
+            "parameters": [f"{n:,}" for n in numbers["parameters"]],
+            **_cells(numbers, SCORES),
+            "published %": [f"{mean:.2f}" if pd.notna(mean) else "" for mean in published],
+            "n": [f"{n}" + (f" ({failed} diverged)" if failed else "") for n, failed in _counts(numbers)],
+        }
+    )
+    below = pd.DataFrame({"init": [f"({name})" for name in floors["name"]], "accuracy %": _two(floors["accuracy"])})
+    numbers = numbers.assign(published=published)
+    return Table(numbers, pd.concat([text, below]).fillna(""), _note(runs))
+
+
+def _published(row: pd.Series) -> float | None:
+    """The mean of the source's runs of this initialisation and range."""
+    values = ACCURACY.get(row["range"]) if row["init"] == "pykan" else None
+    return sum(values) / len(values) if values else None
+
+
+def on_mnist(runs: pd.DataFrame) -> bool:
+    """Whether the published accuracies, which are of MNIST, may stand beside those of these runs."""
+    return (runs["dataset"] == "mnist").all()
+
+
+def _cells(numbers: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> dict[str, list[str]]:
+    """Mean ± standard deviation; nothing where there is nothing to measure, as the ranges of an MLP."""
+    return {
+        title: [cell.replace("nan", "") for cell in mean_and_sd(numbers, name, form)]
+        for name, (title, form) in columns.items()
+    }
+
+
+def _counts(numbers: pd.DataFrame) -> list[tuple[int, int]]:
+    return list(zip(numbers["n"], numbers["failed"], strict=True))
+
+
+def _two(values: pd.Series) -> list[str]:
+    return [f"{value:.2f}" for value in values]
+
+
+def _note(runs: pd.DataFrame) -> str:
+    finished = runs[runs["status"] == FINISHED]
+    run = (finished if len(finished) else runs).iloc[0]
+    words = (
+        f"Mean ± standard deviation over n training seeds, {run['steps']:,} steps each, on {run['dataset']}. Accuracy "
+        f"on {run['test_images']:,} test images at the end; the best epoch is the best of those whose weights were "
+        "kept. Outside: hidden values outside the range; beyond knots: where the spline part is 0. In brackets: the "
+        "MLP of equal size, and scores without a network."
+    )
+    if not on_mnist(runs):
+        return f"{words} Published numbers are of another dataset."
+    return f"{words} Published: github.com/yu-rp/KANbeFair, the best of 20 epochs, two runs."
+
+
+def _epochs(epochs: pd.DataFrame) -> Table:
+    numbers = summarise(epochs, ["variant", "init", "range", "epoch"], list(COURSE))
+    text = pd.DataFrame(
+        {"variant": numbers["variant"], "epoch": numbers["epoch"], **_cells(numbers, COURSE), "n": numbers["n"]}
+    )
+    note = (
+        "Mean ± standard deviation over n seeds, at the start of the epoch. Outside: hidden values outside the range."
+    )
+    return Table(numbers, text, note)

@@ -1,0 +1,137 @@
+"""What a basis is to a layer, and the bases of FastKAN and FasterKAN.
+
+All bases here are shifts of one function: B_j(u) = phi((u - c_j) s), with centres c_j and a scale s. A basis is a
+frozen description without tensors, so that it passes through `torch.compile` as a constant; ranges that differ
+from feature to feature come as a tensor `grid` beside it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+Range = tuple[float, float]
+
+
+def check_range(grid_range: Range) -> None:
+    """Raise ValueError for a range that is infinite, empty or reversed."""
+    low, high = grid_range
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(f"grid_range is ({low}, {high}); it must be finite and its first end below its second")
+
+
+class Basis(Protocol):
+    """Functions of one variable, each applied to every element of a tensor."""
+
+    size: int
+
+    def values(self, u: Tensor, grid: Tensor | None) -> Sequence[Tensor]:
+        """The `size` functions at `u`, each a tensor like u."""
+
+    def pullback(self, u: Tensor, grid: Tensor | None, grads: Sequence[Tensor]) -> Tensor:
+        """sum_j grads[j] B_j'(u): from gradients of the functions to the gradient of `u`."""
+
+    def ends(self, grid: Tensor | None) -> tuple[float | Tensor, float | Tensor]:
+        """The low and the high end of the range in which the functions stand."""
+
+    def support(self, grid: Tensor | None) -> tuple[float | Tensor, float | Tensor]:
+        """The interval outside which every function is 0 (infinite if none is)."""
+
+
+class Shifts:
+    """A basis of shifts of one function: subclasses say `centres`, `scale`, `value` and `slope`."""
+
+    def scale(self, grid: Tensor | None) -> float | Tensor:
+        """The factor s between u - c_j and the argument of the function."""
+        raise NotImplementedError
+
+    def slope_scale(self, grid: Tensor | None) -> float | Tensor:
+        """The factor of the derivative: s, unless a published gradient is wrong."""
+        return self.scale(grid)
+
+    def values(self, u: Tensor, grid: Tensor | None) -> tuple[Tensor, ...]:
+        grid = _like(grid, u)
+        scale = self.scale(grid)
+        return tuple(self.value((u - centre) * scale) for centre in self.centres(grid))
+
+    def pullback(self, u: Tensor, grid: Tensor | None, grads: Sequence[Tensor]) -> Tensor:
+        grid = _like(grid, u)
+        scale = self.scale(grid)
+        total = torch.zeros_like(u)
+        for centre, grad in zip(self.centres(grid), grads, strict=True):
+            total = total + grad * self.slope((u - centre) * scale)
+        return total * self.slope_scale(grid)
+
+
+def _like(grid: Tensor | None, u: Tensor) -> Tensor | None:
+    """The grid in the precision of `u`, in which the steps between its knots are to be computed too."""
+    return None if grid is None else grid.to(u.dtype)
+
+
+@dataclass(frozen=True)
+class Radial(Shifts):
+    """`size` shifts with centres evenly over `grid_range`, both ends included; ValueError for fewer than 2."""
+
+    size: int
+    grid_range: Range
+
+    def __post_init__(self) -> None:
+        if self.size < 2:
+            raise ValueError(f"centres is {self.size}; it must be at least 2")
+        check_range(self.grid_range)
+
+    @property
+    def spacing(self) -> float:
+        """The distance between neighbouring centres."""
+        return (self.grid_range[1] - self.grid_range[0]) / (self.size - 1)
+
+    def centres(self, grid: Tensor | None) -> list[float]:
+        return [self.grid_range[0] + j * self.spacing for j in range(self.size)]
+
+    def ends(self, grid: Tensor | None) -> Range:
+        return self.grid_range
+
+    def support(self, grid: Tensor | None) -> Range:
+        return (-float("inf"), float("inf"))
+
+
+@dataclass(frozen=True)
+class Gaussian(Radial):
+    """exp(-((u - c_j) / h)^2), h the distance of the centres: the basis of FastKAN (arXiv:2405.06721)."""
+
+    def scale(self, grid: Tensor | None) -> float:
+        return 1 / self.spacing
+
+    def value(self, v: Tensor) -> Tensor:
+        return torch.exp(-v * v)
+
+    def slope(self, v: Tensor) -> Tensor:
+        return -2 * v * torch.exp(-v * v)
+
+
+@dataclass(frozen=True)
+class Switch(Radial):
+    """1 - tanh(u - c_j)^2: the basis of github.com/AthanasiosDelis/faster-kan.
+
+    `gradient_scale` multiplies the derivative. It is 1 for the true derivative; as published it is 0.5, because the
+    backward pass there applies a factor that its forward pass leaves out.
+    """
+
+    gradient_scale: float = 1.0
+
+    def scale(self, grid: Tensor | None) -> float:
+        return 1.0
+
+    def slope_scale(self, grid: Tensor | None) -> float:
+        return self.gradient_scale
+
+    def value(self, v: Tensor) -> Tensor:
+        height = torch.tanh(v)
+        return 1 - height * height
+
+    def slope(self, v: Tensor) -> Tensor:
+        height = torch.tanh(v)
+        return -2 * height * (1 - height * height)

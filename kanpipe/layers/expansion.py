@@ -1,0 +1,175 @@
+"""The expansion of an input into features, and its two ways to the gradient.
+
+A KAN layer is an ordinary layer on the features [b(x), B_0(u), ..., B_n(u)]: the base activation b of the input x
+and the basis functions of u, which is x itself or a normalised x. `expand` keeps x and u for the backward pass, and
+the ordinary layer keeps the features; `expanded_product` keeps x, u and the weight alone and makes the features a
+second time when it goes back.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from kanpipe.layers.bases import Basis
+
+
+def _silu_pullback(grad: Tensor, x: Tensor) -> Tensor:
+    sigmoid = torch.sigmoid(x)  # torch's own silu_backward has no derivative, which second gradients need
+    return grad * sigmoid * (1 + x * (1 - sigmoid))
+
+
+# name: (the activation, from the gradient of its value and its input to the gradient of its input)
+BASE_ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
+    "silu": (F.silu, _silu_pullback),
+    "gelu": (F.gelu, torch.ops.aten.gelu_backward),
+    "identity": (lambda x: x, lambda grad, x: grad),
+}
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """Which features are made of an input: base activation first (unless None), then basis after basis.
+
+    They follow one another along the dimension `dim`, group by group when there are `groups` of channels.
+    """
+
+    basis: Basis
+    base_activation: str | None = None
+    dim: int = -1
+    groups: int = 1
+
+    @property
+    def parts(self) -> int:
+        """How many features an input is expanded to."""
+        return self.basis.size + (self.base_activation is not None)
+
+    def features(self, x: Tensor, u: Tensor, grid: Tensor | None) -> Tensor:
+        """x and u of shape (..., in, ...) -> (..., parts * in, ...) of at least float32."""
+        parts = list(self.basis.values(_wide(u), grid))
+        if self.base_activation is not None:
+            parts.insert(0, BASE_ACTIVATIONS[self.base_activation][0](_wide(x)))
+        return self._join(parts)
+
+    def pullback(self, x: Tensor, u: Tensor, grid: Tensor | None, grad: Tensor) -> tuple[Tensor | None, Tensor]:
+        """From the gradient of the features to those of x (None without a base activation) and of u."""
+        parts = self._split(grad)
+        grad_x = None
+        if self.base_activation is not None:
+            grad_x = BASE_ACTIVATIONS[self.base_activation][1](parts.pop(0), _wide(x)).to(x.dtype)
+        return grad_x, self.basis.pullback(_wide(u), grid, parts).to(u.dtype)
+
+    def _join(self, parts: Sequence[Tensor]) -> Tensor:
+        if self.groups == 1:
+            return torch.cat(parts, dim=self.dim)
+        grouped = [part.unflatten(self.dim, (self.groups, -1)) for part in parts]
+        return torch.cat(grouped, dim=self.dim).flatten(self.dim - 1, self.dim)
+
+    def _split(self, grad: Tensor) -> list[Tensor]:
+        if self.groups == 1:
+            return list(grad.chunk(self.parts, dim=self.dim))
+        grouped = grad.unflatten(self.dim, (self.groups, -1)).chunk(self.parts, dim=self.dim)
+        return [part.flatten(self.dim - 1, self.dim) for part in grouped]
+
+
+def _wide(x: Tensor) -> Tensor:
+    """Half precision as float32, in which a basis is exact to 1e-6 where bfloat16 would lose 1e-2."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def expand(x: Tensor, expansion: Expansion, u: Tensor | None = None, grid: Tensor | None = None) -> Tensor:
+    """The features of `x`, and of `u` where the bases see another tensor; the backward pass keeps these alone."""
+    return _Expand.apply(x, u, grid, expansion)
+
+
+class _Expand(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, u: Tensor | None, grid: Tensor | None, expansion: Expansion) -> Tensor:
+        return expansion.features(x, x if u is None else u, grid)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        *tensors, ctx.expansion = inputs
+        ctx.save_for_backward(*tensors)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, u, grid = ctx.saved_tensors
+        return *_input_gradients(ctx.expansion, x, u, grid, grad), None, None
+
+
+def _input_gradients(expansion, x, u, grid, grad) -> tuple[Tensor | None, Tensor | None]:
+    """The gradients of x and of u; with u left out, x has both."""
+    grad_x, grad_u = expansion.pullback(x, x if u is None else u, grid, grad)
+    if u is not None:
+        return grad_x, grad_u
+    return (grad_u if grad_x is None else grad_x + grad_u), None
+
+
+@dataclass(frozen=True)
+class Linear:
+    """features (..., parts * in), weight (out, parts * in) -> (..., out)."""
+
+    def forward(self, features: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        return F.linear(features, weight, bias)
+
+    def backward(self, grad: Tensor, features: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradients of the features and of the weight."""
+        rows = grad.reshape(-1, grad.shape[-1])
+        return grad @ weight, rows.T @ features.reshape(-1, features.shape[-1])
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """features (..., parts * in, height, width), weight (out, parts * in / groups, *kernel) -> (..., out, ., .)."""
+
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    groups: int
+
+    def forward(self, features: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        return F.conv2d(features, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+
+    def backward(self, grad: Tensor, features: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradients of the features and of the weight."""
+        no_batch = features.dim() == 3
+        if no_batch:
+            grad, features = grad.unsqueeze(0), features.unsqueeze(0)
+        options = (self.stride, self.padding, self.dilation, False, (0, 0), self.groups, (True, True, False))
+        grad_features, grad_weight, _ = torch.ops.aten.convolution_backward(grad, features, weight, None, *options)
+        return grad_features.squeeze(0) if no_batch else grad_features, grad_weight
+
+
+def expanded_product(x, weight, expansion, product, u=None, grid=None, dtype=None) -> Tensor:
+    """`product.forward(features, weight)` that keeps x, u and the weight alone, not the features.
+
+    The features and the weight enter the product as `dtype` (the dtype of the features when None).
+    """
+    return _ExpandedProduct.apply(x, u, grid, weight, expansion, product, dtype)
+
+
+class _ExpandedProduct(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, u, grid, weight, expansion, product, dtype) -> Tensor:
+        features = expansion.features(x, x if u is None else u, grid)
+        return product.forward(features.to(dtype), weight.to(dtype))
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        *tensors, ctx.expansion, ctx.product, ctx.dtype = inputs
+        ctx.save_for_backward(*tensors)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, u, grid, weight = ctx.saved_tensors
+        features = ctx.expansion.features(x, x if u is None else u, grid).to(ctx.dtype)
+        grad_features, grad_weight = ctx.product.backward(grad, features, weight.to(ctx.dtype))
+        grad_x, grad_u = _input_gradients(ctx.expansion, x, u, grid, _wide(grad_features))
+        return grad_x, grad_u, None, grad_weight.to(weight.dtype), None, None, None

@@ -1,0 +1,101 @@
+"""How the weights of a KAN layer start.
+
+Each entry of `INITIALISATIONS` fills the base weight, the scaler and the spline coefficients of a layer from the
+global generator. A layer without a scaler has its start multiplied into the coefficients where it is not 1.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from kanpipe.layers.splines import UniformSpline, bspline_basis
+
+
+def kaiming(layer: nn.Module) -> None:
+    """efficient-kan: Kaiming-uniform base weight and scaler, splines that interpolate noise of ±0.05/grid_size."""
+    if layer.base_weight is not None:
+        nn.init.kaiming_uniform_(layer.base_weight, a=math.sqrt(5))
+    if layer.spline_scaler is not None:
+        nn.init.kaiming_uniform_(layer.spline_scaler, a=math.sqrt(5))
+    layer.spline_weight.copy_(_noise_splines(layer))
+
+
+def pykan(layer: nn.Module) -> None:
+    """pykan 0.0: base weights 1/sqrt(in) + 0.1 (2 N(0, 1) - 1), not scaled by fan-in; scaler 1; noise splines."""
+    if layer.base_weight is not None:
+        noise = torch.randn_like(layer.base_weight)
+        layer.base_weight.copy_(1 / math.sqrt(layer.fan_in) + 0.1 * (2 * noise - 1))
+    if layer.spline_scaler is not None:
+        nn.init.ones_(layer.spline_scaler)
+    layer.spline_weight.copy_(_noise_splines(layer))
+
+
+def power_law(layer: nn.Module, base_power: float = 0.25, spline_power: float = 1.75) -> None:
+    """Normal weights with standard deviations (fan_in (G + k + 1))^-power; scaler 1 (arXiv:2509.03417)."""
+    features = layer.fan_in * (layer.basis.size + 1)
+    if layer.base_weight is not None:
+        layer.base_weight.normal_(std=features**-base_power)
+    if layer.spline_scaler is not None:
+        nn.init.ones_(layer.spline_scaler)
+    layer.spline_weight.normal_(std=features**-spline_power)
+
+
+def torch_conv_kan(layer: nn.Module) -> None:
+    """torch-conv-kan: Kaiming-uniform base and spline weights of gain 1, each by its own fan-in; scaler 1."""
+    if layer.base_weight is not None:
+        layer.base_weight.uniform_(-1, 1).mul_(math.sqrt(3 / layer.fan_in))
+    if layer.spline_scaler is not None:
+        nn.init.ones_(layer.spline_scaler)
+    layer.spline_weight.uniform_(-1, 1).mul_(math.sqrt(3 / (layer.fan_in * layer.basis.size)))
+
+
+def fast_kan(layer: nn.Module) -> None:
+    """fast-kan: spline weights from a normal of 0.1 cut at ±2, the base like `nn.Linear`."""
+    if layer.base_weight is not None:
+        nn.init.kaiming_uniform_(layer.base_weight, a=math.sqrt(5))
+    if layer.spline_scaler is not None:
+        nn.init.ones_(layer.spline_scaler)
+    # a copy, since the initialisers of nn.init want to write into contiguous memory to draw the same numbers
+    layer.spline_weight.copy_(nn.init.trunc_normal_(torch.empty_like(layer.spline_weight), std=0.1))
+    if layer.bias is not None:
+        bound = 1 / math.sqrt(layer.fan_in)
+        nn.init.uniform_(layer.bias, -bound, bound)
+
+
+def faster_kan(layer: nn.Module) -> None:
+    """faster-kan: Xavier-uniform over all bases of an input."""
+    if layer.base_weight is not None:
+        nn.init.kaiming_uniform_(layer.base_weight, a=math.sqrt(5))
+    if layer.spline_scaler is not None:
+        nn.init.ones_(layer.spline_scaler)
+    bound = math.sqrt(6 / (layer.fan_in * layer.basis.size + layer.fan_out))
+    layer.spline_weight.uniform_(-bound, bound)
+
+
+def _noise_splines(layer: nn.Module) -> Tensor:
+    """Coefficients of splines through noise of ±0.05/grid_size at the grid points; noise itself for other bases."""
+    basis, like = layer.basis, layer.spline_weight.movedim(2, -1)  # (out, in, *kernel, bases)
+    uniform = isinstance(basis, UniformSpline)
+    intervals = basis.grid_size if uniform else basis.size
+    points = intervals + 1 if uniform else basis.size
+    noise = torch.rand((*like.shape[:-1], points), device=like.device, dtype=torch.float64) - 0.5
+    values = noise * (0.1 / intervals)
+    return (values @ _interpolation(basis, values) if uniform else values).movedim(-1, 2)
+
+
+def _interpolation(basis: UniformSpline, like: Tensor) -> Tensor:
+    """(grid_size + 1, bases): from values at the grid points to the least-norm coefficients through them."""
+    points = torch.linspace(-1, 1, basis.grid_size + 1, device=like.device, dtype=like.dtype)
+    return torch.linalg.pinv(bspline_basis(points, basis.grid_size, basis.spline_order)).T
+
+
+INITIALISATIONS: dict[str, Callable[[nn.Module], None]] = {
+    "kaiming": kaiming,
+    "pykan": pykan,
+    "power_law": power_law,
+    "torch_conv_kan": torch_conv_kan,
+    "fast_kan": fast_kan,
+    "faster_kan": faster_kan,
+}

@@ -1,0 +1,275 @@
+"""Function fitting: the fast forward pass, grids, LBFGS stages, exact resume, and what is made of the errors."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch.nn import functional as F
+
+from kanpipe.errors import UserError
+from kanpipe.experiments.function_fit import lbfgs, problem, train
+from kanpipe.experiments.function_fit.curves import changed_share, labelled_points, locality, warm_up
+from kanpipe.experiments.function_fit.evaluate import fitted_slope
+from kanpipe.experiments.function_fit.grids import extend, follow
+from kanpipe.experiments.function_fit.growth import exponents
+from kanpipe.experiments.function_fit.lbfgs import Stage, rmse
+from kanpipe.experiments.function_fit.local_splines import EdgeFunctions
+from kanpipe.experiments.function_fit.networks import KAN, KANOnPoints
+from kanpipe.layers.kan_linear import KANLinear
+from kanpipe.layers.refit import refit
+from kanpipe.models import parameter_count
+from kanpipe.runs import FinishedRun, Run
+
+OPTIONS = {
+    "restarts": 2,
+    "restart_points": 40,
+    "sparse_steps": 2,
+    "free_steps": 1,
+    "steps": 3,
+    "inner_iterations": 5,
+    "history": 10,
+    "move_steps": [0, 2],
+    "sparsity": 0.001,
+    "entropy": 2,
+}
+KAN_VARIANT = {"family": "kan", "target": "plane", "samples": 60, "widths": [2, 1, 1], "grid_sizes": [2, 4, 5]}
+MLP_VARIANT = {"family": "mlp", "target": "plane", "samples": 60, "widths": [2, 3, 1], "activation": "silu"}
+
+
+def randomised(network, draw):
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=draw, dtype=torch.float64))
+    return network
+
+
+def points(draw, n, inputs):
+    return 2 * torch.rand(n, inputs, generator=draw, dtype=torch.float64) - 1
+
+
+@pytest.mark.parametrize("quantiles", [False, True])
+@pytest.mark.parametrize("grid_size", [1, 3, 50])
+@pytest.mark.parametrize("spline_order", [1, 2, 3, 5])
+def test_local_splines_are_the_layer(draw, spline_order, grid_size, quantiles):
+    options = {"grid_size": grid_size, "spline_order": spline_order, "bias": True, "dtype": torch.float64}
+    layer = KANLinear(3, 2, **options)
+    if quantiles:
+        layer = refit(layer, samples=points(draw, 500, 3) ** 3)
+    layer = randomised(layer, draw)
+    x = (1.7 * points(draw, 400, 3)).requires_grad_()  # beyond the range, and beyond the outermost knots
+    wanted, found = layer(x), EdgeFunctions(layer)(x).sum(1) + layer.bias
+    # slopes are of order G^1 k here, and sums have some hundred terms
+    assert torch.allclose(found, wanted, rtol=0, atol=1e-11)
+    pull = torch.randn(wanted.shape, generator=draw, dtype=torch.float64)
+    tensors = [x, *layer.parameters()]
+    for ours, theirs in zip(
+        torch.autograd.grad((found * pull).sum(), tensors),
+        torch.autograd.grad((wanted * pull).sum(), tensors),
+        strict=True,
+    ):
+        assert torch.allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+def test_targets_are_the_formulas():
+    x = torch.tensor([[0.5, -0.5, 1.0, 0.0]], dtype=torch.float64)
+    values = {name: target.function(x[:, : target.inputs]).item() for name, target in problem.TARGETS.items()}
+    assert values["exp_sin"] == pytest.approx(math.exp(math.sin(0.5) + math.sin(1.0)), rel=1e-14)
+    assert values["exp_sin_pi"] == pytest.approx(math.exp((math.sin(math.pi / 2) + math.sin(math.pi)) / 2), rel=1e-14)
+    assert values["plane"] == pytest.approx(math.exp(1 + 0.25), rel=1e-14)
+    assert values["line"] == pytest.approx(math.e, rel=1e-14)
+
+
+def test_parameters_are_those_of_pykan():
+    counts = [parameter_count(KAN([4, 2, 1, 1], grid_size)) for grid_size in (3, 5, 10, 20, 50)]
+    assert counts == [11 * (grid_size + 5) + 4 for grid_size in (3, 5, 10, 20, 50)]
+
+
+def test_network_must_fit_its_target():
+    with pytest.raises(UserError, match=r"widths \[3, 1\] cannot fit plane, which has 2 inputs and 1 output"):
+        problem.build(KAN_VARIANT | {"widths": [3, 1]}, 3)
+
+
+def test_points_and_starts_are_functions_of_seed():
+    spec = {"variant": KAN_VARIANT, "test_points": 5, "test_seed": 0}
+    first, again, other = (problem.training_set(spec, seed)[0] for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    starts = [problem.build(KAN_VARIANT, 2, *key).layers[0].weight for key in ((0, 0), (0, 0), (0, 1), (1, 0))]
+    assert torch.equal(starts[0], starts[1])
+    assert not torch.equal(starts[0], starts[2])
+    assert not torch.equal(starts[0], starts[3])
+
+
+def test_penalty_is_l1_and_entropy_of_the_edges(draw):
+    network, x = randomised(KAN([3, 2, 1], 4), draw), points(draw, 50, 3)
+    output, penalty = KANOnPoints(network, x).output_and_penalty(entropy=2.0)
+    assert torch.allclose(KANOnPoints(network, x).output(), output, rtol=0, atol=1e-12)
+    wanted = 0.0
+    for layer in network.layers:
+        values = [
+            layer.base_weight[o, i] * F.silu(x[:, i])
+            + (layer.features(x).unflatten(1, (-1, layer.in_features))[:, 1:, i] @ layer.spline_weight[o, i])
+            * layer.spline_scaler[o, i]
+            for o in range(layer.out_features)
+            for i in range(layer.in_features)
+        ]
+        size = torch.stack([value.abs().mean() for value in values])
+        share = size / size.sum()
+        wanted += size.sum() - 2.0 * (share * (share + 1e-4).log2()).sum()
+        x = layer(x)
+    assert torch.allclose(penalty, wanted, rtol=1e-12)
+    assert torch.allclose(output, x, rtol=0, atol=1e-11)
+
+
+def test_extension_changes_nothing_where_grids_nest(draw):
+    network, x = randomised(KAN([2, 2, 1], 3), draw), points(draw, 100, 2)
+    follow(network, x)
+    before = network(x)
+    assert extend(network, 9) < 1e-12
+    assert torch.allclose(network(x), before, rtol=0, atol=1e-11)
+    assert network.grid_size == 9
+
+
+def test_ranges_follow_the_activations_and_rest_while_they_fit(draw):
+    network, x = randomised(KAN([2, 2, 1], 3), draw), points(draw, 100, 2)
+    assert follow(network, x) > 0, "activations of weights of order 1 leave [-1, 1]"
+    hidden = network.layers[0](x)
+    low, high = network.layers[1].grid_range
+    span = hidden.amax(0) - hidden.amin(0)
+    assert torch.allclose(low, hidden.amin(0) - 0.05 * span)
+    assert torch.allclose(high, hidden.amax(0) + 0.05 * span)
+    assert torch.equal(network.layers[0].grid_range[0], -torch.ones(2).double()), "the inputs' range is known"
+    before = network(x)
+    assert follow(network, x) is None
+    assert torch.equal(network(x), before)
+
+
+def test_stage_solves_a_linear_problem():
+    x, y = problem.points("line", 200, "test")
+    network = KAN([1, 1], 6)
+    list(Stage(network, (x, y), 30, OPTIONS | {"inner_iterations": 20}))
+    design = torch.cat([torch.ones_like(x), network.layers[0].features(x)], dim=1)
+    residual = design @ torch.linalg.lstsq(design, y, driver="gelsd").solution - y
+    assert rmse(network, (x, y)) == pytest.approx(residual.square().mean().sqrt().item(), rel=1e-3)
+
+
+def test_stage_learns_curvature_where_torchs_threshold_would_forbid_it(monkeypatch):
+    """With errors of 1e-6 a pair of step and gradient difference falls below torch's 1e-10, in units of the loss."""
+    x, _ = problem.points("line", 200, "test")
+    network = KAN([1, 1], 6)
+    y = network(x).detach() + 1e-6 * torch.sin(3 * x)
+    start = {name: value.clone() for name, value in network.state_dict().items()}
+    errors = []
+    for units in (lbfgs.UNITS, 1e-12):  # the second leaves the loss as it is
+        monkeypatch.setattr(lbfgs, "UNITS", units)
+        network.load_state_dict(start)
+        list(Stage(network, (x, y), 10, OPTIONS | {"inner_iterations": 20}))
+        errors.append(rmse(network, (x, y)))
+    assert errors[0] < 0.1 * errors[1]
+
+
+def run_in(folder: Path, variant: dict) -> Run:
+    spec = {"test_points": 20, "test_seed": 0, "variant": variant, "training": OPTIONS}
+    return Run("function_fit", "some", 0, spec, "code", folder)
+
+
+RESULTS = ("weights.safetensors", "stages.safetensors", "history.csv", "restarts.csv", "stages.csv")
+
+
+@pytest.mark.parametrize("variant", [KAN_VARIANT, MLP_VARIANT], ids=["kan", "mlp"])
+def test_training_leaves_a_row_for_every_step_restart_and_stage(tmp_path, machine, variant):
+    train.train(run_in(tmp_path, variant), machine)
+    run = FinishedRun.read(tmp_path)
+    stages, restarts = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("stages", "restarts"))
+    grids = variant.get("grid_sizes", [None])
+    assert len(run.history()) == 2 * 3 + 3 * len(grids)
+    assert len(restarts) == 2
+    assert len(stages) == len(grids)
+    # the stages begin where the best restart ended
+    assert stages["rmse_before"][0] == pytest.approx(restarts["free_rmse"].min(), rel=1e-12)
+    assert run.row()["status"] == "finished"
+    assert not (tmp_path / ".checkpoint").exists()
+    if variant is KAN_VARIANT:
+        assert stages["parameters"].tolist() == [3 * (grid + 5) + 2 for grid in grids]
+        assert stages["extension_jump"][1] < 1e-12
+        network = problem.restore(variant, 5, run.tensors("weights.safetensors"))
+        test = problem.test_set(run.spec)
+        assert rmse(network, test) == pytest.approx(stages["test_rmse"].iloc[-1], rel=1e-12)
+
+
+@pytest.mark.parametrize("dies_after", [1, 2, 4])
+def test_killed_training_ends_with_the_same_bytes(tmp_path, machine, monkeypatch, dies_after):
+    train.train(run_in(tmp_path / "whole", KAN_VARIANT), machine)
+    advance = train.Training.advance
+
+    def mortal(self):
+        if self.state.done == dies_after:
+            raise KeyboardInterrupt
+        advance(self)
+
+    monkeypatch.setattr(train.Training, "advance", mortal)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(run_in(tmp_path / "killed", KAN_VARIANT), machine, checkpoint_seconds=0)
+    assert (tmp_path / "killed/.checkpoint/state.pt").exists()
+    monkeypatch.setattr(train.Training, "advance", advance)
+    train.train(run_in(tmp_path / "killed", KAN_VARIANT), machine)
+    for name in RESULTS:
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    assert FinishedRun.read(tmp_path / "killed").record["sittings"] == 2
+
+
+def test_restart_with_the_least_training_error_goes_on(tmp_path, machine, monkeypatch):
+    errors = iter([9.0, 0.7, 9.0, 0.3, 9.0, 0.5])  # after the sparse and the free phase of three restarts
+    options = OPTIONS | {"restarts": 3}
+    run = run_in(tmp_path, KAN_VARIANT | {"restarts": 3})
+    run.spec["training"] = options
+    state = train.State()
+    training = train.Training(run, state)
+    monkeypatch.setattr(train.Training, "_run", lambda *args: None)
+    monkeypatch.setattr(train, "rmse", lambda *args: next(errors))
+    for _ in range(3):
+        training.advance()
+    assert state.best == 0.3
+    assert torch.equal(state.weights["layers.0.weight"], problem.build(KAN_VARIANT, 2, 0, 1).layers[0].weight)
+
+
+def test_slope_of_a_power_law_is_its_exponent():
+    grids = np.array([5, 10, 20, 50])
+    fit = fitted_slope(pd.DataFrame({"grid_size": grids, "test_rmse": 3.0 * grids**-4.0}))
+    assert fit["slope"] == pytest.approx(-4, abs=1e-9)
+    assert fit["slope_low"] == pytest.approx(-4, abs=1e-6)
+    noisy = fitted_slope(pd.DataFrame({"grid_size": grids, "test_rmse": 3.0 * grids**-4.0 * [1, 2, 1, 2]}))
+    assert noisy["slope_low"] < noisy["slope"] < noisy["slope_high"]
+
+
+def test_exponents_are_fitted_round_by_round():
+    rows = [
+        {"kind": "kan", "axis": "width", "value": n, "round": turn, "seconds": (turn + 1) * 1e-6 * n ** (2 + turn)}
+        for turn in range(2)
+        for n in (64, 128, 256)
+    ]
+    assert exponents(pd.DataFrame(rows))["exponent"].tolist() == pytest.approx([2.0, 3.0], abs=1e-9)
+
+
+def test_one_control_point_moves_four_intervals_of_the_spline_and_all_of_the_bezier_curve():
+    found = locality({"grid_size": 8, "control_point": 5, "seed": 0})
+    spline, bezier = (found[found["curve"] == name] for name in ("spline", "bezier"))
+    assert changed_share(spline) == pytest.approx(4 / 8, abs=0.01)  # k + 1 of G; 801 points
+    moved = spline[spline["before"] != spline["after"]]["x"]
+    assert moved.min() >= 2 / 8 and moved.max() <= 6 / 8  # basis j lives between knots j - k and j + 1
+    assert changed_share(bezier) > 0.97
+    # at the ends a Bezier curve passes through its outermost control points
+    ends = found[found["curve"] == "bezier points"]["before"].iloc[[0, -1]]
+    assert np.allclose(bezier["before"].iloc[[0, -1]], ends)
+
+
+def test_warm_up_labels_need_more_than_one_parabola():
+    spec = {"points": 300, "gap": 0.1, "seed": 0}
+    x, y, above = labelled_points(**spec)
+    assert len(x) == 300 and np.abs(y - x**3).min() >= 0.1 and 0.3 < above.mean() < 0.7
+    accuracy = warm_up(spec).groupby("boundary")["accuracy"].first()
+    assert accuracy["one parabola"] < 0.95
+    assert accuracy.drop("one parabola").min() == 1.0

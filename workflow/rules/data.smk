@@ -1,0 +1,80 @@
+# Downloads and the arrays made of them. Nodes of a cluster often have no network: these jobs run where Snakemake runs.
+import re
+
+from kanpipe.data.sources import SOURCES
+
+DATA = config["data_dir"]
+told(check_writable, Path(DATA), "data_dir")
+
+
+def raw(dataset):
+    """The downloaded files of a dataset."""
+    return [f"{DATA}/{source.name}" for source in SOURCES.get(dataset, [])]
+
+
+def prepared(experiment):
+    """The arrays of the dataset that the experiment is configured with."""
+    return f"{DATA}/{EXPERIMENTS[experiment]['problem']['dataset']}.npz"
+
+
+def all_prepared():
+    """The arrays of every dataset that is configured."""
+    return sorted({prepared(name) for name in EXPERIMENTS if "dataset" in EXPERIMENTS[name].get("problem", {})})
+
+
+# What is there and sound stays: only with update does Snakemake not delete it before the job looks at it.
+rule download_file:
+    output:
+        update(f"{DATA}/{{file}}"),
+    log:
+        f"{DATA}/logs/{{file}}.log",
+    wildcard_constraints:
+        file="|".join(re.escape(source.name) for sources in SOURCES.values() for source in sources),
+    localrule: True
+    conda:
+        ENVIRONMENT
+    message:
+        "downloading {wildcards.file}"
+    script:
+        "../scripts/fetch.py"
+
+
+rule mnist_prepare:
+    input:
+        raw("mnist"),
+    output:
+        f"{DATA}/mnist.npz",
+    log:
+        f"{DATA}/logs/mnist_prepare.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        dataset="mnist",
+        code=code_hash("kanpipe.data.mnist"),
+    message:
+        "MNIST: preparing the arrays"
+    script:
+        "../scripts/prepare.py"
+
+
+rule digits_prepare:
+    output:
+        f"{DATA}/digits.npz",
+    log:
+        f"{DATA}/logs/digits_prepare.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        dataset="digits",
+        code=code_hash("kanpipe.data.digits"),
+    message:
+        "digits of scikit-learn: preparing the arrays"
+    script:
+        "../scripts/prepare.py"
+
+
+rule download:
+    input:
+        all_prepared(),
