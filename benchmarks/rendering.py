@@ -10,7 +10,7 @@ BEGIN, END = "<!-- layers.csv begins -->", "<!-- layers.csv ends -->"
 NAMES = {
     "mlp": "nn.Linear or nn.Conv2d",
     "floor": "floor",
-    "cox_de_boor": "efficient-kan's algorithm",
+    "cox_de_boor": "published B-spline algorithm",
     "kan": "**kanpipe KAN**",
     "kan_recompute": "**kanpipe KAN, recomputed**",
     "fastkan": "**kanpipe FastKAN**",

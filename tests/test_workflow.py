@@ -16,7 +16,13 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 PARTS = ("Snakefile", "config.yaml", "envs", "kanpipe", "workflow", "profiles")
-EXPERIMENT_JOBS = re.compile(r"^(swiss_roll\w*|parameters|claims|cost|all)\s+(\d+)$", re.MULTILINE)
+JOBS = re.compile(r"^(?!total)([a-z]\w*)\s+(\d+)$", re.MULTILINE)  # a line of the table that a dry run prints
+EXPERIMENTS = ("swiss_roll", "range_init", "layer_speed", "function_fit")
+TRAININGS = {
+    "paper": {"swiss_roll": 25, "range_init": 30, "function_fit": 63},
+    "quick": {"swiss_roll": 2, "range_init": 3, "function_fit": 3},
+    "tiny": {"swiss_roll": 4, "range_init": 6, "function_fit": 6},
+}
 
 
 def copy_of_project(folder: Path) -> Path:
@@ -36,12 +42,18 @@ def planned(folder: Path, *arguments: str) -> dict[str, int]:
     """The number of jobs of each rule that a dry run lists."""
     answer = snakemake(folder, *arguments, "--dry-run")
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    return {rule: int(count) for rule, count in EXPERIMENT_JOBS.findall(answer.stdout + answer.stderr)}
+    return {rule: int(count) for rule, count in JOBS.findall(answer.stdout + answer.stderr)}
 
 
-def overlay(folder: Path, **swiss_roll: object) -> str:
+def trainings(jobs: dict[str, int]) -> dict[str, int]:
+    return {rule.removesuffix("_train"): count for rule, count in jobs.items() if rule.endswith("_train")}
+
+
+def overlay(folder: Path, others: bool = True, **swiss_roll: object) -> str:
+    """A file that lays `swiss_roll` over the tiny preset, and leaves the other experiments out unless `others`."""
+    left_out = {} if others else dict.fromkeys(EXPERIMENTS)
     path = folder / "overlay.yaml"
-    path.write_text(yaml.safe_dump({"preset": "tiny", "experiments": {"swiss_roll": swiss_roll}}))
+    path.write_text(yaml.safe_dump({"preset": "tiny", "experiments": left_out | {"swiss_roll": swiss_roll}}))
     return str(path)
 
 
@@ -61,17 +73,29 @@ def chain(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("preset", ["paper", "quick", "tiny"])
-@pytest.mark.parametrize("target", ["all", "swiss_roll", "parameters", "claims", "cost"])
-def test_every_target_can_be_planned(project, preset, target):
-    jobs = planned(project, target, "--config", f"preset={preset}")
-    trainings = {"paper": 25, "quick": 2, "tiny": 4}[preset]
-    assert jobs.get("swiss_roll_train", 0) == (0 if target == "parameters" else trainings)
+@pytest.mark.parametrize("preset", TRAININGS)
+def test_every_preset_can_be_planned(project, preset):
+    assert trainings(planned(project, "--config", f"preset={preset}")) == TRAININGS[preset]
 
 
-def test_quick_has_at_most_five_jobs_and_one_seed_an_experiment(project):
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_target_of_an_experiment_is_that_experiment_alone(project, experiment):
+    jobs = planned(project, experiment)
+    assert trainings(jobs) == {name: n for name, n in TRAININGS["paper"].items() if name == experiment}
+    assert not [rule for rule in jobs for other in EXPERIMENTS if other != experiment and rule.startswith(other)]
+
+
+@pytest.mark.parametrize("target", ["parameters", "claims", "cost"])
+def test_tables_can_be_planned(project, target):
+    assert trainings(planned(project, target)) == ({} if target == "parameters" else TRAININGS["paper"])
+
+
+def test_quick_has_at_most_five_jobs_and_three_variants_an_experiment(project):
     jobs = planned(project, "--config", "preset=quick")
-    assert sum(count for rule, count in jobs.items() if rule.startswith("swiss_roll_")) <= 5
+    for experiment in EXPERIMENTS:
+        assert sum(count for rule, count in jobs.items() if rule.startswith(f"{experiment}_")) <= 5
+    assert max(trainings(jobs).values()) <= 3, "one seed, three variants"
+    assert "download_file" not in jobs
 
 
 def test_parameters_at_paper_scale_train_nothing(project):
@@ -95,7 +119,7 @@ def test_chain_leaves_a_row_a_run(chain):
 
 
 def test_chain_leaves_tables_in_four_forms(chain):
-    for name in ("swiss_roll", "swiss_roll_epochs", "parameters", "claims", "cost"):
+    for name in (*EXPERIMENTS, "swiss_roll_epochs", "parameters", "claims", "cost"):
         for suffix in ("csv", "md", "tex", "html"):
             assert (chain / f"results/tiny/tables/{name}.{suffix}").stat().st_size > 0
 
@@ -104,6 +128,8 @@ def test_chain_leaves_figures(chain):
     names = {path.stem for path in (chain / "results/tiny/swiss_roll/figures").glob("*.png")}
     assert {"data", "corruption", "loss_curves", "generated", "reverse_mlp", "generated_small_kan"} <= names
     assert "edges_small_kan" in names
+    for experiment in EXPERIMENTS:
+        assert list((chain / f"results/tiny/{experiment}/figures").glob("*.pdf"))
 
 
 def test_claims_at_tiny_scale_are_counts_or_nothing(chain):
@@ -170,7 +196,7 @@ def test_changed_code_reruns_the_stages_that_import_it(chain, module, rerun, kep
 
 def test_diverged_variant_is_a_row_and_the_workflow_goes_on(tmp_path):
     folder = copy_of_project(tmp_path)
-    answer = snakemake(folder, "--configfile", overlay(folder, training={"learning_rate": 1e38}, seeds=[0]))
+    answer = snakemake(folder, "--configfile", overlay(folder, others=False, training={"learning_rate": 1e38}, seeds=[0]))
     assert answer.returncode == 0, answer.stdout + answer.stderr
     rows = pd.read_csv(folder / "results/tiny/swiss_roll/runs.csv")
     assert set(rows["status"]) == {"diverged"}
@@ -220,7 +246,7 @@ def test_report_can_be_written(chain):
 
 def test_killed_training_goes_on_where_it_was(tmp_path):
     folder = copy_of_project(tmp_path)
-    longer = overlay(folder, seeds=[0], training={"epochs": 1000})
+    longer = overlay(folder, others=False, seeds=[0], training={"epochs": 1000})
     run = folder / "results/tiny/swiss_roll/small_kan/seed0"
     command = [str((run / "run.json").relative_to(folder)), "--configfile", longer, "--config", "checkpoint_seconds=0"]
     kill_training(folder, command, when=run / ".checkpoint/state.pt")

@@ -45,12 +45,14 @@ def evaluate(runs: list[FinishedRun], spec: dict[str, Any], machine: Machine) ->
         with precision(name, machine.device):
             rate = {"precision": name, "device_tflops": matmul_tflops(machine.device, **spec["timing"])}
             rows += [rate | row for setup in spec["setups"] for row in _setup_rows(setup, spec, machine)]
+    torch.set_flush_denormal(False)
     return {"runs": pd.DataFrame([made_by | made_on | row for row in rows])}
 
 
 def _setup_rows(name: str, spec: dict[str, Any], machine: Machine) -> Iterator[dict[str, Any]]:
     """The rows of one set-up; all contenders take turns."""
     setup = spec["setups"][name]
+    torch.set_flush_denormal(setup.get("flush_denormals", False))
     torch.compiler.reset()  # else a second shape would be compiled for any shape, which is slower
     pieces = _pieces(setup, spec["contenders"], machine)
     works = {key: piece.work for key, piece in pieces.items()}

@@ -21,7 +21,7 @@ from kanpipe.runs import FinishedRun
 STYLES = {"eager": {"markerfacecolor": "white"}, "compiled": {}}
 SHIFTS = {"eager": 0.16, "compiled": -0.16}
 MARKS = {"marker": "o", "markersize": 4, "linestyle": "none", "elinewidth": 1, "markeredgewidth": 1}
-TICKS = (0.1, 0.2, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 50, 100)
+TICKS, MORE_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100), (1.5, 3)
 
 
 def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: dict[str, Any], out: Path) -> None:
@@ -46,7 +46,7 @@ def _panels(rows: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame, dict[str, in
         for axes, setup in zip(grid.flat, setups, strict=False):
             own = rows[rows["setup"] == setup]
             draw(axes, own, places)
-            axes.set_title(setup_words(own.iloc[0]))
+            axes.set_title(setup_words(own.iloc[0]), size=SMALL)
             axes.set_yticks(list(places.values()), [CONTENDERS[name] for name in places])
             axes.set_ylim(min(places.values()) - 0.6, 0.6)
             axes.tick_params(axis="y", length=0)
@@ -71,10 +71,16 @@ def _speed(axes: Axes, rows: pd.DataFrame, places: dict[str, int]) -> None:
     for _, row in rows.iterrows():
         if pd.notna(row.get("both_over_floor")):
             _point(axes, row, "both_over_floor", places[row["variant"]], COLOURS[row["variant"]])
+    _ratio_axis(axes)
+
+
+def _ratio_axis(axes: Axes) -> None:
+    """Logarithmic, with a line at 1 and as many ticks as there is room for."""
     axes.set_xscale("log")
     axes.axvline(1, color=MUTED, linewidth=0.8, zorder=1)
     low, high = axes.get_xlim()
-    axes.xaxis.set_major_locator(FixedLocator([tick for tick in TICKS if low <= tick <= high]))
+    ticks = TICKS + (MORE_TICKS if high / low < 100 else ())
+    axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -105,15 +111,14 @@ def _published(rows: pd.DataFrame) -> Callable[[], Figure]:
         if not found:
             return statement("No set-up whose times were published was timed")
         figure = Figure(figsize=(FULL, 0.9 + 0.5 * len(found)), layout="constrained")
-        axes = figure.add_subplot(xlabel="how many times as long the first takes as the second")
+        axes = figure.add_subplot(xlabel="time of the first over that of the second (logarithmic)")
         for place, (reported, ours) in enumerate(found):
             axes.plot([reported.ratio], [-place], color=GENERATED, marker="D", markersize=5, linestyle="none")
             for _, row in ours.iterrows():
                 _point(axes, row, f"{reported.phase}_over_{reported.right}", -place, INK)
-        axes.axvline(1, color=MUTED, linewidth=0.8, zorder=1)
+        _ratio_axis(axes)
         axes.set_yticks([-place for place in range(len(found))], [_claim(*pair) for pair in found])
         axes.set_ylim(-len(found) + 0.4, 0.6)
-        axes.set_xlim(left=0)
         dot = {"marker": "o", "markersize": 4, "linestyle": "none", "color": INK}
         diamond = dot | {"marker": "D", "markersize": 5, "color": GENERATED}
         shown = [mode for mode in STYLES if mode in set(rows["mode"])]

@@ -38,7 +38,8 @@ def setup_words(row: pd.Series) -> str:
         kernel, size, grid = (int(n) for n in (row["kernel_size"], row["size"], row["bases"] - row["spline_order"]))
         return f"{kernel}x{kernel} conv {row['widths']}, {size}x{size}, batch {row['batch']}, G={grid}"
     norm = "" if row["layer_norm"] else ", no LayerNorm"
-    return f"{row['widths']}, batch {row['batch']}, {row['bases']} bases{norm}"
+    flushed = ", no denormals" if row.get("flush_denormals") in (True, "True") else ""
+    return f"{row['widths']}, batch {row['batch']}, {row['bases']} bases{norm}{flushed}"
 
 
 def interval(row: pd.Series, column: str) -> str:
