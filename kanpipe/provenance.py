@@ -10,8 +10,10 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).parent
 # Modules that say how a job is run and told of, and cannot change a number.
@@ -87,3 +89,16 @@ def commit() -> str:
 def versions() -> dict[str, str]:
     """The versions of Python and of the libraries that numbers depend on."""
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in RECORDED}
+
+
+def origin(machine: Any, commits: list[str]) -> dict[str, Any]:
+    """What a record says of the `kanpipe.machine.Machine` and of the commits, one a sitting, that a run was made by."""
+    return {
+        "sittings": len(commits),
+        "peak_memory_mib": round(machine.peak_memory_mib(), 1),
+        "device": machine.name,
+        "threads": machine.threads,
+        "commit": " ".join(dict.fromkeys(commits)),
+        "versions": versions(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -12,6 +12,8 @@ from kanpipe.files import read_arrays, read_json, read_table
 if TYPE_CHECKING:
     from numpy import ndarray
     from pandas import DataFrame
+    from torch import Tensor
+    from torch.nn import Module
 
 
 @dataclass(frozen=True)
@@ -98,3 +100,11 @@ class FinishedRun:
             return load_file(path)
         except SafetensorError as error:
             raise UserError(f"{path} is damaged ({error}); delete it and run again to train anew") from error
+
+    def load_into(self, model: "Module", weights: dict[str, "Tensor"]) -> "Module":
+        """The model with these weights of the run; UserError when they are those of another network."""
+        try:
+            model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise UserError(f"{self.folder} has the weights of another network; delete it and run again") from error
+        return model

@@ -11,7 +11,6 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import torch
@@ -205,11 +204,5 @@ def _record(run: Run, state: State, machine: Machine, settings: Settings) -> dic
         "settings": asdict(settings),
         "seconds": round(sum(state.block_seconds), 3),
         "steps_per_second": round(speed, 3),
-        "sittings": len(state.commits),
-        "peak_memory_mib": round(machine.peak_memory_mib(), 1),
-        "device": machine.name,
-        "threads": machine.threads,
-        "commit": " ".join(dict.fromkeys(state.commits)),
-        "versions": provenance.versions(),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        **provenance.origin(machine, state.commits),
     }

@@ -196,7 +196,9 @@ def test_changed_code_reruns_the_stages_that_import_it(chain, module, rerun, kep
 
 def test_diverged_variant_is_a_row_and_the_workflow_goes_on(tmp_path):
     folder = copy_of_project(tmp_path)
-    answer = snakemake(folder, "--configfile", overlay(folder, others=False, training={"learning_rate": 1e38}, seeds=[0]))
+    answer = snakemake(
+        folder, "--configfile", overlay(folder, others=False, training={"learning_rate": 1e38}, seeds=[0])
+    )
     assert answer.returncode == 0, answer.stdout + answer.stderr
     rows = pd.read_csv(folder / "results/tiny/swiss_roll/runs.csv")
     assert set(rows["status"]) == {"diverged"}

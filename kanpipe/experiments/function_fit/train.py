@@ -10,7 +10,6 @@ import logging
 import math
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -169,11 +168,5 @@ def _record(run: Run, state: State, machine: Machine) -> dict[str, Any]:
         "settings": {"compile": False},
         "seconds": round(seconds, 3),
         "steps_per_second": round(steps / max(seconds, 1e-9), 3),
-        "sittings": len(state.commits),
-        "peak_memory_mib": round(machine.peak_memory_mib(), 1),
-        "device": machine.name,
-        "threads": machine.threads,
-        "commit": " ".join(dict.fromkeys(state.commits)),
-        "versions": provenance.versions(),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        **provenance.origin(machine, state.commits),
     }

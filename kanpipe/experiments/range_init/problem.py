@@ -42,12 +42,7 @@ def build(spec: Spec, seed: int = 0) -> FullyConnected:
 
 def restore(run: FinishedRun, weights: dict[str, Tensor], machine: Machine) -> FullyConnected:
     """The run's classifier with these weights; UserError when they are those of another network."""
-    model = build(run.spec).to(machine.device)
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise UserError(f"{run.folder} has the weights of another network; delete it and run again") from error
-    return model
+    return run.load_into(build(run.spec).to(machine.device), weights)
 
 
 def steps_per_epoch(images: int, batch_size: int) -> int:

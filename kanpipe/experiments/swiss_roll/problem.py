@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from kanpipe.data.swiss_roll import swiss_roll
 from kanpipe.diffusion.schedules import Schedule, constant_schedule
-from kanpipe.errors import UserError
 from kanpipe.layers.families import family
 from kanpipe.machine import Machine, seeded
 from kanpipe.models.denoiser import SwissRollDenoiser
@@ -42,12 +41,7 @@ def build(spec: Spec, seed: int = 0) -> SwissRollDenoiser:
 
 def restore(run: FinishedRun, weights: dict[str, Tensor], machine: Machine) -> SwissRollDenoiser:
     """The run's denoiser with these weights; UserError when they are those of another network."""
-    model = build(run.spec).to(machine.device)
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise UserError(f"{run.folder} has the weights of another network; delete it and run again") from error
-    return model
+    return run.load_into(build(run.spec).to(machine.device), weights)
 
 
 def steps_per_epoch(spec: Spec) -> int:
