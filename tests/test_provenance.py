@@ -41,7 +41,11 @@ def test_docstrings_comments_and_layout_do_not_matter(package):
     before, path = code_hash(TRAIN), package / "layers" / "splines.py"
     change(path, '"""The distance h between neighbouring knots."""', '"""Another text."""')
     change(path, '"""B-spline bases on uniform grids, as folded truncated powers.', '"""Other words.')
-    change(path, "    low, high = grid_range\n", "    # a comment\n\n    (low, high) = (\n        grid_range\n    )\n")
+    change(
+        path,
+        "        low, high = self.ends(grid)\n",
+        "        # a comment\n\n        (low, high) = (\n            self.ends(grid)\n        )\n",
+    )
     assert code_hash(TRAIN) == before
 
 
@@ -63,7 +67,7 @@ def test_docstring_alone_is_an_empty_body(package):
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("layers/splines.py", "return (high - low) / grid_size", "return (high - low) / (grid_size + 1)"),
+        ("layers/splines.py", "return (high - low) / self.grid_size", "return (high - low) / (self.grid_size + 1)"),
         ("diffusion/schedules.py", "alpha_bar[0] = 1.0", "alpha_bar[0] = 0.9"),
         ("data/swiss_roll.py", "roll[:, [0, 2]]", "roll[:, [0, 1]]"),
         ("layers/__init__.py", "__all__ =", "EXTRA = 1\n__all__ ="),
