@@ -63,6 +63,9 @@ class BasisConv2d(KANLayer):
         last = x.is_contiguous(memory_format=torch.channels_last)
         return u.contiguous(memory_format=torch.channels_last) if last else u
 
+    def features(self, x: Tensor) -> Tensor:
+        return super().features(_as_the_compiler_wants_it(x))
+
     def forward(self, x: Tensor) -> Tensor:
         """(n, in, height, width) -> (n, out, height', width')."""
         if x.dim() not in (3, 4) or x.shape[-3] != self.in_channels:
@@ -73,7 +76,7 @@ class BasisConv2d(KANLayer):
             height, width = self.padding
             mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
             x = F.pad(x, (width, width, height, height), mode=mode)
-        return self._forward(_as_the_compiler_wants_it(x))
+        return self._forward(x)
 
     def extra_repr(self) -> str:
         return (

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from kanpipe.layers.bases import Basis, Range
 from kanpipe.layers.cox_de_boor import KnotSpline, check_knots
@@ -129,14 +130,19 @@ class KANLayer(nn.Module):
         return self.grid
 
     def _forward(self, x: Tensor) -> Tensor:
-        dtype = _product_dtype(x)
         if not self.recompute:
-            return self.product.forward(self.features(x).to(dtype), self.packed_weight(), self.bias)
-        u, grid = self._other_basis_input(x), self._grid()
+            return self._product(x)
+        if torch.compiler.is_compiling():
+            # A compiler may keep what an autograd function makes twice; a checkpoint it honours.
+            return checkpoint(self._product, x, use_reentrant=False, preserve_rng_state=False)
+        u, grid, dtype = self._other_basis_input(x), self._grid(), _product_dtype(x)
         out = expanded_product(x, self.packed_weight(), self.expansion, self.product, u, grid, dtype)
         if self.bias is None:
             return out
         return out + self.bias.to(dtype).view(-1, *[1] * (-1 - self.expansion.dim))
+
+    def _product(self, x: Tensor) -> Tensor:
+        return self.product.forward(self.features(x).to(_product_dtype(x)), self.packed_weight(), self.bias)
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
         from_published(self, state_dict, prefix)
