@@ -85,3 +85,18 @@ def test_compiled_too(name, backend, draw, make):
     eager = torch.autograd.grad(eager_out.sum(), [x, layer.weight])
     torch.testing.assert_close(out, eager_out, rtol=0, atol=1e-5)  # sums of up to 320 float32 products of order 1
     torch.testing.assert_close(ours, eager, rtol=1e-5, atol=1e-4)
+
+
+def test_compiled_network_keeps_no_features(draw, make):
+    layers = [make(KANLinear, 12, 30, scaler=False, recompute=True), make(FastKANLinear, 30, 5, recompute=True)]
+    net, x = torch.nn.Sequential(*layers), torch.randn(33, 12, generator=draw)
+    torch.compiler.reset()
+    # The partitioner of Inductor without its kernels; of data, which need no gradient, it would keep the features.
+    compiled = torch.compile(net, fullgraph=True, backend="aot_eager_decomp_partition")
+    compiled(x)  # compiled before the hooks are there, which would be compiled too
+    kept, out = saved(compiled, x)
+    others = [tensor for memory, tensor in kept.items() if not is_known([memory], *net.parameters())]
+    assert sorted(tensor.numel() for tensor in others) == [33 * 12, 33 * 30]  # the inputs of the layers
+    ours = torch.autograd.grad(out.sum(), list(net.parameters()))
+    eager = torch.autograd.grad(net(x).sum(), list(net.parameters()))
+    torch.testing.assert_close(ours, eager, rtol=1e-5, atol=1e-4)  # sums of some 300 float32 products of order 1
