@@ -40,7 +40,7 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
     shutil.copytree(source / "figures", target / "figures")
     if has_stage(experiment, "train"):
         frames["runs"] = _merged(target / "runs.csv", frames["runs"])
-        for _, row in frames["runs"].iterrows():
+        for _, row in frames["runs"].dropna(subset="config_hash").iterrows():  # of trainings, not of timings
             _copy(source / row["variant"] / f"seed{row['seed']}" / "run.json", reference / record_path(row))
     else:
         write_table(target / "runs.csv", frames["runs"])
@@ -55,7 +55,8 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
 
 def _judge(experiment: str, runs: pd.DataFrame) -> Table:
     claims = [claim for claim in load_claims(CLAIMS) if claim["experiment"] == experiment]
-    return judge(claims, {experiment: runs}, runs[["experiment", "variant", "parameters"]].drop_duplicates())
+    parameters = runs[["experiment", "variant", "parameters"]].dropna().drop_duplicates()
+    return judge(claims, {experiment: runs}, parameters)
 
 
 def record_path(row: pd.Series) -> Path:

@@ -82,7 +82,7 @@ def _staircase(runs: list[FinishedRun]) -> Figure:
             _stairs(axes, run)
         _grid_marks(axes, own[0])
         axes.set(yscale="log", xlabel="LBFGS step")
-        axes.set_title(problem.TARGETS[target].formula, size=7, pad=14)
+        axes.set_title(problem.TARGETS[target].formula, size=6, pad=14)
     panels[0].set_ylabel("RMSE")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=4)
@@ -114,8 +114,9 @@ def _grid_marks(axes: Axes, run: FinishedRun) -> None:
     for start in starts:
         if start:
             axes.axvline(start + 0.5, color=GUIDE, linewidth=0.5, zorder=0)
-        words = f"$G={stairs['grid_size'][start]:.0f}$" if start == 0 else f"{stairs['grid_size'][start]:.0f}"
+        words = f"{stairs['grid_size'][start]:.0f}"
         axes.text(start, 1.01, words, transform=axes.get_xaxis_transform(), va="bottom", color=MUTED, size=7)
+    axes.text(0, 1.01, "$G$", transform=axes.transAxes, ha="right", va="bottom", color=MUTED, size=7)
 
 
 def _scaling(stages: pd.DataFrame) -> Figure:
@@ -132,7 +133,7 @@ def _scaling(stages: pd.DataFrame) -> Figure:
         _log_axes(column[0], "grid size $G$", grids)
         _log_axes(column[1], "parameters")
         _guide(column[0], own)
-        column[0].set_title(problem.TARGETS[target].formula, size=7)
+        column[0].set_title(problem.TARGETS[target].formula, size=6)
     for axes in panels[:, 0]:
         axes.set_ylabel(RMSE)
     handles = {
