@@ -14,14 +14,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from kanpipe.config import load_yaml
 from kanpipe.errors import UserError
 from kanpipe.experiments import has_stage, stage
 from kanpipe.files import read_table, write_table
+from kanpipe.models import parameter_count
 from kanpipe.reporting.claims import judge, load_claims
 from kanpipe.reporting.cost import cost_table
 from kanpipe.reporting.tables import Table
 
-CLAIMS = Path(__file__).parents[2] / "workflow/claims.yaml"
+SOURCE = Path(__file__).parents[2]
 KEY = ["experiment", "variant", "seed", "config_hash", "code", "device"]
 
 
@@ -54,9 +56,17 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
 
 
 def _judge(experiment: str, runs: pd.DataFrame) -> Table:
-    claims = [claim for claim in load_claims(CLAIMS) if claim["experiment"] == experiment]
-    parameters = runs[["experiment", "variant", "parameters"]].dropna().drop_duplicates()
-    return judge(claims, {experiment: runs}, parameters)
+    claims = [claim for claim in load_claims(SOURCE / "workflow/claims.yaml") if claim["experiment"] == experiment]
+    return judge(claims, {experiment: runs}, _counted(experiment, runs))
+
+
+def _counted(experiment: str, runs: pd.DataFrame) -> pd.DataFrame:
+    """The parameters of every variant: of the kept runs, or of the configuration where nothing is trained."""
+    columns = ["experiment", "variant", "parameters"]
+    if has_stage(experiment, "train"):
+        return runs[columns].dropna().drop_duplicates()
+    models = stage(experiment, "models")(load_yaml(SOURCE / "config.yaml")["experiments"][experiment])
+    return pd.DataFrame([(experiment, name, parameter_count(model)) for name, model in models.items()], columns=columns)
 
 
 def record_path(row: pd.Series) -> Path:
