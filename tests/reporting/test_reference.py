@@ -42,6 +42,8 @@ def test_keeping_again_replaces_the_row(tmp_path):
 def test_experiment_that_trains_nothing_keeps_the_rows_of_its_last_run(tmp_path):
     source = tmp_path / "results/layer_speed"
     (source / "figures").mkdir(parents=True)
+    (tmp_path / "results/benchmarks/layer_speed").mkdir(parents=True)
+    (tmp_path / "results/benchmarks/layer_speed/evaluate.tsv").write_text("s\tmax_rss\n60\t100\n")
     for speed in (2.0, 1.5):
         rows = read_table(KEPT / "layer_speed/runs.csv").assign(both_ms=speed)
         rows.to_csv(source / "runs.csv", index=False)
