@@ -12,7 +12,8 @@ rule layer_speed_evaluate:
         f"{RESULTS}/benchmarks/layer_speed/evaluate.tsv"
     conda:
         ENVIRONMENT
-    threads: workflow.cores or 1  # so that nothing runs beside it; what it times has one thread
+    # All, so that nothing runs beside it; what it times has one thread. `workflow.cores` fails without --cores.
+    threads: workflow.resource_settings.cores or 1
     resources:
         gpu=GPU,
         mem_mb=6000,
