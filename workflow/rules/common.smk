@@ -5,6 +5,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from kanpipe.config import check, check_writable, load_yaml, preset_file, without_nulls
+from kanpipe.data.sources import SOURCES
 from kanpipe.errors import UserError
 from kanpipe.experiments import has_stage, stage_module
 from kanpipe.jobs import set_environment
@@ -41,7 +42,9 @@ told(check, config, ROOT / "workflow/schemas/config.schema.yaml")
 
 EXPERIMENTS = config["experiments"]
 RESULTS = f"{config['results_dir']}/{config['preset']}"
+DATA = config["data_dir"]
 told(check_writable, Path(RESULTS))
+told(check_writable, Path(DATA), "data_dir")
 
 ENVIRONMENT = str(ROOT / "envs/kanpipe.yaml")
 GPU = 0 if config["device"] == "cpu" else 1
@@ -101,3 +104,18 @@ def benchmarks(experiment):
     """The benchmark files of all jobs of the experiment."""
     own = [rule for rule in workflow.rules if rule.name.startswith(f"{experiment}_") and rule.benchmark]
     return [path for rule in own for path in every_run(experiment, strip_wildcard_constraints(rule.benchmark))]
+
+
+def raw(dataset):
+    """The downloaded files of a dataset."""
+    return [f"{DATA}/{source.name}" for source in SOURCES.get(dataset, [])]
+
+
+def prepared(experiment):
+    """The arrays of the dataset that the experiment is configured with."""
+    return f"{DATA}/{EXPERIMENTS[experiment]['problem']['dataset']}.npz"
+
+
+def all_prepared():
+    """The arrays of every dataset that is configured."""
+    return sorted({prepared(name) for name in EXPERIMENTS if "dataset" in EXPERIMENTS[name].get("problem", {})})

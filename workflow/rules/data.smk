@@ -1,26 +1,6 @@
 # Downloads and the arrays made of them. Nodes of a cluster often have no network: these jobs run where Snakemake runs.
 import re
 
-from kanpipe.data.sources import SOURCES
-
-DATA = config["data_dir"]
-told(check_writable, Path(DATA), "data_dir")
-
-
-def raw(dataset):
-    """The downloaded files of a dataset."""
-    return [f"{DATA}/{source.name}" for source in SOURCES.get(dataset, [])]
-
-
-def prepared(experiment):
-    """The arrays of the dataset that the experiment is configured with."""
-    return f"{DATA}/{EXPERIMENTS[experiment]['problem']['dataset']}.npz"
-
-
-def all_prepared():
-    """The arrays of every dataset that is configured."""
-    return sorted({prepared(name) for name in EXPERIMENTS if "dataset" in EXPERIMENTS[name].get("problem", {})})
-
 
 # What is there and sound stays: only with update does Snakemake not delete it before the job looks at it.
 rule download_file:
