@@ -53,6 +53,8 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
     _judge(experiment, frames["runs"]).write(target / "tables/claims")
     benchmarks = sorted((results / "benchmarks" / experiment).glob("*.tsv"))
     cost_table({experiment: benchmarks}, {experiment: source}).write(target / "tables/cost")
+    for page in (target / "tables").glob("*.html"):  # for the report of a run, which this is not
+        page.unlink()
 
 
 def _judge(experiment: str, runs: pd.DataFrame) -> Table:
