@@ -43,12 +43,21 @@ class Settings:
     checkpoint_seconds: float = 60.0  # the least time between two checkpoints
 
 
+@dataclass(frozen=True)
+class EpochSchedule:
+    """A scheduler of the learning rate that is told the mean loss of every epoch at the epoch's end."""
+
+    scheduler: torch.optim.lr_scheduler.ReduceLROnPlateau
+    steps_per_epoch: int
+
+
 @dataclass
 class State:
     """All that changes while a run trains."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
+    schedule: EpochSchedule | None = None
     step: int = 0
     commits: list[str] = field(default_factory=list)  # of the source, one for each sitting
     block_seconds: list[float] = field(default_factory=list)
@@ -57,11 +66,14 @@ class State:
 
     def state_dict(self) -> dict[str, Any]:
         progress = {k: getattr(self, k) for k in ("step", "commits", "block_seconds", "history", "snapshots")}
-        return progress | {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        schedule = {"schedule": self.schedule.scheduler.state_dict()} if self.schedule else {}
+        return progress | {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()} | schedule
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         self.model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
+        if self.schedule:
+            self.schedule.scheduler.load_state_dict(saved["schedule"])
         device = next(self.model.parameters()).device
         self.history = {name: values.to(device) for name, values in saved["history"].items()}
         for key in ("step", "commits", "block_seconds", "snapshots"):
@@ -73,6 +85,12 @@ class State:
             if name not in self.history:
                 self.history[name] = torch.full((steps,), math.nan, device=value.device)
             self.history[name][self.step] = value.detach()
+
+    def set_learning_rate(self) -> None:
+        """At the end of an epoch, tell the scheduler the epoch's mean loss; this waits for the device."""
+        if self.schedule and self.step % self.schedule.steps_per_epoch == 0:
+            epoch = self.history["loss"][self.step - self.schedule.steps_per_epoch : self.step]
+            self.schedule.scheduler.step(epoch.mean().item())
 
     def take_snapshot(self) -> None:
         for name, value in self.model.state_dict().items():
@@ -99,6 +117,7 @@ def fit(
     batch: Batch,
     machine: Machine,
     settings: Settings,
+    schedule: EpochSchedule | None = None,
 ) -> None:
     """Train `model` and write weights, snapshots, history.csv and run.json into `run.folder`.
 
@@ -107,7 +126,7 @@ def fit(
     by another process, or of another run, machine or compile mode.
     """
     with Checkpoint(run.folder, _identity(run, machine, settings)).held() as checkpoint:
-        state = State(model, optimizer)
+        state = State(model, optimizer, schedule)
         if (saved := checkpoint.load()) is not None:
             state.load_state_dict(saved)
             log.info("%s: resumed at step %d", run.label, state.step)
@@ -168,6 +187,7 @@ def _train_block(state: State, evaluate: Objective, batch: Batch, settings: Sett
         state.optimizer.step()
         state.record(scalars, settings.steps)
         state.step += 1
+        state.set_learning_rate()
         progress.advance()
     loss = state.history["loss"][end - 1].item()  # waits for the device
     progress.note = f"loss {loss:.5g}"
@@ -202,6 +222,7 @@ def _record(run: Run, state: State, machine: Machine, settings: Settings) -> dic
         "steps": state.steps_kept(),
         "parameters": parameter_count(state.model),
         "settings": asdict(settings),
+        "last_learning_rate": state.optimizer.param_groups[0]["lr"],
         "seconds": round(sum(state.block_seconds), 3),
         "steps_per_second": round(speed, 3),
         **provenance.origin(machine, state.commits),

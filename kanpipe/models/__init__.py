@@ -1,8 +1,15 @@
 """The models of the experiments, each written once for any layer family."""
 
-from kanpipe.models.denoiser import SwissRollDenoiser
+from importlib import import_module
 
-__all__ = ["SwissRollDenoiser", "parameter_count"]
+HOMES = {"SwissRollDenoiser": "denoiser", "FullyConnected": "fully_connected", "VAE": "vae"}
+
+
+def __getattr__(name: str):
+    """Models are imported when they are asked for: a change of one is none of what the others depend on."""
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
 
 
 def parameter_count(model) -> int:
