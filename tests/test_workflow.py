@@ -17,11 +17,11 @@ import yaml
 ROOT = Path(__file__).parent.parent
 PARTS = ("Snakefile", "config.yaml", "envs", "kanpipe", "workflow", "profiles")
 JOBS = re.compile(r"^(?!total)([a-z]\w*)\s+(\d+)$", re.MULTILINE)  # a line of the table that a dry run prints
-EXPERIMENTS = ("swiss_roll", "range_init", "layer_speed", "function_fit")
+EXPERIMENTS = ("swiss_roll", "range_init", "kan_vae", "layer_speed", "function_fit")
 TRAININGS = {
-    "paper": {"swiss_roll": 25, "range_init": 30, "function_fit": 63},
-    "quick": {"swiss_roll": 2, "range_init": 3, "function_fit": 3},
-    "tiny": {"swiss_roll": 4, "range_init": 6, "function_fit": 6},
+    "paper": {"swiss_roll": 25, "range_init": 30, "kan_vae": 57, "function_fit": 63},
+    "quick": {"swiss_roll": 2, "range_init": 3, "kan_vae": 2, "function_fit": 3},
+    "tiny": {"swiss_roll": 4, "range_init": 6, "kan_vae": 4, "function_fit": 6},
 }
 
 

@@ -41,6 +41,18 @@ SOURCES: dict[str, tuple[Source, ...]] = {
         ),
         _mnist("t10k-labels-idx1-ubyte.gz", 4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
     ),
+    "inception": (
+        # The Inception of FID (TensorFlow, 2015-12-05) as torch-fidelity has converted it.
+        Source(
+            "weights-inception-2015-12-05-6726825d.pth",
+            95628359,
+            "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+            (
+                "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+                "weights-inception-2015-12-05-6726825d.pth",
+            ),
+        ),
+    ),
 }
 
 

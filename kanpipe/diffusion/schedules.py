@@ -36,3 +36,9 @@ def constant_schedule(steps: int, beta: float) -> Schedule:
     alpha_bar = torch.cumprod(1 - betas, dim=0)
     alpha_bar[0] = 1.0
     return Schedule(betas.float(), alpha_bar.float())
+
+
+def linear_schedule(steps: int = 1000, first: float = 1e-4, last: float = 0.02, dtype=torch.float32) -> Schedule:
+    """beta_t from `first` at t = 1 to `last` at t = steps, evenly; beta_0 = 0 (Ho et al. 2020)."""
+    betas = torch.cat([torch.zeros(1, dtype=torch.float64), torch.linspace(first, last, steps, dtype=torch.float64)])
+    return Schedule(betas.to(dtype), torch.cumprod(1 - betas, dim=0).to(dtype))

@@ -116,6 +116,47 @@ def _ratio(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) ->
     return _verdict("reproduced" if reached else "not reproduced", f"reported {test['factor']}", *found)
 
 
+def _trend(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) -> Verdict:
+    """Whether `metric` rises along `variants`: Spearman's rank correlation over all of their runs."""
+    from scipy.stats import spearmanr
+
+    test = claim["test"]
+    rows = pd.DataFrame() if runs is None else runs[runs["variant"].isin(test["variants"])]
+    missing = set(test["variants"]) - set(rows.get("variant", ()))
+    if missing:
+        return _verdict("not run", f"no runs of {', '.join(sorted(missing))}")
+    if test["metric"] not in rows:
+        return _verdict("not comparable", f"the runs have no {test['metric']}")
+    rows = rows[rows["status"] == FINISHED].dropna(subset=test["metric"])
+    if reason := _other_scale(claim, rows) or ("a trend needs five runs" if len(rows) < 5 else ""):
+        return _verdict("not comparable", reason, "", "", str(len(rows)))
+    found = spearmanr([test["variants"].index(name) for name in rows["variant"]], rows[test["metric"]])
+    low, high = _correlation_interval(found.statistic, len(rows))
+    verdict = _read_interval(low, high, wanted_above=True)
+    measured = f"rank correlation {found.statistic:+.2f}"
+    return _verdict(verdict, f"p = {found.pvalue:.2g}", measured, f"{low:+.2f} to {high:+.2f}", str(len(rows)))
+
+
+def _correlation_interval(correlation: float, n: int) -> tuple[float, float]:
+    """95 % by Fisher's transformation, with the variance of Bonett and Wright (2000) for ranks."""
+    if abs(correlation) == 1:
+        return correlation, correlation
+    half = 1.96 * math.sqrt((1 + correlation**2 / 2) / (n - 3))
+    return math.tanh(math.atanh(correlation) - half), math.tanh(math.atanh(correlation) + half)
+
+
+def _least(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) -> Verdict:
+    """Whether the mean of `variant` lies below that of the lowest of `others`."""
+    test = claim["test"]
+    rows = pd.DataFrame({"variant": []}) if runs is None else runs[runs["variant"].isin(test["others"])]
+    if rows.empty or test["metric"] not in rows or rows[test["metric"]].isna().all():
+        return _verdict("not run", f"no {test['metric']} of {', '.join(test['others'])}")
+    lowest = rows.groupby("variant")[test["metric"]].mean().idxmin()
+    comparison = {"kind": "above", "metric": test["metric"], "left": lowest, "right": test["variant"]}
+    found = _comparison(claim | {"test": comparison}, runs, parameters)
+    return found | {"why": f"{found['why']}; the lowest of the others is {lowest}"}
+
+
 def _level(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) -> Verdict:
     """Whether the mean of `metric` over the rows of `variant` lies between `low` and `high`, if they are given."""
     test = claim["test"]
@@ -183,6 +224,8 @@ TESTS: dict[str, Callable[[Claim, pd.DataFrame | None, pd.DataFrame], Verdict]] 
     "not_above": _comparison,
     "ratio": _ratio,
     "level": _level,
+    "trend": _trend,
+    "least": _least,
 }
 NEEDED = {
     "parameters": {"variant"},
@@ -190,4 +233,6 @@ NEEDED = {
     "not_above": {"metric", "left", "right"},
     "ratio": {"phase", "left", "right", "where", "factor"},
     "level": {"metric", "variant"},
+    "trend": {"metric", "variants"},
+    "least": {"metric", "variant", "others"},
 }

@@ -5,6 +5,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from kanpipe.config import check, check_writable, load_yaml, preset_file, without_nulls
+from kanpipe.data.inception import inception_weights
 from kanpipe.data.sources import SOURCES
 from kanpipe.errors import UserError
 from kanpipe.experiments import has_stage, stage_module
@@ -119,3 +120,20 @@ def prepared(experiment):
 def all_prepared():
     """The arrays of every dataset that is configured."""
     return sorted({prepared(name) for name in EXPERIMENTS if "dataset" in EXPERIMENTS[name].get("problem", {})})
+
+
+def extractor_weights(experiment):
+    """The weights of the feature extractors that the experiment is scored with, and that no package brings along."""
+    extractors = EXPERIMENTS[experiment].get("evaluation", {}).get("extractors", {})
+    return [str(inception_weights(config))] if "inception" in extractors else []
+
+
+def measuring(experiment):
+    """Where the images, the extractors' weights and the statistics of features lie."""
+    weights = "".join(extractor_weights(experiment))
+    return {"data": prepared(experiment), "inception_weights": weights, "cache": f"{DATA}/features"}
+
+
+def all_downloaded():
+    """Everything that the configured experiments take from the network."""
+    return all_prepared() + sorted({path for name in EXPERIMENTS for path in extractor_weights(name)})

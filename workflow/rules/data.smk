@@ -57,4 +57,4 @@ rule digits_prepare:
 
 rule download:
     input:
-        all_prepared(),
+        all_downloaded(),

@@ -1,3 +1,5 @@
+from kanpipe.experiments.kan_vae.figure_names import FIGURES as KAN_VAE_FIGURES
+
 KAN_VAE = lookup(dpath="experiments/kan_vae", within=config, default=None)
 
 
@@ -36,6 +38,103 @@ rule kan_vae_train:
         "../scripts/train.py"
 
 
+rule kan_vae_sample:
+    input:
+        data=prepared("kan_vae"),
+        runs=runs("kan_vae", "run.json"),
+        weights=runs("kan_vae", "weights.safetensors"),
+    output:
+        runs("kan_vae", "samples.npz"),
+    log:
+        f"{RESULTS}/logs/kan_vae/sample.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/kan_vae/sample.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=120,
+    params:
+        spec=KAN_VAE["sampling"] | {"data": prepared("kan_vae")},
+        experiment="kan_vae",
+        code=code("kan_vae", "sample"),
+    message:
+        "kan_vae: sampling from every autoencoder"
+    script:
+        "../scripts/sample.py"
+
+
+# Statistics of features are kept in the data folder: a job that is stopped goes on where it was.
+rule kan_vae_evaluate:
+    input:
+        extractor_weights("kan_vae"),
+        data=prepared("kan_vae"),
+        runs=runs("kan_vae", "run.json"),
+        weights=runs("kan_vae", "weights.safetensors"),
+        snapshots=runs("kan_vae", "snapshots.safetensors"),
+        histories=runs("kan_vae", "history.csv"),
+        samples=runs("kan_vae", "samples.npz"),
+    output:
+        multiext(
+            f"{RESULTS}/kan_vae/",
+            runs="runs.csv",
+            fidelity="fidelity.csv",
+            judgements="judgements.csv",
+            stages="stages.csv",
+            latents="latents.csv",
+        ),
+    log:
+        f"{RESULTS}/logs/kan_vae/evaluate.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/kan_vae/evaluate.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 8
+    resources:
+        gpu=GPU,
+        mem_mb=8000,
+        runtime=480,
+    params:
+        spec=KAN_VAE["problem"] | KAN_VAE["evaluation"] | {"seeds": KAN_VAE["sampling"]["seeds"]} | measuring("kan_vae"),
+        experiment="kan_vae",
+        code=code("kan_vae", "evaluate"),
+    message:
+        "kan_vae: fidelity, likelihood and latent space of every run"
+    script:
+        "../scripts/evaluate.py"
+
+
+rule kan_vae_publish:
+    input:
+        runs=runs("kan_vae", "run.json"),
+        histories=runs("kan_vae", "history.csv"),
+        samples=runs("kan_vae", "samples.npz"),
+        frames=rules.kan_vae_evaluate.output,
+    output:
+        tables=tables("kan_vae", ["kan_vae", "kan_vae_fidelity", "kan_vae_likelihood", "kan_vae_training"]),
+        figures=figures("kan_vae", KAN_VAE_FIGURES),
+    log:
+        f"{RESULTS}/logs/kan_vae/publish.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/kan_vae/publish.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        experiment="kan_vae",
+        spec=KAN_VAE["problem"] | {"figure_variants": KAN_VAE["evaluation"]["figure_variants"]},
+        code=[code("kan_vae", "tables"), code("kan_vae", "figures")],
+    message:
+        "kan_vae: tables and figures"
+    script:
+        "../scripts/publish.py"
+
+
 rule kan_vae:
     input:
-        runs("kan_vae", "run.json"),
+        rules.kan_vae_publish.output,

@@ -1,0 +1,170 @@
+"""Fréchet distances between sets of images, computed by torch-fidelity from statistics that are kept on disk."""
+
+import functools
+import hashlib
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric
+
+from kanpipe.errors import UserError
+from kanpipe.evaluation.feature_extractors import Extractor, network
+from kanpipe.files import atomic, read_arrays
+from kanpipe.machine import Machine
+from kanpipe.progress import Progress
+from kanpipe.provenance import code_hash
+
+log = logging.getLogger("kanpipe")
+
+# On one thread PyTorch convolves batches below 16 by a slow algorithm; larger ones leave the processor's cache.
+BATCH_SIZES = {"cpu": 16, "cuda": 128}
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean (d,) and covariance (d, d) of n images' features in one layer, float64."""
+
+    n: int
+    mu: np.ndarray
+    sigma: np.ndarray
+
+
+def frechet_distance(a: Statistics, b: Statistics) -> float:
+    """|mu_a - mu_b|^2 + tr(sigma_a + sigma_b - 2 (sigma_a sigma_b)^(1/2)) (Heusel et al. 2017, Equation 6).
+
+    Raises ValueError for statistics of different layers.
+    """
+    if a.mu.shape != b.mu.shape:
+        raise ValueError(f"statistics have {len(a.mu)} and {len(b.mu)} features; they must be of the same layer")
+    pair = ({"mu": each.mu, "sigma": each.sigma} for each in (a, b))
+    return fid_statistics_to_metric(*pair, verbose=False)[KEY_METRIC_FID]
+
+
+def statistics(
+    images: np.ndarray, extractor: Extractor, machine: Machine, cache: Path | None = None, label: str = "features"
+) -> dict[str, Statistics]:
+    """The statistics of each of the extractor's layers, from one pass over the images.
+
+    Images are uint8, grey (n, h, w) or coloured (n, h, w, 3). What lies in the folder `cache` for the same images,
+    network and weights is taken from there, and what is computed is put there. Raises TypeError and ValueError for
+    other images and fewer than 2, and UserError for weights that are wrong or have nothing to say about a layer.
+    """
+    _check_images(images)
+    if cache is None:
+        return _extract(images, extractor, machine, label)
+    digest = _digest(images, extractor)
+    files = {layer: cache / f"{extractor.name}-{layer}-{digest}.npz" for layer in extractor.layers}
+    found = {layer: kept for layer, file in files.items() if (kept := _read(file))}
+    if missing := tuple(layer for layer in files if layer not in found):
+        computed = _extract(images, replace(extractor, layers=missing), machine, label)
+        for layer, result in computed.items():
+            with atomic(files[layer]) as beside:
+                np.savez(beside, **asdict(result))
+        found |= computed
+    return {layer: found[layer] for layer in extractor.layers}
+
+
+class Moments:
+    """Running sums over rows of features, from which mean and covariance follow.
+
+    Sums are of float64 and of differences from the first batch's mean: squares of features with a large mean and a
+    small spread would cancel.
+    """
+
+    def __init__(self) -> None:
+        self.n = 0
+
+    def add(self, features: Tensor) -> None:
+        """Count the rows of `features` (n, d)."""
+        rows = features.double()
+        if not self.n:
+            self.shift = rows.mean(dim=0)
+            self.total = torch.zeros_like(self.shift)
+            self.products = torch.zeros_like(torch.outer(self.shift, self.shift))
+        rows = rows - self.shift
+        self.n += len(rows)
+        self.total += rows.sum(dim=0)
+        self.products.addmm_(rows.T, rows)
+
+    def statistics(self) -> Statistics:
+        """Of all rows so far; the covariance is unbiased, divided by n - 1."""
+        offset = self.total / self.n
+        sigma = (self.products - self.n * torch.outer(offset, offset)) / (self.n - 1)
+        return Statistics(self.n, (self.shift + offset).cpu().numpy(), sigma.cpu().numpy())
+
+
+def _extract(images: np.ndarray, extractor: Extractor, machine: Machine, label: str) -> dict[str, Statistics]:
+    moments = {layer: Moments() for layer in extractor.layers}
+    with Progress(label, total=len(images), unit="image") as progress:
+        for features in _features(images, extractor, machine):
+            for layer, rows in zip(extractor.layers, features, strict=True):
+                _check_features(rows, layer, extractor)
+                moments[layer].add(rows)
+            for _ in rows:
+                progress.advance()
+    return {layer: sums.statistics() for layer, sums in moments.items()}
+
+
+def _features(images: np.ndarray, extractor: Extractor, machine: Machine) -> Iterator[tuple[Tensor, ...]]:
+    """The features of one batch of images after the other: (n, d) for each layer."""
+    net, size = network(extractor, machine.device), BATCH_SIZES[machine.device.type]
+    for start in range(0, len(images), size):
+        rows = images[start : start + size]
+        # The last batch is filled up, because for another size a compiled network is compiled anew.
+        filled = torch.from_numpy(rows[np.arange(size) % len(rows)])
+        batch = filled.unsqueeze(-1).expand(-1, -1, -1, 3) if filled.dim() == 3 else filled
+        features = net(batch.permute(0, 3, 1, 2).to(machine.device))
+        yield tuple(layer[: len(rows)] for layer in features)
+
+
+def _check_images(images: np.ndarray) -> None:
+    if images.dtype != np.uint8:
+        raise TypeError(f"images are of {images.dtype}; they must be of uint8, 0 ... 255")
+    if images.ndim != 3 and not (images.ndim == 4 and images.shape[-1] == 3):
+        raise ValueError(f"images have the shape {images.shape}; it must be (n, h, w) or (n, h, w, 3)")
+    if len(images) < 2:
+        raise ValueError(f"there are {len(images)} images; a covariance needs at least 2")
+
+
+def _check_features(rows: Tensor, layer: str, extractor: Extractor) -> None:
+    if not rows.isfinite().all():
+        raise UserError(
+            f"layer {layer} of {extractor.name} gives values that are not numbers with the weights in "
+            f"{extractor.file}; leave the layer out of the configuration, or name another file there"
+        )
+
+
+def _digest(images: np.ndarray, extractor: Extractor) -> str:
+    """A hash of the images, the network, its weights, and the code that decides what the network computes."""
+    code = (version("torch-fidelity"), code_hash("kanpipe.evaluation.efficientnet_lite"))
+    named = (extractor.name, _weights_digest(extractor.file), *code, images.shape)
+    digest = hashlib.sha256(repr(named).encode())
+    digest.update(np.ascontiguousarray(images))
+    return digest.hexdigest()[:32]
+
+
+@functools.cache
+def _weights_digest(file: Path) -> str:
+    try:
+        with open(file, "rb") as weights:
+            return hashlib.file_digest(weights, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise UserError(f"there is no weight file {file}") from error
+
+
+def _read(file: Path) -> Statistics | None:
+    """The statistics in the file; nothing when there is no such file or it is damaged."""
+    if not file.exists():
+        return None
+    try:
+        arrays = read_arrays(file)
+        return Statistics(int(arrays["n"]), arrays["mu"], arrays["sigma"])
+    except (UserError, KeyError, TypeError) as error:
+        log.warning("%s is damaged (%s) and is computed anew", file, error)
+        return None

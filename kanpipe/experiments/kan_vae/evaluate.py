@@ -1,0 +1,166 @@
+"""Fidelity of prior samples, likelihood of test images, and order of the latent space, of every run."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from kanpipe.data.prepared import Images
+from kanpipe.evaluation.digit_judge import DigitJudge, accuracy, judge, train_judge
+from kanpipe.evaluation.latent_space import latent_means, neighbour_accuracy, silhouette, tsne
+from kanpipe.evaluation.likelihood import evidence_lower_bound, importance_weighted_elbo
+from kanpipe.experiments.kan_vae import problem
+from kanpipe.experiments.kan_vae.fidelity import FLOOR, Comparison, in_form, measure_with, summary
+from kanpipe.machine import Machine
+from kanpipe.models.vae import VAE
+from kanpipe.progress import Progress
+from kanpipe.runs import FinishedRun
+
+HEAD = ["experiment", "variant", "seed", "status"]
+STAGES = [*HEAD, "updates", "reconstruction", "kl", "elbo", "train_reconstruction", "train_kl"]
+LATENTS = ["variant", "seed", "digit", "x", "y"]
+LAST_UPDATES = 375  # over which the course of training is averaged: about the last 12,000 images
+
+
+class Evaluation:
+    """What all runs are scored with: the images, the judge, and the frames that are filled run after run."""
+
+    def __init__(self, spec: problem.Spec, machine: Machine) -> None:
+        self.spec, self.machine = spec, machine
+        self.data = problem.images(Path(spec["data"]))
+        self.train, self.test = (
+            problem.binary(part, spec, machine) for part in (self.data.train_images, self.data.test_images)
+        )
+        self.judge = train_judge(self.data, machine, spec["seed"], steps=spec["judge_steps"])
+        self.comparison = Comparison(self.data, spec, measure_with(spec, self.judge, machine))
+        self.runs: list[dict[str, Any]] = []
+        self.fidelity = self.comparison.floors({"variant": FLOOR})
+        self.judgements = _floor_judgements(self.judge, self.data, spec)
+        self.stages: list[dict[str, Any]] = []
+        self.latents: list[tuple] = []
+
+    def add(self, run: FinishedRun) -> None:
+        """Score a run; one that has diverged has a row without scores."""
+        samples = run.samples()
+        row = run.row() | self._scale(samples["prior"]) | {"family": run.spec["variant"]["family"]}
+        if run.diverged:
+            self.runs.append(row)
+            return
+        head = {name: run.record[name] for name in HEAD}
+        distances, judged = self._fidelity(head, samples["prior"]), self._judgements(head, samples["prior"])
+        self.fidelity += distances
+        self.judgements += judged
+        self.stages += self._stages(head, run)
+        model = problem.restore(run, run.tensors("weights.safetensors"), self.machine)
+        speed = {"samples_per_second": samples["prior"].shape[1] / np.median(samples["seconds"])}
+        scores = self._likelihood(model, run.seed) | self._latent_space(head, model)
+        pictures = {"posterior_entropy": judge(self.judge, samples["posterior"]).entropy}
+        course = {"settled_share": settled_share(run.history()["loss"])}
+        self.runs.append(row | scores | summary(distances) | _judge_scores(judged) | pictures | course | speed)
+
+    def _scale(self, prior: np.ndarray) -> dict[str, Any]:
+        """What a number of this run depends on beside the run."""
+        counts = {"test_images": len(self.test), "samples": prior.shape[1], "sampling_seeds": len(self.spec["seeds"])}
+        return {name: self.spec[name] for name in ("dataset", "reference_images", "importance_samples")} | counts
+
+    def _fidelity(self, head: dict[str, Any], prior: np.ndarray) -> list[dict[str, Any]]:
+        sets = zip(self.spec["seeds"], prior, strict=True)
+        return [row for seed, images in sets for row in self.comparison.rows(images, head | {"sampling_seed": seed})]
+
+    def _judgements(self, head: dict[str, Any], prior: np.ndarray) -> list[dict[str, Any]]:
+        return [
+            head | {"sampling_seed": seed} | _judged(self.judge, images, form, self.spec)
+            for seed, images in zip(self.spec["seeds"], prior, strict=True)
+            for form in self.spec["sample_forms"]
+        ]
+
+    def _stages(self, head: dict[str, Any], run: FinishedRun) -> list[dict[str, Any]]:
+        """Reconstruction error and divergence at every stage kept, on test images and over the updates before it."""
+        history, rows = run.history(), []
+        for updates, weights in _weights_by_updates(run).items():
+            model = problem.restore(run, weights, self.machine)
+            last = history[history["step"] < updates].tail(LAST_UPDATES)
+            course = {f"train_{name}": last[name].mean() for name in ("reconstruction", "kl")}
+            found = evidence_lower_bound(model, self.test, self._draw(run.seed, "elbo"))
+            rows.append(head | {"updates": updates} | found | course)
+        return rows
+
+    def _likelihood(self, model: VAE, seed: int) -> dict[str, float]:
+        found = evidence_lower_bound(model, self.test, self._draw(seed, "elbo"))
+        bound = importance_weighted_elbo(
+            model, self.test, self._draw(seed, "importance"), samples=self.spec["importance_samples"]
+        )
+        return found | {"iw_elbo": bound.mean().item()}
+
+    def _latent_space(self, head: dict[str, Any], model: VAE) -> dict[str, float]:
+        train, test = latent_means(model, self.train), latent_means(model, self.test)
+        labels, few, drawn = self.data.test_labels, self.spec["silhouette_points"], self.spec["tsne_points"]
+        if head["variant"] in self.spec["figure_variants"]:
+            points = zip(labels[:drawn], tsne(test[:drawn], self.spec["seed"]), strict=True)
+            self.latents += [(head["variant"], head["seed"], digit, *point) for digit, point in points]
+        return {
+            "knn_accuracy": neighbour_accuracy(train, self.data.train_labels, test, labels, self.spec["neighbours"]),
+            "silhouette": silhouette(test[:few], labels[:few]),
+        }
+
+    def _draw(self, *key: int | str):
+        return self.machine.generator(self.spec["seed"], *key)
+
+
+def evaluate(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> dict[str, pd.DataFrame]:
+    """Five tables: `runs`, a row a run; `fidelity`, a row a distance; `judgements`, a row a set of samples;
+    `stages`, a row a run and stage of training; and `latents`, a row a drawn latent mean.
+
+    `spec["data"]` is the prepared dataset. Statistics of features are kept in `spec["cache"]`.
+    """
+    evaluation = Evaluation(spec, machine)
+    with Progress("kan_vae evaluation", len(runs), unit="run") as progress:
+        for run in runs:
+            evaluation.add(run)
+            progress.advance()
+    return {
+        "runs": pd.DataFrame(evaluation.runs),
+        "fidelity": pd.DataFrame(evaluation.fidelity),
+        "judgements": pd.DataFrame(evaluation.judgements),
+        "stages": pd.DataFrame(evaluation.stages, columns=STAGES),
+        "latents": pd.DataFrame(evaluation.latents, columns=LATENTS),
+    }
+
+
+def settled_share(loss: pd.Series) -> float:
+    """The share of the updates after which the loss, a mean over 1 % of them, stays within a tenth of its end."""
+    smooth = loss.rolling(max(1, len(loss) // 100)).mean().bfill()
+    outside = (smooth - smooth.iloc[-1]).abs() > 0.1 * abs(smooth.iloc[-1])
+    return float(np.flatnonzero(outside)[-1] + 1) / len(loss) if outside.any() else 0.0
+
+
+def _weights_by_updates(run: FinishedRun) -> dict[int, dict[str, Tensor]]:
+    """The weights of every stage kept, and of the end."""
+    found: dict[int, dict[str, Tensor]] = {}
+    for key, value in run.tensors("snapshots.safetensors").items():
+        step, name = key.split("/", 1)
+        found.setdefault(int(step), {})[name] = value
+    return dict(sorted(found.items())) | {run.record["steps"]: run.tensors("weights.safetensors")}
+
+
+def _judged(model: DigitJudge, images: np.ndarray, form: str, spec: problem.Spec) -> dict[str, Any]:
+    found = judge(model, in_form(images, form, spec["threshold"]))
+    numbers = {"confidence": found.confidence, "entropy": found.entropy, "class_entropy": found.class_entropy}
+    return {"form": form, "n": len(images)} | numbers
+
+
+def _floor_judgements(model: DigitJudge, data: Images, spec: problem.Spec) -> list[dict[str, Any]]:
+    """What the judge says of the test images, and how many it reads rightly."""
+    rows = []
+    for form in ("grey", "binary"):
+        right = accuracy(model, in_form(data.test_images, form, spec["threshold"]), data.test_labels)
+        rows.append({"variant": FLOOR, "accuracy": right} | _judged(model, data.test_images, form, spec))
+    return rows
+
+
+def _judge_scores(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Means over the sampling seeds, of grey samples, which are those that the source shows."""
+    grey = pd.DataFrame(rows).query("form == 'grey'")
+    return {f"judge_{name}": grey[name].mean() for name in ("confidence", "entropy", "class_entropy")}

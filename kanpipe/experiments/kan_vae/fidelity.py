@@ -1,0 +1,108 @@
+"""Frechet distances between samples and real images, over every pair of forms that is worth a look."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from kanpipe.data.mnist import binarise
+from kanpipe.data.prepared import Images
+from kanpipe.evaluation.digit_judge import FEATURES, DigitJudge
+from kanpipe.evaluation.digit_judge import judge as judge_images
+from kanpipe.evaluation.feature_extractors import Extractor
+from kanpipe.evaluation.fidelity import Moments, Statistics, frechet_distance, statistics
+from kanpipe.experiments.kan_vae import problem
+from kanpipe.machine import Machine
+
+Measure = Callable[[np.ndarray], dict[tuple[str, str], Statistics]]  # images -> {(extractor, layer): statistics}
+
+# The form of the real images and that of the samples. The first pair is the nearest reading of the source.
+PAIRS = {"mixed": ("binary", "grey"), "grey": ("grey", "grey"), "binary": ("binary", "binary")}
+FLOOR = "floor"
+
+
+def in_form(images: np.ndarray, form: str, threshold: float) -> np.ndarray:
+    """Grey images (n, 784) or (n, 28, 28) as they are, or cut at the threshold into 0 and 255; uint8 (n, 28, 28)."""
+    square = images.reshape(-1, problem.SIDE, problem.SIDE)
+    return square if form == "grey" else binarise(square, threshold) * 255
+
+
+def measure_with(spec: problem.Spec, judge: DigitJudge, machine: Machine) -> Measure:
+    """Statistics by the configured extractors, kept in the folder `spec["cache"]`, and by the judge of digits."""
+    weights = {"inception": Path(spec["inception_weights"])}
+    extractors = [
+        Extractor(name, tuple(map(str, layers)), weights.get(name), spec["compile"])
+        for name, layers in spec["extractors"].items()
+    ]
+
+    def measure(images: np.ndarray) -> dict[tuple[str, str], Statistics]:
+        found = {
+            (extractor.name, layer): measured
+            for extractor in extractors
+            for layer, measured in statistics(images, extractor, machine, Path(spec["cache"])).items()
+        }
+        moments = Moments()
+        moments.add(torch.from_numpy(judge_images(judge, images).features))
+        return found | {("judge", str(FEATURES)): moments.statistics()}
+
+    return measure
+
+
+class Comparison:
+    """Real images of a dataset, measured once, and the distances of other images from them."""
+
+    def __init__(self, data: Images, spec: problem.Spec, measure: Measure) -> None:
+        self.spec, self.measure = spec, measure
+        count = spec["reference_images"]
+        real = {"train": data.train_images[:count], "test": data.test_images[:count]}
+        self.real = {
+            (split, form): self._measured(images, form) for split, images in real.items() for form in ("grey", "binary")
+        }
+
+    def rows(self, samples: np.ndarray, head: dict[str, Any]) -> list[dict[str, Any]]:
+        """A row for every form of the samples (n, 784), split, extractor and layer; each begins with `head`."""
+        rows = []
+        for form in self.spec["sample_forms"]:
+            found = self._measured(samples, form)
+            rows += [head | row for split in ("train", "test") for row in self._against(split, form, found)]
+        return rows
+
+    def floors(self, head: dict[str, Any]) -> list[dict[str, Any]]:
+        """The distances of the test images from the training images."""
+        forms = ("grey", "binary")
+        return [head | row for form in forms for row in self._against("train", form, self.real["test", form])]
+
+    def _measured(self, images: np.ndarray, form: str) -> dict[tuple[str, str], Statistics]:
+        return self.measure(in_form(images, form, self.spec["threshold"]))
+
+    def _against(self, split: str, form: str, found: dict[tuple[str, str], Statistics]) -> Iterable[dict[str, Any]]:
+        for real_form in [real for real, other in PAIRS.values() if other == form]:
+            for (extractor, layer), measured in found.items():
+                real = self.real[split, real_form][extractor, layer]
+                yield {
+                    "feature": feature_name(extractor, layer),
+                    "extractor": extractor,
+                    "layer": layer,
+                    "reference": split,
+                    "reference_form": real_form,
+                    "sample_form": form,
+                    "n": measured.n,
+                    "n_reference": real.n,
+                    "fid": frechet_distance(real, measured),
+                }
+
+
+def feature_name(extractor: str, layer: str) -> str:
+    """What a distance in these features is called: `fid_192` in the FID Inception's, `judge_fid` in the judge's."""
+    return f"fid_{layer}" if extractor == "inception" else f"{extractor}_fid"
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """The distances of one run from the training images by name and pair of forms, means over its sampling seeds."""
+    pair_of = {forms: pair for pair, forms in PAIRS.items()}
+    near = pd.DataFrame(rows).query("reference == 'train'")
+    groups = near.groupby(["feature", "reference_form", "sample_form"])["fid"]
+    return {f"{feature}_{pair_of[real, sample]}": fid for (feature, real, sample), fid in groups.mean().items()}

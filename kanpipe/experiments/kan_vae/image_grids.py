@@ -1,0 +1,98 @@
+"""Digits in rows: what the models make of inputs, and what they make of noise."""
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from kanpipe.experiments.kan_vae.panels import blank, heading, scores
+from kanpipe.experiments.kan_vae.words import title
+from kanpipe.reporting.plots import FULL
+from kanpipe.reporting.variants import Variant
+
+SIDE, GAP = 28, 1  # pixels
+PITCH = SIDE + GAP
+STRIP = 16  # images beside each other in a strip
+TILE, MARGIN = 0.375, 0.1  # inches
+BLOCK, SHOWN = 8, 32  # images beside each other in a block, and in all of it
+GREYS = colormaps["gray"].with_extremes(bad=(1, 1, 1, 0))
+
+
+def mosaic(images: np.ndarray, columns: int) -> np.ndarray:
+    """Images (n, 784), row by row, as one of floats; NaN between them and where none is left."""
+    rows = -(-len(images) // columns)
+    canvas = np.full((rows * PITCH - GAP, columns * PITCH - GAP), np.nan)
+    for place, image in enumerate(images):
+        top, left = (PITCH * index for index in divmod(place, columns))
+        canvas[top : top + SIDE, left : left + SIDE] = image.reshape(SIDE, SIDE)
+    return canvas
+
+
+def posterior_samples(variants: list[Variant]) -> Figure:
+    """Inputs, and below each what the models decode from one draw of its posterior (Figure 8)."""
+    inputs = _inputs(variants)
+    rows = [inputs, *(_samples(variant, "posterior", len(inputs)) for variant in variants)]
+    bands = [slice(start, start + STRIP) for start in range(0, len(inputs), STRIP)]
+    names, high = ["inputs", *map(_row_name, variants)], len(rows) * TILE
+    whole = len(bands) * (high + MARGIN) + MARGIN
+    figure = Figure(figsize=(FULL, whole))
+    for place, band in enumerate(bands):
+        left, bottom = FULL - STRIP * TILE - MARGIN, whole - (place + 1) * (high + MARGIN)
+        axes = figure.add_axes((left / FULL, bottom / whole, STRIP * TILE / FULL, high / whole))
+        _show(axes, mosaic(np.concatenate([_filled(images[band]) for images in rows]), STRIP))
+        axes.set_yticks([PITCH * row + SIDE / 2 for row in range(len(rows))], names)
+    return figure
+
+
+def prior_samples(variants: list[Variant]) -> Figure:
+    """What the models decode from draws of N(0, I), beside real images (Figure 9)."""
+    lines = -(-(1 + len(variants)) // 2)
+    figure = Figure(figsize=(FULL, lines * 2.1), layout="constrained")
+    blocks = figure.subplots(lines, 2, squeeze=False).flat
+    for axes in blocks:
+        axes.axis("off")
+    _block(blocks[0], _inputs(variants)[:SHOWN], "Real test images, binarised\n")
+    for axes, variant in zip(blocks[1:], variants, strict=False):
+        judged = scores(
+            variant, judge_confidence="a classifier's confidence {:.2f}", judge_entropy="entropy {:.2f} nats"
+        )
+        _block(axes, _samples(variant, "prior", SHOWN), f"{heading(variant)}\n{judged}")
+        if not variant.runs:
+            blank(axes, "diverged")
+    return figure
+
+
+def _inputs(variants: list[Variant]) -> np.ndarray:
+    """The same for all that were sampled."""
+    return next(variant.runs[0].samples()["inputs"] for variant in variants if variant.runs)
+
+
+def _samples(variant: Variant, kind: str, count: int) -> np.ndarray:
+    """The first run's images of a kind; for priors those of the first sampling seed; NaN when every run diverged."""
+    if not variant.runs:
+        return np.full((count, SIDE**2), np.nan)
+    found = variant.runs[0].samples()[kind]
+    return (found[0] if kind == "prior" else found)[:count]
+
+
+def _filled(images: np.ndarray) -> np.ndarray:
+    """A whole row of a strip, the missing images NaN."""
+    return np.pad(images.astype(float), ((0, STRIP - len(images)), (0, 0)), constant_values=np.nan)
+
+
+def _row_name(variant: Variant) -> str:
+    """The model and the number behind its row."""
+    measured = scores(variant, reconstruction="error {:.1f} nats") if variant.runs else "diverged"
+    return f"{title(variant.name)}\n{measured}"
+
+
+def _block(axes: Axes, images: np.ndarray, name: str) -> None:
+    _show(axes, mosaic(images, BLOCK))
+    axes.set_title(name)
+
+
+def _show(axes: Axes, pixels: np.ndarray) -> None:
+    axes.imshow(pixels, cmap=GREYS, vmin=0, vmax=255)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    axes.set_xticks([])

@@ -1,0 +1,71 @@
+"""Samples of one autoencoder: from the prior, and from the posteriors of test images."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kanpipe.experiments.kan_vae import problem
+from kanpipe.files import atomic
+from kanpipe.machine import Machine
+from kanpipe.models.vae import VAE
+from kanpipe.runs import FinishedRun
+
+CHUNK = 200  # images whose features fit a processor's cache
+
+
+@torch.no_grad()
+def sample(run: FinishedRun, spec: problem.Spec, machine: Machine, out: Path) -> None:
+    """Write npz arrays into `out`, all images uint8 (..., 784); empty ones for a run that has diverged.
+
+    prior: (seeds, images, 784), the decoder's means for latent variables drawn from N(0, I) by each sampling seed;
+    inputs: the first test images, 0 or 255; posterior: the decoder's mean for one draw from the posterior of each;
+    seconds: what the prior samples of each seed took to make.
+    """
+    inputs = problem.binary(problem.images(Path(spec["data"])).test_images[: spec["pictures"]], run.spec, machine)
+    if run.diverged:
+        nothing = np.zeros((0, problem.SIDE**2), np.uint8)
+        _write(out, prior=nothing[None], inputs=_host(inputs * 255), posterior=nothing, seconds=np.zeros(0))
+        return
+    model = problem.restore(run, run.tensors("weights.safetensors"), machine)
+    drawn = [_prior(model, spec["images"], machine, seed) for seed in spec["seeds"]]
+    _write(
+        out,
+        prior=np.stack([images for images, _ in drawn]),
+        inputs=_host(inputs * 255),
+        posterior=_host(_posterior(model, inputs.float(), machine, spec["seeds"][0])),
+        seconds=np.array([seconds for _, seconds in drawn]),
+    )
+
+
+def _prior(model: VAE, images: int, machine: Machine, seed: int) -> tuple[np.ndarray, float]:
+    """Grey images and the seconds that they took."""
+    started = time.perf_counter()
+    z = torch.randn(images, model.latent, generator=machine.generator(seed, "prior"), device=machine.device)
+    found = _host(torch.cat([_pixels(model, rows) for rows in z.split(CHUNK)]))
+    return found, time.perf_counter() - started
+
+
+def _posterior(model: VAE, x: Tensor, machine: Machine, seed: int) -> Tensor:
+    mean, log_variance = model.encode(x)
+    noise = torch.randn(mean.shape, generator=machine.generator(seed, "posterior"), device=machine.device)
+    return _pixels(model, mean + noise * torch.exp(0.5 * log_variance))
+
+
+def _pixels(model: VAE, z: Tensor) -> Tensor:
+    """The mean of every pixel as a byte; a mean that is not finite is an error, since it would turn into black."""
+    means = torch.sigmoid(model.decode(z))
+    if not torch.isfinite(means).all():
+        raise FloatingPointError("the decoder of a finished run gives values that are not finite")
+    return (means * 255).round().to(torch.uint8)
+
+
+def _host(images: Tensor) -> np.ndarray:
+    return images.cpu().numpy()
+
+
+def _write(out: Path, **arrays: np.ndarray) -> None:
+    with atomic(out) as beside, open(beside, "wb") as file:
+        np.savez_compressed(file, **arrays)

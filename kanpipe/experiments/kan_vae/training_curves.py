@@ -1,0 +1,102 @@
+"""Reconstruction error and KL divergence while the models are trained."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from kanpipe.experiments.kan_vae.panels import blank, heading, panels
+from kanpipe.experiments.kan_vae.published import CURVE_ENDS
+from kanpipe.reporting.plots import DATA, GENERATED, INK, MUTED, SMALL
+from kanpipe.reporting.variants import Variant
+from kanpipe.runs import FinishedRun
+
+WINDOW = 100  # updates
+DRAWN = 1000  # points of a curve at most: more cannot be told apart
+PARTS = {"reconstruction": ("reconstruction error", DATA, "o"), "kl": ("KL divergence", GENERATED, "D")}
+MARK = {"linestyle": "none", "markersize": 5, "markeredgecolor": INK, "markeredgewidth": 1, "zorder": 5}
+
+
+def training_curves(variants: list[Variant], published: bool) -> Figure:
+    """Both parts of the loss of every batch, smoothed (Figure 6)."""
+    figure, places = panels(len(variants), height=2.6, below=0.5, sharex=True, sharey=True)
+    window = WINDOW
+    for axes, variant in zip(places, variants, strict=True):
+        axes.set_title(heading(variant))
+        if variant.runs:
+            window = _curves(axes, variant.runs[0])
+            _marks(axes, variant, published)
+        else:
+            blank(axes, "diverged")
+    _frame(places)
+    entries = _entries(window, published)
+    place = {"loc": "outside lower center", "ncols": 2, "columnspacing": 4}
+    figure.legend(handles=list(entries.values()), labels=list(entries), **place)
+    return figure
+
+
+def window_for(updates: int) -> int:
+    """Updates to average over: a hundred, or a twentieth of a short training."""
+    return max(1, min(WINDOW, updates // 20))
+
+
+def smoothed(values: pd.Series, window: int) -> pd.DataFrame:
+    """Mean, 5 % and 95 % quantile of the `window` values around each; of those there are at the ends."""
+    around = values.rolling(window, center=True, min_periods=1)
+    return pd.DataFrame({"mean": around.mean(), "low": around.quantile(0.05), "high": around.quantile(0.95)})
+
+
+def _curves(axes: Axes, run: FinishedRun) -> int:
+    """Draws the run and returns the window."""
+    history = run.history()
+    window = window_for(len(history))
+    for part, (_, hue, _) in PARTS.items():
+        curve = smoothed(history[part], window)
+        drawn = curve.iloc[:: max(1, len(curve) // DRAWN)]
+        axes.fill_between(drawn.index, drawn["low"], drawn["high"], color=hue, alpha=0.2, linewidth=0)
+        axes.plot(drawn.index, drawn["mean"], color=hue, linewidth=1, label=part)
+        end = curve["mean"].iloc[-1]
+        place = {"xytext": (3, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False}
+        axes.annotate(f"{end:.0f}", (len(curve), end), color=hue, **place)
+    return window
+
+
+def _marks(axes: Axes, variant: Variant, published: bool) -> None:
+    """When weights were kept, and where the source's curves end."""
+    for step in variant.runs[0].record["settings"]["snapshot_steps"]:
+        axes.axvline(step, color=MUTED, linewidth=0.7, linestyle=":", zorder=1)
+        words = {"xytext": (3, -1), "textcoords": "offset points", "va": "top", "size": SMALL, "color": MUTED}
+        axes.annotate(f"{step:,} updates", (step, 1), xycoords=("data", "axes fraction"), **words)
+    if published and variant.name in CURVE_ENDS:
+        updates, *ends = CURVE_ENDS[variant.name]
+        for (_, _, shape), end in zip(PARTS.values(), ends, strict=True):
+            axes.plot(updates, end, shape, markerfacecolor="white", **MARK)
+
+
+def _frame(places: list[Axes]) -> None:
+    """A logarithmic axis from below where the KL divergence settles to the first errors."""
+    axes = places[0]
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    curves = [line.get_ydata() for place in places for line in place.lines if line.get_label() in PARTS]
+    axes.set_ylim(bottom=max(0.01, 0.6 * min(np.min(curve[len(curve) // 5 :]) for curve in curves)))
+    for place in places:
+        place.xaxis.set_major_locator(MaxNLocator(4, steps=(1, 2, 4, 5, 10)))
+        place.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        place.set_xlabel("weight updates")
+    axes.set_ylabel("nats per image")
+
+
+def _entries(window: int, published: bool) -> dict[str, tuple[Patch, Line2D] | Line2D]:
+    """A column of curves, and one of published ends."""
+    curves, ends = {}, {}
+    for words, hue, shape in PARTS.values():
+        band = Patch(color=hue, alpha=0.2, linewidth=0)
+        curves[f"{words}: mean and 5 to 95 % of {window} batches"] = (band, Line2D([], [], color=hue))
+        ends[f"{words}: end of the published curve"] = Line2D([], [], marker=shape, markerfacecolor="white", **MARK)
+    return curves | (ends if published else {})

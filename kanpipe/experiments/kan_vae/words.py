@@ -1,0 +1,43 @@
+"""Variants in words, and their kinds in colours and markers, the same in every figure and table."""
+
+import re
+from typing import Any
+
+from kanpipe.reporting.plots import KAN_COLOURS, MLP_COLOURS, SPARE_COLOURS, label
+
+# The source's own names for the three models that it discusses.
+TITLES = {"vae_h400_z20": "VAE", "kan_vae_h400_z20": "KAN-VAE*", "kan_vae_h35_z15": "KAN-VAE**"}
+NAME = re.compile(r"(?:(?P<family>[a-z]+)_)?vae(?P<hidden>(?:_h\d+)+)_z(?P<latent>\d+)(?P<affine>_affine)?")
+FAMILIES = {None: "VAE", "kan": "KAN-VAE", "fastkan": "FastKAN-VAE", "fasterkan": "FasterKAN-VAE"}
+
+KINDS = {  # kind: (colour, marker)
+    "ordinary": (MLP_COLOURS["mlp"], "s"),
+    "KAN": (KAN_COLOURS["kan"], "o"),
+    "KAN, ordinary first layer": (KAN_COLOURS["small_kan"], "D"),
+    "KAN, one hidden layer more": ("#8A3700", "X"),
+    "FastKAN": (SPARE_COLOURS[0], "^"),
+    "FasterKAN": (SPARE_COLOURS[2], "v"),
+}
+OTHER = (SPARE_COLOURS[1], "P")
+
+
+def title(name: str) -> str:
+    """What a figure or table calls a variant: `KAN-VAE*`, `KAN-VAE 784–50–10`; the words of any other name."""
+    if name in TITLES:
+        return TITLES[name]
+    found = NAME.fullmatch(name)
+    if not found or found["family"] not in FAMILIES:
+        return label(name)
+    widths = "–".join(["784", *found["hidden"].split("_h")[1:], found["latent"]])
+    return f"{FAMILIES[found['family']]} {widths}" + (", ordinary first layer" if found["affine"] else "")
+
+
+def kind(variant: dict[str, Any]) -> str:
+    """What sort of autoencoder the settings of a variant describe; a key of KINDS, or the name of a family."""
+    names = {"mlp": "ordinary", "kan": "KAN", "fastkan": "FastKAN", "fasterkan": "FasterKAN"}
+    family = names.get(variant["family"], variant["family"])
+    first = names.get(variant.get("first_layer"), family)
+    if first != family:
+        return f"{family}, {first} first layer"
+    more = len(variant["hidden"]) > 1
+    return f"{family}, one hidden layer more" if more else family

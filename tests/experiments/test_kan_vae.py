@@ -1,0 +1,238 @@
+"""KAN-VAE: what is sampled, how it is scored, and what the tables say."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from kanpipe.evaluation.digit_judge import judge, train_judge
+from kanpipe.evaluation.fidelity import Statistics, frechet_distance
+from kanpipe.experiments import stage
+from kanpipe.experiments.kan_vae import evaluate as scoring
+from kanpipe.experiments.kan_vae import fidelity, problem
+from kanpipe.machine import Machine
+from kanpipe.runs import FinishedRun, Run
+
+PROBLEM = {"dataset": "digits", "threshold": 0.5}
+TRAINING = {
+    "epochs": 2,
+    "batch_size": 30,
+    "learning_rate": 0.002,
+    "plateau": {"factor": 0.5, "patience": 10},
+    "compile": False,
+    "snapshot_epochs": [1],
+}
+VARIANTS = {
+    "vae_h8_z2": {"family": "mlp", "hidden": [8], "latent": 2},
+    "kan_vae_h3_z2": {"family": "kan", "hidden": [3], "latent": 2},
+}
+SAMPLING = {"images": 60, "seeds": [0, 7], "pictures": 5}
+EVALUATION = {
+    "figure_variants": ["kan_vae_h3_z2"],
+    "reference_images": 40,
+    "sample_forms": ["grey", "binary"],
+    "extractors": {},
+    "compile": False,
+    "importance_samples": 3,
+    "neighbours": 3,
+    "silhouette_points": 30,
+    "tsne_points": 40,
+    "judge_steps": 5,
+    "seed": 0,
+}
+CPU = Machine.prepare("cpu", threads=1)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A dataset of 150 + 60 noisy images; the class is the place of a bright row."""
+    generator = np.random.default_rng(0)
+    labels = np.resize(np.arange(10, dtype=np.uint8), 210)
+    pixels = generator.integers(0, 140, (210, 28, 28), dtype=np.uint8)
+    pixels[np.arange(210), labels * 2 + 3] = 255
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    parts = {"train": slice(0, 150), "test": slice(150, 210)}
+    arrays = {f"{part}_images": pixels[rows] for part, rows in parts.items()}
+    np.savez(path, **arrays, **{f"{part}_labels": labels[rows] for part, rows in parts.items()})
+    return path
+
+
+def trained(folder, data, variant, seed, **changes):
+    spec = PROBLEM | {"training": TRAINING | changes, "variant": VARIANTS[variant]}
+    stage("kan_vae", "train")(Run("kan_vae", variant, seed, spec, "code", folder, data), CPU)
+    run = FinishedRun.read(folder)
+    stage("kan_vae", "sample")(run, SAMPLING | {"data": str(data)}, CPU, folder / "samples.npz")
+    return run
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("runs")
+    return [trained(folder / f"{name}{seed}", data, name, seed) for name in VARIANTS for seed in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def spec(data, tmp_path_factory):
+    places = {"data": str(data), "cache": str(tmp_path_factory.mktemp("cache")), "inception_weights": ""}
+    return PROBLEM | EVALUATION | {"seeds": SAMPLING["seeds"]} | places
+
+
+@pytest.fixture(scope="module")
+def frames(finished, spec):
+    return stage("kan_vae", "evaluate")(finished, spec, CPU)
+
+
+def model_of(run):
+    return problem.restore(run, run.tensors("weights.safetensors"), CPU)
+
+
+@torch.no_grad()
+def test_prior_samples_are_the_decoded_means_of_standard_normal_draws(finished):
+    for run in finished:
+        for place, seed in enumerate(SAMPLING["seeds"]):
+            z = torch.randn(60, 2, generator=CPU.generator(seed, "prior"))
+            expected = (torch.sigmoid(model_of(run).decode(z)) * 255).round().to(torch.uint8).numpy()
+            np.testing.assert_array_equal(run.samples()["prior"][place], expected)
+
+
+def test_runs_share_their_draws_and_seeds_do_not(finished):
+    first, again = (run.samples()["prior"] for run in finished[:2])
+    assert first.shape == (2, 60, 784) and first.dtype == np.uint8
+    assert (first[0] != first[1]).any() and (first != again).any()
+
+
+def test_posterior_samples_follow_binarised_test_images(finished, data):
+    arrays = finished[0].samples()
+    inputs = (np.load(data)["test_images"][:5].reshape(5, 784) > 127.5) * 255
+    np.testing.assert_array_equal(arrays["inputs"], inputs)
+    assert arrays["posterior"].shape == (5, 784)
+    assert (arrays["seconds"] > 0).all()
+
+
+def test_decoder_that_is_not_finite_is_no_black_image(finished):
+    model = model_of(finished[0])
+    with torch.no_grad():
+        model.decoder[-1].bias[0] = math.nan
+    from kanpipe.experiments.kan_vae.sample import _pixels
+
+    with pytest.raises(FloatingPointError, match="not finite"):
+        _pixels(model, torch.zeros(1, 2))
+
+
+def test_distances_are_those_of_the_judge_s_features(finished, frames, spec, data):
+    images = problem.images(data)
+    reader = train_judge(images, CPU, 0, steps=5)
+    real = (images.train_images[:40] > 127.5).astype(np.uint8) * 255
+    samples = finished[2].samples()["prior"][1].reshape(-1, 28, 28)
+    features = [judge(reader, part).features.astype(float) for part in (real, samples)]
+    expected = frechet_distance(*(Statistics(len(f), f.mean(axis=0), np.cov(f, rowvar=False)) for f in features))
+    chosen = frames["fidelity"].query(
+        "variant == 'kan_vae_h3_z2' and seed == 0 and sampling_seed == 7 and reference == 'train'"
+        " and reference_form == 'binary' and sample_form == 'grey'"
+    )
+    assert chosen["fid"].tolist() == pytest.approx([expected], rel=1e-6)
+    assert (chosen[["n", "n_reference"]] == [60, 40]).all(axis=None)
+
+
+def test_every_pair_of_forms_and_split_is_compared(frames):
+    found = frames["fidelity"].query("variant != 'floor'")
+    assert len(found) == 4 * 2 * 3 * 2  # runs, sampling seeds, pairs of forms, splits
+    pairs = set(zip(found["reference_form"], found["sample_form"], strict=True))
+    assert pairs == set(fidelity.PAIRS.values())
+
+
+def test_floors_are_test_images_against_training_images(frames):
+    floors = frames["fidelity"].query("variant == 'floor'")
+    assert len(floors) == 3 and (floors["n"] == 40).all()
+    assert floors["fid"].max() < frames["fidelity"].query("variant != 'floor'")["fid"].max()
+
+
+def test_scores_of_a_run_are_means_over_sampling_seeds(frames):
+    row = frames["runs"].query("variant == 'vae_h8_z2' and seed == 1").iloc[0]
+    rows = frames["fidelity"].query(
+        "variant == 'vae_h8_z2' and seed == 1 and reference == 'train' and reference_form == 'binary'"
+    )
+    for pair, form in {"mixed": "grey", "binary": "binary"}.items():
+        assert row[f"judge_fid_{pair}"] == pytest.approx(rows[rows["sample_form"] == form]["fid"].mean(), rel=1e-12)
+    judged = frames["judgements"].query("variant == 'vae_h8_z2' and seed == 1 and form == 'grey'")
+    assert len(judged) == 2 and row["judge_entropy"] == pytest.approx(judged["entropy"].mean(), rel=1e-12)
+    assert row[["samples", "sampling_seeds", "reference_images"]].tolist() == [60, 2, 40]
+
+
+def test_likelihood_bounds_are_ordered(frames):
+    runs = frames["runs"]
+    assert (runs["elbo"] == -(runs["reconstruction"] + runs["kl"])).all()
+    assert (runs["iw_elbo"] > runs["elbo"]).all()
+    assert (runs["kl"] > 0).all()
+
+
+def test_stages_have_the_weights_of_their_updates(finished, frames):
+    stages = frames["stages"].query("variant == 'vae_h8_z2' and seed == 0").set_index("updates")
+    assert list(stages.index) == [5, 10]  # 150 images in batches of 30
+    history = finished[0].history()
+    assert stages.loc[5, "train_kl"] == pytest.approx(history["kl"][:5].mean(), rel=1e-9)
+    assert stages.loc[10, "reconstruction"] == frames["runs"]["reconstruction"][0]
+    assert stages.loc[5, "reconstruction"] > stages.loc[10, "reconstruction"]
+
+
+def test_latents_are_drawn_for_the_figure_alone(frames, data):
+    latents = frames["latents"]
+    assert set(latents["variant"]) == {"kan_vae_h3_z2"} and len(latents) == 2 * 40
+    assert latents.query("seed == 0")["digit"].tolist() == np.load(data)["test_labels"][:40].tolist()
+
+
+def test_settled_share_is_where_the_loss_stays_near_its_end():
+    loss = pd.Series([300.0] * 20 + [111.0] * 30 + [109.0] * 30 + [100.0] * 20)
+    assert scoring.settled_share(loss) == 0.5
+    assert scoring.settled_share(pd.Series([5.0] * 50)) == 0
+
+
+def test_diverged_run_is_a_row_without_scores(tmp_path, data, spec, frames):
+    run = trained(tmp_path / "run", data, "vae_h8_z2", 0, learning_rate=1e38)
+    assert run.diverged and run.samples()["prior"].shape == (1, 0, 784)
+    found = stage("kan_vae", "evaluate")([run], spec, CPU)
+    assert found["runs"]["status"].tolist() == ["diverged"] and "elbo" not in found["runs"]
+    both = {name: pd.concat([frames[name], found[name]]) for name in frames}
+    shown = {name: table.text.to_csv() for name, table in stage("kan_vae", "tables")(both).items()}
+    assert "floor" in shown["kan_vae_fidelity"]
+    alone = stage("kan_vae", "tables")(found)
+    assert "diverged" in alone["kan_vae"].text.to_csv()
+
+
+def test_table_has_means_over_seeds_and_says_what_was_not_run(frames):
+    tables = stage("kan_vae", "tables")(frames)
+    assert set(tables) == {"kan_vae", "kan_vae_fidelity", "kan_vae_likelihood", "kan_vae_training"}
+    row = tables["kan_vae"].numbers.set_index("variant").loc["kan_vae_h3_z2"]
+    assert row["iw_elbo_mean"] == pytest.approx(frames["runs"].query("family == 'kan'")["iw_elbo"].mean(), rel=1e-12)
+    text = tables["kan_vae"].text.set_index("model")
+    assert set(text["FID-192 mixed"]) == {"not run"}
+    assert text.loc["(test images)", "judge FID binary"] != "not run"
+    assert "nan" not in "".join(table.text.to_csv() for table in tables.values())
+
+
+def test_published_numbers_stand_beside_runs_on_mnist_alone(frames):
+    renamed = {"vae_h8_z2": "vae_h400_z20"}
+    known = {name: frame.replace({"variant": renamed}) for name, frame in frames.items()}
+    shown = {
+        dataset: stage("kan_vae", "tables")(known | {"runs": known["runs"].assign(dataset=dataset)})
+        for dataset in ("mnist", "digits")
+    }
+    assert shown["mnist"]["kan_vae"].text.set_index("model").loc["VAE", "published FID"] == "1.22"
+    assert "59, 30" in shown["mnist"]["kan_vae_training"].text.to_csv()
+    assert (shown["digits"]["kan_vae"].text["published FID"] == "").all()
+    assert "59, 30" not in shown["digits"]["kan_vae_training"].text.to_csv()
+
+
+def test_configured_variants_are_those_of_the_claims():
+    root = Path(__file__).parents[2]
+    variants = set(yaml.safe_load((root / "config.yaml").read_text())["experiments"]["kan_vae"]["variants"])
+    tests = [
+        c["test"] for c in yaml.safe_load((root / "workflow/claims.yaml").read_text()) if c["experiment"] == "kan_vae"
+    ]
+    named = {test[key] for test in tests for key in ("variant", "left", "right") if key in test}
+    named |= {name for test in tests for key in ("variants", "others") for name in test.get(key, ())}
+    assert named <= variants
