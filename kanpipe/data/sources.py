@@ -44,7 +44,7 @@ SOURCES: dict[str, tuple[Source, ...]] = {
     "inception": (
         # The Inception of FID (TensorFlow, 2015-12-05) as torch-fidelity has converted it.
         Source(
-            "weights-inception-2015-12-05-6726825d.pth",
+            "inception/weights-inception-2015-12-05-6726825d.pth",
             95628359,
             "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
             (

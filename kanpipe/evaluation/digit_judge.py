@@ -4,19 +4,14 @@ It learns on grey and on binarised images alike, so that neither form is strange
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kanpipe.data.mnist import binarise
 from kanpipe.data.prepared import Images
-from kanpipe.errors import UserError
-from kanpipe.files import atomic
 from kanpipe.machine import Machine, seeded
 
 SIDE = 28
@@ -115,22 +110,6 @@ def judge(model: DigitJudge, images: np.ndarray) -> Judgement:
 def accuracy(model: DigitJudge, images: np.ndarray, labels: np.ndarray) -> float:
     """Percent of the images, as `judge` takes them, that are read as their labels (n,)."""
     return 100 * float((judge(model, images).labels == labels).mean())
-
-
-def save(model: DigitJudge, path: Path) -> None:
-    """Write the weights as safetensors."""
-    with atomic(path) as beside:
-        save_file({name: value.cpu().contiguous() for name, value in model.state_dict().items()}, beside)
-
-
-def load(path: Path, machine: Machine) -> DigitJudge:
-    """The judge that `save` wrote; UserError when the file is damaged or holds another network."""
-    model = DigitJudge()
-    try:
-        model.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        raise UserError(f"{path} does not hold the weights of a digit judge; delete it and run again") from error
-    return model.to(machine.device).eval()
 
 
 def _bytes(images: np.ndarray) -> Tensor:

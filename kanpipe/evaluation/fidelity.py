@@ -116,9 +116,9 @@ def _features(images: np.ndarray, extractor: Extractor, machine: Machine) -> Ite
     net, size = network(extractor, machine.device), BATCH_SIZES[machine.device.type]
     for start in range(0, len(images), size):
         rows = images[start : start + size]
-        # The last batch is filled up, because for another size a compiled network is compiled anew.
-        filled = torch.from_numpy(rows[np.arange(size) % len(rows)])
-        batch = filled.unsqueeze(-1).expand(-1, -1, -1, 3) if filled.dim() == 3 else filled
+        # For a last batch of another size a compiled network would be compiled anew: fill it up.
+        filled = rows[np.arange(size if extractor.compile else len(rows)) % len(rows)]
+        batch = torch.from_numpy(filled if filled.ndim == 4 else np.stack([filled] * 3, axis=-1))
         features = net(batch.permute(0, 3, 1, 2).to(machine.device))
         yield tuple(layer[: len(rows)] for layer in features)
 

@@ -5,12 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from kanpipe.data.digits import digits
 from kanpipe.data.mnist import binarise
 from kanpipe.data.prepared import Images
-from kanpipe.errors import UserError
 from kanpipe.evaluation import digit_judge
 from kanpipe.evaluation.digit_judge import DigitJudge, accuracy, judge, train_judge
 from kanpipe.machine import Machine
@@ -49,7 +47,7 @@ def marked(*rows):
 
 def test_both_forms_of_unseen_digits_are_read(trained, images):
     for form in (images.test_images, binary(images.test_images)):
-        # 92 % with these few steps, chance is 10 %; other hands wrote the test images
+        # 93 % with these few steps, chance is 10 %; other hands wrote the test images
         assert accuracy(trained, form, images.test_labels) > 85
 
 
@@ -117,24 +115,6 @@ def test_batches_are_grey_or_binary_in_even_shares(images, machine, monkeypatch)
     monkeypatch.setattr(DigitJudge, "forward", forward)
     train_judge(images, machine, **SMALL | {"batch_size": 2})
     assert abs(sum(seen) - 100) < 5 * math.sqrt(200 / 4)  # binomial
-
-
-def test_judge_is_kept_in_a_file(trained, images, machine, tmp_path):
-    digit_judge.save(trained, tmp_path / "judge.safetensors")
-    again = judge(digit_judge.load(tmp_path / "judge.safetensors", machine), images.test_images)
-    np.testing.assert_array_equal(again.features, judge(trained, images.test_images).features)
-
-
-@pytest.mark.parametrize("content", ["cut", "other"])
-def test_damaged_or_other_weights_are_refused(trained, machine, tmp_path, content):
-    path = tmp_path / "judge.safetensors"
-    if content == "cut":
-        digit_judge.save(trained, path)
-        path.write_bytes(path.read_bytes()[:-1])
-    else:
-        save_file({"weight": torch.zeros(2)}, path)
-    with pytest.raises(UserError, match="judge.safetensors does not hold the weights of a digit judge; delete it"):
-        digit_judge.load(path, machine)
 
 
 @pytest.mark.parametrize(

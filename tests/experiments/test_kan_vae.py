@@ -34,9 +34,7 @@ SAMPLING = {"images": 60, "seeds": [0, 7], "pictures": 5}
 EVALUATION = {
     "figure_variants": ["kan_vae_h3_z2"],
     "reference_images": 40,
-    "sample_forms": ["grey", "binary"],
     "extractors": {},
-    "compile": False,
     "importance_samples": 3,
     "neighbours": 3,
     "silhouette_points": 30,

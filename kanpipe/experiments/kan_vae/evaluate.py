@@ -12,7 +12,7 @@ from kanpipe.evaluation.digit_judge import DigitJudge, accuracy, judge, train_ju
 from kanpipe.evaluation.latent_space import latent_means, neighbour_accuracy, silhouette, tsne
 from kanpipe.evaluation.likelihood import evidence_lower_bound, importance_weighted_elbo
 from kanpipe.experiments.kan_vae import problem
-from kanpipe.experiments.kan_vae.fidelity import FLOOR, Comparison, in_form, measure_with, summary
+from kanpipe.experiments.kan_vae.fidelity import FLOOR, FORMS, Comparison, in_form, measure_with, summary
 from kanpipe.machine import Machine
 from kanpipe.models.vae import VAE
 from kanpipe.progress import Progress
@@ -33,7 +33,9 @@ class Evaluation:
         self.train, self.test = (
             problem.binary(part, spec, machine) for part in (self.data.train_images, self.data.test_images)
         )
-        self.judge = train_judge(self.data, machine, spec["seed"], steps=spec["judge_steps"])
+        self.judge = train_judge(
+            self.data, machine, spec["seed"], steps=spec["judge_steps"], threshold=spec["threshold"]
+        )
         self.comparison = Comparison(self.data, spec, measure_with(spec, self.judge, machine))
         self.runs: list[dict[str, Any]] = []
         self.fidelity = self.comparison.floors({"variant": FLOOR})
@@ -73,7 +75,7 @@ class Evaluation:
         return [
             head | {"sampling_seed": seed} | _judged(self.judge, images, form, self.spec)
             for seed, images in zip(self.spec["seeds"], prior, strict=True)
-            for form in self.spec["sample_forms"]
+            for form in FORMS
         ]
 
     def _stages(self, head: dict[str, Any], run: FinishedRun) -> list[dict[str, Any]]:
@@ -154,7 +156,7 @@ def _judged(model: DigitJudge, images: np.ndarray, form: str, spec: problem.Spec
 def _floor_judgements(model: DigitJudge, data: Images, spec: problem.Spec) -> list[dict[str, Any]]:
     """What the judge says of the test images, and how many it reads rightly."""
     rows = []
-    for form in ("grey", "binary"):
+    for form in FORMS:
         right = accuracy(model, in_form(data.test_images, form, spec["threshold"]), data.test_labels)
         rows.append({"variant": FLOOR, "accuracy": right} | _judged(model, data.test_images, form, spec))
     return rows

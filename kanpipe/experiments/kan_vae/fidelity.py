@@ -17,9 +17,10 @@ from kanpipe.evaluation.fidelity import Moments, Statistics, frechet_distance, s
 from kanpipe.experiments.kan_vae import problem
 from kanpipe.machine import Machine
 
-Measure = Callable[[np.ndarray], dict[tuple[str, str], Statistics]]  # images -> {(extractor, layer): statistics}
+Measure = Callable[[np.ndarray, str], dict[tuple[str, str], Statistics]]  # (images, form) -> by extractor and layer
 
 # The form of the real images and that of the samples. The first pair is the nearest reading of the source.
+FORMS = ("grey", "binary")
 PAIRS = {"mixed": ("binary", "grey"), "grey": ("grey", "grey"), "binary": ("binary", "binary")}
 FLOOR = "floor"
 
@@ -31,24 +32,28 @@ def in_form(images: np.ndarray, form: str, threshold: float) -> np.ndarray:
 
 
 def measure_with(spec: problem.Spec, judge: DigitJudge, machine: Machine) -> Measure:
-    """Statistics by the configured extractors, kept in the folder `spec["cache"]`, and by the judge of digits."""
-    weights = {"inception": Path(spec["inception_weights"])}
-    extractors = [
-        Extractor(name, tuple(map(str, layers)), weights.get(name), spec["compile"])
-        for name, layers in spec["extractors"].items()
-    ]
+    """Statistics by the judge of digits, and by those extractors that are configured to see images of the form.
 
-    def measure(images: np.ndarray) -> dict[tuple[str, str], Statistics]:
-        found = {
-            (extractor.name, layer): measured
-            for extractor in extractors
-            for layer, measured in statistics(images, extractor, machine, Path(spec["cache"])).items()
-        }
+    What the extractors find is kept in the folder `spec["cache"]`.
+    """
+    extractors = {name: _extractor(name, options, spec) for name, options in spec["extractors"].items()}
+
+    def measure(images: np.ndarray, form: str) -> dict[tuple[str, str], Statistics]:
         moments = Moments()
         moments.add(torch.from_numpy(judge_images(judge, images).features))
-        return found | {("judge", str(FEATURES)): moments.statistics()}
+        found = {("judge", str(FEATURES)): moments.statistics()}
+        for name, extractor in extractors.items():
+            if form in spec["extractors"][name]["forms"]:
+                layers = statistics(images, extractor, machine, Path(spec["cache"]), f"{name}, {form} images")
+                found |= {(name, layer): measured for layer, measured in layers.items()}
+        return found
 
     return measure
+
+
+def _extractor(name: str, options: dict[str, Any], spec: problem.Spec) -> Extractor:
+    weights = Path(spec["inception_weights"]) if name == "inception" else None
+    return Extractor(name, tuple(map(str, options["layers"])), weights, options["compile"])
 
 
 class Comparison:
@@ -58,30 +63,28 @@ class Comparison:
         self.spec, self.measure = spec, measure
         count = spec["reference_images"]
         real = {"train": data.train_images[:count], "test": data.test_images[:count]}
-        self.real = {
-            (split, form): self._measured(images, form) for split, images in real.items() for form in ("grey", "binary")
-        }
+        self.real = {(split, form): self._measured(images, form) for split, images in real.items() for form in FORMS}
 
     def rows(self, samples: np.ndarray, head: dict[str, Any]) -> list[dict[str, Any]]:
         """A row for every form of the samples (n, 784), split, extractor and layer; each begins with `head`."""
         rows = []
-        for form in self.spec["sample_forms"]:
+        for form in FORMS:
             found = self._measured(samples, form)
             rows += [head | row for split in ("train", "test") for row in self._against(split, form, found)]
         return rows
 
     def floors(self, head: dict[str, Any]) -> list[dict[str, Any]]:
         """The distances of the test images from the training images."""
-        forms = ("grey", "binary")
-        return [head | row for form in forms for row in self._against("train", form, self.real["test", form])]
+        return [head | row for form in FORMS for row in self._against("train", form, self.real["test", form])]
 
     def _measured(self, images: np.ndarray, form: str) -> dict[tuple[str, str], Statistics]:
-        return self.measure(in_form(images, form, self.spec["threshold"]))
+        return self.measure(in_form(images, form, self.spec["threshold"]), form)
 
     def _against(self, split: str, form: str, found: dict[tuple[str, str], Statistics]) -> Iterable[dict[str, Any]]:
         for real_form in [real for real, other in PAIRS.values() if other == form]:
-            for (extractor, layer), measured in found.items():
-                real = self.real[split, real_form][extractor, layer]
+            real_images = self.real[split, real_form]
+            for extractor, layer in found.keys() & real_images.keys():
+                measured, real = found[extractor, layer], real_images[extractor, layer]
                 yield {
                     "feature": feature_name(extractor, layer),
                     "extractor": extractor,

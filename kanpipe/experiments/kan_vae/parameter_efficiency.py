@@ -124,13 +124,15 @@ def _points(axes: Axes, panel: Panel, points: pd.DataFrame, kinds: dict[str, str
     for variant, row in points.sort_index(key=lambda names: names.isin(named)).iterrows():  # the named ones on top
         bar = row["sd"] if np.isfinite(row["sd"]) else None
         axes.errorbar(row["parameters"], row["mean"], bar, **mark, **_style(variant, kinds))
-    _labels(axes, points.loc[[name for name in named if name in points.index]].sort_values("parameters"))
+    smallest = points["parameters"].min()
+    _labels(axes, points.loc[[name for name in named if name in points.index]].sort_values("parameters"), smallest)
 
 
-def _labels(axes: Axes, points: pd.DataFrame) -> None:
-    """The titles beside their marks: to the left of the first and of the last, where the axis ends."""
+def _labels(axes: Axes, points: pd.DataFrame, smallest: int) -> None:
+    """The titles beside their marks: to the left of the first, where there is room, and of the last."""
     for place, (variant, row) in enumerate(points.iterrows()):
-        side = -1 if place in (0, len(points) - 1) else 1
+        is_last, is_first = place == len(points) - 1, place == 0 and row["parameters"] > smallest
+        side = -1 if is_last or is_first else 1
         style = {"xytext": (12 * side, 12), "ha": "right" if side < 0 else "left", "va": "center", "zorder": 4}
         line = {"arrowstyle": "-", "linewidth": 0.5, "color": INK, "shrinkA": 0, "shrinkB": 2}
         halo = [withStroke(linewidth=2, foreground="white")]

@@ -6,6 +6,7 @@ from kanpipe.experiments.kan_vae.fidelity import FLOOR, PAIRS
 from kanpipe.experiments.kan_vae.published import CURVE_ENDS, DATASET, FID
 from kanpipe.experiments.kan_vae.words import title
 from kanpipe.reporting.tables import Table, mean_and_sd, summarise
+from kanpipe.reporting.variants import seeds
 
 NOT_RUN = "not run"
 SCORES = {  # column of the runs: (its title, its digits)
@@ -98,7 +99,7 @@ def _floor(fidelity: pd.DataFrame) -> dict[str, str]:
 def _scores_note(runs: pd.DataFrame) -> str:
     run = runs.iloc[0]
     words = (
-        f"Fréchet distances of {run['samples']:,} prior samples ({run['sampling_seeds']} sampling seeds) from "
+        f"Fréchet distances of {run['samples']:,} prior samples (sampling {seeds(run['sampling_seeds'])}) from "
         f"{run['reference_images']:,} training images of {run['dataset']}, in features of the FID Inception (the layer "
         "in the name), of EfficientNet-Lite0, and of a digit classifier (judge). Mixed: binarised images against grey "
         "samples, the nearest reading of the source; grey, binary: like with like. log p(x) >: importance-weighted "

@@ -1,0 +1,63 @@
+"""KAN-VAE: the sizes of the configured autoencoders."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kanpipe.experiments import stage
+from kanpipe.models import parameter_count
+
+COUNTS = {
+    # as the source reports them
+    "vae_h400_z20": 652_824,
+    "kan_vae_h400_z20": 6_512_000,
+    "kan_vae_h50_z10": 799_000,
+    "kan_vae_h40_z20": 651_200,
+    "kan_vae_h40_z10": 639_200,
+    "kan_vae_h35_z15": 564_550,
+    "kan_vae_h30_z20": 488_400,
+    "kan_vae_h20_z10": 319_600,
+    "kan_vae_h10_z5": 158_300,
+    # ten an edge, two layers of 35 x 35 more
+    "kan_vae_h35_h35_z15": 564_550 + 2 * 10 * 35 * 35,
+    # the first layer with one parameter an edge and a bias
+    "kan_vae_h35_z15_affine": 564_550 - 9 * 784 * 35 + 35,
+    "kan_vae_h400_z20_affine": 6_512_000 - 9 * 784 * 400 + 400,
+}
+
+
+@pytest.fixture(scope="module")
+def counts():
+    config = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
+    models = stage("kan_vae", "models")({"variants": config["experiments"]["kan_vae"]["variants"]})
+    return {name: parameter_count(model) for name, model in models.items()}
+
+
+def test_configured_variants_have_the_reported_parameters(counts):
+    assert {name: counts[name] for name in COUNTS} == COUNTS
+    others = {"vae_h99_z5", "vae_h199_z10", "vae_h349_z15"}
+    others |= {f"{family}_vae_{size}" for family in ("fastkan", "fasterkan") for size in ("h35_z15", "h400_z20")}
+    assert set(counts) == set(COUNTS) | others
+
+
+@pytest.mark.parametrize(
+    ("control", "kan"),
+    [
+        ("vae_h99_z5", "kan_vae_h10_z5"),
+        ("vae_h199_z10", "kan_vae_h20_z10"),
+        ("vae_h349_z15", "kan_vae_h35_z15"),
+        ("vae_h400_z20", "kan_vae_h40_z20"),
+    ],
+)
+def test_ordinary_controls_have_about_the_parameters_of_a_kan_vae(counts, control, kan):
+    assert counts[control] == pytest.approx(counts[kan], rel=0.005)  # the width is a whole number
+
+
+@pytest.mark.parametrize(("size", "h", "z"), [("h35_z15", 35, 15), ("h400_z20", 400, 20)])
+def test_other_bases_have_their_eight_functions_an_edge(counts, size, h, z):
+    edges = 2 * 784 * h + 3 * h * z
+    inputs, outputs = 784 + 2 * h + z + h, h + 2 * z + h + 784
+    # beside them: FastKAN one base weight an edge, biases and LayerNorms; FasterKAN LayerNorms
+    assert counts[f"fastkan_vae_{size}"] == 9 * edges + outputs + 2 * inputs
+    assert counts[f"fasterkan_vae_{size}"] == 8 * edges + 2 * inputs
