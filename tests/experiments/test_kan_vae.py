@@ -40,6 +40,7 @@ EVALUATION = {
     "silhouette_points": 30,
     "tsne_points": 40,
     "judge_steps": 5,
+    "timing": {"rounds": 6, "block_seconds": 0.0001},
     "seed": 0,
 }
 CPU = Machine.prepare("cpu", threads=1)
@@ -115,10 +116,10 @@ def test_decoder_that_is_not_finite_is_no_black_image(finished):
     model = model_of(finished[0])
     with torch.no_grad():
         model.decoder[-1].bias[0] = math.nan
-    from kanpipe.experiments.kan_vae.sample import _pixels
+    from kanpipe.experiments.kan_vae.sample import pixels
 
     with pytest.raises(FloatingPointError, match="not finite"):
-        _pixels(model, torch.zeros(1, 2))
+        pixels(model, torch.zeros(1, 2))
 
 
 def test_distances_are_those_of_the_judge_s_features(finished, frames, spec, data):
@@ -183,6 +184,19 @@ def test_latents_are_drawn_for_the_figure_alone(frames, data):
     assert latents.query("seed == 0")["digit"].tolist() == np.load(data)["test_labels"][:40].tolist()
 
 
+def test_speed_is_of_the_models_in_the_figures_and_relative_to_the_first(finished, frames):
+    from kanpipe.experiments.kan_vae.speed import speed
+
+    alone = frames["speed"].set_index("variant")
+    assert list(alone.index) == ["kan_vae_h3_z2"] and alone["step_ratio"].tolist() == [1]
+    both = pd.DataFrame(speed([finished[2], finished[0]], EVALUATION["timing"], CPU)).set_index("variant")
+    assert set(both.index) == {"vae_h8_z2", "kan_vae_h3_z2"}
+    assert both.loc["kan_vae_h3_z2", ["step_ratio", "samples_ratio"]].tolist() == [1, 1]
+    row = both.loc["vae_h8_z2"]
+    assert row["step_low"] <= row["step_ratio"] <= row["step_high"]
+    assert row["samples_ms"] > 0
+
+
 def test_settled_share_is_where_the_loss_stays_near_its_end():
     loss = pd.Series([300.0] * 20 + [111.0] * 30 + [109.0] * 30 + [100.0] * 20)
     assert scoring.settled_share(loss) == 0.5
@@ -203,7 +217,7 @@ def test_diverged_run_is_a_row_without_scores(tmp_path, data, spec, frames):
 
 def test_table_has_means_over_seeds_and_says_what_was_not_run(frames):
     tables = stage("kan_vae", "tables")(frames)
-    assert set(tables) == {"kan_vae", "kan_vae_fidelity", "kan_vae_likelihood", "kan_vae_training"}
+    assert {f"kan_vae{name}" for name in ("", "_fidelity", "_likelihood", "_training", "_speed")} == set(tables)
     row = tables["kan_vae"].numbers.set_index("variant").loc["kan_vae_h3_z2"]
     assert row["iw_elbo_mean"] == pytest.approx(frames["runs"].query("family == 'kan'")["iw_elbo"].mean(), rel=1e-12)
     text = tables["kan_vae"].text.set_index("model")

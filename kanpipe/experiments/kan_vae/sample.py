@@ -44,17 +44,17 @@ def _prior(model: VAE, images: int, machine: Machine, seed: int) -> tuple[np.nda
     """Grey images and the seconds that they took."""
     started = time.perf_counter()
     z = torch.randn(images, model.latent, generator=machine.generator(seed, "prior"), device=machine.device)
-    found = _host(torch.cat([_pixels(model, rows) for rows in z.split(CHUNK)]))
+    found = _host(torch.cat([pixels(model, rows) for rows in z.split(CHUNK)]))
     return found, time.perf_counter() - started
 
 
 def _posterior(model: VAE, x: Tensor, machine: Machine, seed: int) -> Tensor:
     mean, log_variance = model.encode(x)
     noise = torch.randn(mean.shape, generator=machine.generator(seed, "posterior"), device=machine.device)
-    return _pixels(model, mean + noise * torch.exp(0.5 * log_variance))
+    return pixels(model, mean + noise * torch.exp(0.5 * log_variance))
 
 
-def _pixels(model: VAE, z: Tensor) -> Tensor:
+def pixels(model: VAE, z: Tensor) -> Tensor:
     """The mean of every pixel as a byte; a mean that is not finite is an error, since it would turn into black."""
     means = torch.sigmoid(model.decode(z))
     if not torch.isfinite(means).all():

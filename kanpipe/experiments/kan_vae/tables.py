@@ -46,6 +46,7 @@ def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
         "kan_vae_fidelity": _fidelity(frames["fidelity"]),
         "kan_vae_likelihood": _likelihood(runs, frames["judgements"]),
         "kan_vae_training": _training(frames["stages"], on_mnist(runs)),
+        "kan_vae_speed": _speed(frames["speed"]),
     }
 
 
@@ -172,3 +173,33 @@ def _training(stages: pd.DataFrame, comparable: bool) -> Table:
         "end near 9,390 (VAE) and 9,060 updates (KAN-VAEs), though the text states 30 epochs of batches of 32."
     )
     return Table(numbers, text, note)
+
+
+def _speed(speed: pd.DataFrame) -> Table:
+    def over(name: str) -> list[str]:
+        columns = (speed[f"{name}_{column}"] for column in ("ratio", "low", "high"))
+        return [
+            f"{ratio:.2f} [{low:.2f}, {high:.2f}]".replace(" [nan, nan]", "")
+            for ratio, low, high in zip(*columns, strict=True)
+        ]
+
+    text = pd.DataFrame(
+        {
+            "model": [title(name) for name in speed["variant"]],
+            "parameters": [f"{n:,}" for n in speed["parameters"]],
+            "training step ms": [f"{ms:.2f}" for ms in speed["step_ms"]],
+            "ratio": over("step"),
+            "1,000 samples ms": [f"{ms:.1f}" for ms in speed["samples_ms"]],
+            "ratio of samples": over("samples"),
+        }
+    )
+    note = "No model finished."
+    if len(speed):
+        row = speed.iloc[0]
+        mode = "compiled" if row["compile"] else "eager"
+        note = (
+            f"Medians over {row['rounds']} rounds in which all take turns, on {row['device']}, one thread on a CPU. "
+            f"Step: forward, backward and Adam, batch {row['batch']}, {mode}; samples: decoder, eager. Ratio: to the "
+            "first row, with the 95 % interval of the median."
+        )
+    return Table(speed, text, note)

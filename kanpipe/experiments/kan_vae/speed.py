@@ -1,0 +1,86 @@
+"""Times of a training step and of sampling, all models in turns, as ratios to the first of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kanpipe.evaluation.timing import Estimate, Work, estimate, interleaved, paired_ratio, stopwatch
+from kanpipe.experiments.kan_vae import problem
+from kanpipe.experiments.kan_vae.sample import CHUNK, pixels
+from kanpipe.experiments.kan_vae.train import objective
+from kanpipe.machine import Machine
+from kanpipe.models import parameter_count
+from kanpipe.runs import FinishedRun
+
+
+def speed(runs: list[FinishedRun], timing: dict[str, Any], machine: Machine) -> list[dict[str, Any]]:
+    """A row for each variant among `runs`: ms of one thread, or of the GPU, a training step and 1,000 prior samples.
+
+    `timing` has `rounds` and `block_seconds`. Steps are compiled where the runs were; the ratios are to the first run.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.compiler.reset()  # else the second model would be compiled for any batch
+    chosen: dict[str, FinishedRun] = {}
+    for run in runs:
+        chosen.setdefault(run.record["variant"], run)
+    models = {name: problem.build(run.spec, run.seed).to(machine.device) for name, run in chosen.items()}
+    steps = {name: _training_step(models[name], run.spec, machine) for name, run in chosen.items()}
+    samples = {name: _sampling(model, machine) for name, model in models.items()}
+    watch = stopwatch(machine.device)
+    step_seconds, sample_seconds = (interleaved(pieces, watch, **timing) for pieces in (steps, samples))
+    torch.set_num_threads(threads)
+    first = runs[0].record["variant"]
+    return [
+        {"variant": name, "parameters": parameter_count(model), "batch": chosen[name].spec["training"]["batch_size"]}
+        | {"compile": chosen[name].spec["training"]["compile"], "device": machine.name, **timing}
+        | _columns("step", 1e3, step_seconds[name], step_seconds[first])
+        | _columns("samples", 1e3 * 1000 / CHUNK, sample_seconds[name], sample_seconds[first])
+        for name, model in models.items()
+    ]
+
+
+def _training_step(model: nn.Module, spec: problem.Spec, machine: Machine) -> Work:
+    """One step of Adam on a fixed batch."""
+    draw, batch = machine.generator("speed"), spec["training"]["batch_size"]
+    x = torch.rand(batch, problem.SIDE**2, generator=draw, device=machine.device).round()
+    noise = torch.randn(batch, model.latent, generator=draw, device=machine.device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-5, fused=True)
+
+    def loss() -> Tensor:
+        return objective(model, x, noise)["loss"]
+
+    loss = torch.compile(loss, fullgraph=True, dynamic=False) if spec["training"]["compile"] else loss
+
+    def step(mark: Callable[[], None]) -> None:
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+
+    return step
+
+
+def _sampling(model: nn.Module, machine: Machine) -> Work:
+    """One chunk of prior samples."""
+    z = torch.randn(CHUNK, model.latent, generator=machine.generator("speed"), device=machine.device)
+
+    @torch.no_grad()
+    def work(mark: Callable[[], None]) -> None:
+        pixels(model, z)
+
+    return work
+
+
+def _columns(name: str, unit: float, own: np.ndarray, first: np.ndarray) -> dict[str, float]:
+    """The median in ms, and the ratio to the first with its interval; from seconds (rounds, 1)."""
+    ratio: Estimate = paired_ratio(own.sum(axis=1), first.sum(axis=1))
+    milliseconds = estimate(own.sum(axis=1) * unit).median
+    return {
+        f"{name}_ms": milliseconds,
+        f"{name}_ratio": ratio.median,
+        f"{name}_low": ratio.low,
+        f"{name}_high": ratio.high,
+    }
