@@ -57,7 +57,7 @@ def test_preset_is_the_file_of_its_name():
 
 @pytest.mark.parametrize("config", [{"preset": "papper"}, {"preset": None}, {"preset": ["quick"]}, {}])
 def test_unknown_preset_is_told_with_the_known_ones(config):
-    with pytest.raises(UserError, match="^preset: there is no preset .*; choose one of paper, quick, tiny"):
+    with pytest.raises(UserError, match="^preset: there is no preset .*; choose one of cpu, paper, quick, tiny"):
         preset_file(config, PRESETS)
 
 

@@ -20,6 +20,7 @@ JOBS = re.compile(r"^(?!total)([a-z]\w*)\s+(\d+)$", re.MULTILINE)  # a line of t
 EXPERIMENTS = ("swiss_roll", "range_init", "kan_vae", "layer_speed", "function_fit")
 TRAININGS = {
     "paper": {"swiss_roll": 25, "range_init": 30, "kan_vae": 57, "function_fit": 63},
+    "cpu": {"swiss_roll": 25, "range_init": 30, "kan_vae": 19, "function_fit": 63},
     "quick": {"swiss_roll": 2, "range_init": 3, "kan_vae": 2, "function_fit": 3},
     "tiny": {"swiss_roll": 4, "range_init": 6, "kan_vae": 4, "function_fit": 6},
 }
@@ -211,7 +212,7 @@ def test_diverged_variant_is_a_row_and_the_workflow_goes_on(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--config", "preset=huge"), "preset: there is no preset 'huge'; choose one of paper, quick, tiny"),
+        (("--config", "preset=huge"), "preset: there is no preset 'huge'; choose one of cpu, paper, quick, tiny"),
         (("--config", "colour=1"), "the configuration: unknown key colour"),
         (("--config", "device=tpu"), "device: 'tpu' is not one of"),
         (("--config", "results_dir=config.yaml"), "results_dir: config.yaml/paper cannot be written, since"),

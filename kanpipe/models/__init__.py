@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-HOMES = {"SwissRollDenoiser": "denoiser", "FullyConnected": "fully_connected", "VAE": "vae"}
+HOMES = {"SwissRollDenoiser": "denoiser", "FullyConnected": "fully_connected", "UNet": "unet", "VAE": "vae"}
 
 
 def __getattr__(name: str):
