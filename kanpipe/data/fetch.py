@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import tarfile
 from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
@@ -46,6 +47,8 @@ def fetch(source: Source, folder: Path, mirror: str | None = None) -> Path:
                 return path
             log.warning("%s: %s", place, answer)
             answers.append(f"{place}: {answer}")
+        if source.archive:
+            return _unpack(source, fetch(source.archive, folder, mirror), path)
     raise UserError(_advice(source, answers))
 
 
@@ -53,6 +56,24 @@ def _places(source: Source, mirror: str | None) -> list[str]:
     """Where the file may be; a mirror may have it in the folder of its dataset or at its top."""
     own = [f"{mirror.rstrip('/')}/{name}" for name in (source.name, Path(source.name).name)] if mirror else []
     return [*own, *source.urls]
+
+
+def _unpack(source: Source, archive: Path, path: Path) -> Path:
+    """Bring the file from the archive; of what else is in there, and of its paths, nothing is used."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with tarfile.open(archive) as files, open(part, "wb") as out:
+            inside = files.extractfile(source.name)
+            if inside is None:
+                raise KeyError(source.name)
+            _copy(inside, out, source.size + 1)
+    except (KeyError, tarfile.TarError) as error:
+        raise UserError(f"{archive} has no file {source.name} ({error}); delete it and run again") from error
+    if fault := _refused(source, part, path, number=0):
+        raise UserError(f"{source.name} of {archive}: {fault}; delete the archive and run again")
+    os.replace(part, path)
+    log.info("%s: from %s", path, archive)
+    return path
 
 
 def _try(source: Source, place: str, path: Path, number: int) -> str:

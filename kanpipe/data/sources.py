@@ -12,7 +12,8 @@ class Source:
     name: str
     size: int  # in bytes
     sha256: str
-    urls: tuple[str, ...]
+    urls: tuple[str, ...] = ()
+    archive: "Source | None" = None  # a tar file that has it under the same name
 
     def fault(self, path: Path) -> str:
         """What is wrong with the file at `path`, in words; empty when it is the published one."""
@@ -30,6 +31,20 @@ def _mnist(name: str, size: int, sha256: str) -> Source:
     return Source(f"mnist/{name}", size, sha256, tuple(f"{place}/{name}" for place in places))
 
 
+# CIFAR-10 (Krizhevsky 2009) in its binary layout: nothing of it has to be unpickled.
+CIFAR10_ARCHIVE = Source(
+    "cifar-10-binary.tar.gz",
+    170052171,
+    "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+    ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
+)
+
+
+def _cifar10(number: int, sha256: str) -> Source:
+    """A training batch of 10,000 images; it is published in the archive alone."""
+    return Source(f"cifar-10-batches-bin/data_batch_{number}.bin", 30730000, sha256, archive=CIFAR10_ARCHIVE)
+
+
 SOURCES: dict[str, tuple[Source, ...]] = {
     "mnist": (
         _mnist(
@@ -40,6 +55,13 @@ SOURCES: dict[str, tuple[Source, ...]] = {
             "t10k-images-idx3-ubyte.gz", 1648877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
         ),
         _mnist("t10k-labels-idx1-ubyte.gz", 4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+    ),
+    "cifar10": (
+        _cifar10(1, "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"),
+        _cifar10(2, "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed"),
+        _cifar10(3, "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67"),
+        _cifar10(4, "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48"),
+        _cifar10(5, "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"),
     ),
     "inception": (
         # The Inception of FID (TensorFlow, 2015-12-05) as torch-fidelity has converted it.

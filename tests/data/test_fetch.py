@@ -235,4 +235,5 @@ def test_every_source_is_found_by_its_name_and_has_a_place():
     for entry in entries:
         assert source(entry.name) is entry
         assert len(entry.sha256) == 64 and entry.size > 0
-        assert entry.urls and all(url.startswith("https://") for url in entry.urls)
+        urls = (entry.archive or entry).urls
+        assert urls and all(url.startswith("https://") for url in urls)

@@ -11,7 +11,8 @@ import pytest
 
 from kanpipe.data.fetch import fetch
 from kanpipe.data.mnist import FILES, binarise, mnist, read_idx
-from kanpipe.data.prepared import load, prepare
+from kanpipe.data.prepare import prepare
+from kanpipe.data.prepared import load
 from kanpipe.data.sources import SOURCES
 from kanpipe.errors import UserError
 

@@ -6,7 +6,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from kanpipe.data.digits import TEST_IMAGES, digits
-from kanpipe.data.prepared import load, prepare
+from kanpipe.data.prepare import prepare
+from kanpipe.data.prepared import load
 from kanpipe.errors import UserError
 
 

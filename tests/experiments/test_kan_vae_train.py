@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from kanpipe.data.prepared import prepare
+from kanpipe.data.prepare import prepare
 from kanpipe.errors import UserError
 from kanpipe.experiments import stage
 from kanpipe.experiments.kan_vae import problem

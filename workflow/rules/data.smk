@@ -38,6 +38,25 @@ rule mnist_prepare:
         "../scripts/prepare.py"
 
 
+rule cifar10_prepare:
+    input:
+        raw("cifar10"),
+    output:
+        f"{DATA}/cifar10.npz",
+    log:
+        f"{DATA}/logs/cifar10_prepare.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        dataset="cifar10",
+        code=code_hash("kanpipe.data.cifar10"),
+    message:
+        "CIFAR-10: preparing the arrays"
+    script:
+        "../scripts/prepare.py"
+
+
 rule digits_prepare:
     output:
         f"{DATA}/digits.npz",

@@ -5,6 +5,6 @@ from pathlib import Path
 from kanpipe.jobs import job
 
 with job(snakemake.log[0]):
-    from kanpipe.data.prepared import prepare
+    from kanpipe.data.prepare import prepare
 
     prepare(snakemake.params.dataset, Path(snakemake.config["data_dir"]), Path(snakemake.output[0]))
