@@ -42,6 +42,16 @@ class Settings:
     check_every: int = 100  # steps between two looks at the loss: where a run may end as diverged, or be saved
     checkpoint_seconds: float = 60.0  # the least time between two checkpoints
 
+    @classmethod
+    def of_epochs(cls, recipe: dict[str, Any], steps_per_epoch: int, checkpoint_seconds: float) -> "Settings":
+        """From a recipe that counts in epochs: its `epochs`, `snapshot_epochs` and `compile`."""
+        return cls(
+            steps=recipe["epochs"] * steps_per_epoch,
+            compile=recipe["compile"],
+            snapshot_steps=tuple(epoch * steps_per_epoch for epoch in recipe["snapshot_epochs"]),
+            checkpoint_seconds=checkpoint_seconds,
+        )
+
 
 @dataclass(frozen=True)
 class EpochSchedule:

@@ -45,13 +45,6 @@ def restore(run: FinishedRun, weights: dict[str, Tensor], machine: Machine) -> F
     return run.load_into(build(run.spec).to(machine.device), weights)
 
 
-def steps_per_epoch(images: int, batch_size: int) -> int:
-    """Whole batches of an epoch; what is left over takes part in other epochs, since each has its own order."""
-    if images < batch_size:
-        raise UserError(f"training.batch_size is {batch_size}, but the dataset has {images} images")
-    return images // batch_size
-
-
 def stages(run: FinishedRun) -> dict[int, dict[str, Tensor]]:
     """The weights at every epoch at whose start they were kept, and at the end."""
     per_epoch = run.record["settings"]["steps"] // run.spec["training"]["epochs"]

@@ -1,11 +1,10 @@
 """Training of one classifier with Adam at a constant rate."""
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kanpipe.data.batches import ShuffledBatches
 from kanpipe.experiments.range_init import problem
 from kanpipe.machine import Machine
 from kanpipe.runs import Run
@@ -17,24 +16,14 @@ def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
     recipe, data = run.spec["training"], problem.images(run.data)
     pixels = problem.to_device(data.train_images, machine)
     labels = problem.to_device(data.train_labels, machine).long()
-    size, per_epoch = recipe["batch_size"], problem.steps_per_epoch(len(labels), recipe["batch_size"])
+    batches = ShuffledBatches(len(labels), recipe["batch_size"], run.seed, machine)
     model = problem.build(run.spec, run.seed).to(machine.device)
 
-    @lru_cache(maxsize=1)
-    def order(epoch: int) -> Tensor:
-        return torch.randperm(len(labels), generator=machine.generator(run.seed, "order", epoch), device=machine.device)
-
     def batch(step: int) -> tuple[Tensor, Tensor]:
-        epoch, part = divmod(step, per_epoch)
-        rows = order(epoch)[part * size :][:size]
+        rows = batches.rows(step)
         return problem.standardise(pixels[rows], run.spec), labels[rows]
 
-    settings = Settings(
-        steps=recipe["epochs"] * per_epoch,
-        compile=recipe["compile"],
-        snapshot_steps=tuple(epoch * per_epoch for epoch in recipe["snapshot_epochs"]),
-        checkpoint_seconds=checkpoint_seconds,
-    )
+    settings = Settings.of_epochs(recipe, batches.steps_per_epoch, checkpoint_seconds)
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe["learning_rate"], fused=True)
     fit(run, model, optimizer, objective, batch, machine, settings)
 

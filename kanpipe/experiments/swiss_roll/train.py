@@ -29,11 +29,6 @@ def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
     def objective(model: torch.nn.Module, x_t: Tensor, t: Tensor, epsilon: Tensor) -> dict[str, Tensor]:
         return {"loss": problem.noise_loss(model, x_t, t, epsilon, schedule.steps)}
 
-    settings = Settings(
-        steps=recipe["epochs"] * per_epoch,
-        compile=recipe["compile"],
-        snapshot_steps=tuple(epoch * per_epoch for epoch in recipe["snapshot_epochs"]),
-        checkpoint_seconds=checkpoint_seconds,
-    )
+    settings = Settings.of_epochs(recipe, per_epoch, checkpoint_seconds)
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe["learning_rate"], fused=True)
     fit(run, model, optimizer, objective, batch, machine, settings)
