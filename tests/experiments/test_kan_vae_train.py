@@ -1,6 +1,6 @@
 """KAN-VAE: what is trained, on what, and at which learning rate."""
 
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -240,7 +240,9 @@ def test_killed_and_resumed_over_the_ends_of_epochs_the_bytes_are_the_same(
     finished, data, machine, monkeypatch, tmp_path, kills
 ):
     # a checkpoint after a quarter of every epoch: between them and at their ends
-    monkeypatch.setattr(training, "Settings", partial(Settings, check_every=EPOCH // 4))
+    of_epochs = Settings.of_epochs
+    often = lambda *recipe: replace(of_epochs(*recipe), check_every=EPOCH // 4)  # noqa: E731
+    monkeypatch.setattr(training.Settings, "of_epochs", often)
     for step in kills:
         train_until(step, monkeypatch, tmp_path, data, machine)
         assert not (tmp_path / "run.json").exists()
