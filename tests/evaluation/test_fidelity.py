@@ -10,6 +10,7 @@ import torch
 from scipy.stats import ortho_group
 from torch.utils.data import Dataset
 from torch_fidelity import calculate_metrics
+from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric
 
 from kanpipe.data.mnist import FILES, binarise, read_idx
 from kanpipe.errors import UserError
@@ -48,6 +49,15 @@ def test_distance_is_symmetric_and_vanishes_for_the_same():
     a, b = gaussian([0, 1, 2], rotated([1, 2, 3], 0)), gaussian([1, 1, 1], rotated([2, 0.5, 7], 1))
     assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a), rel=1e-12)
     assert frechet_distance(a, a) == pytest.approx(0, abs=1e-12 * np.trace(a.sigma))
+
+
+@pytest.mark.parametrize("n", [200, 30])  # with 30 images of 64 features the covariances are singular
+def test_distance_is_that_of_torch_fidelity(n):
+    draw = np.random.default_rng(0)
+    rows = [draw.normal(size=(n, 64)) @ draw.normal(size=(64, 64)) + shift for shift in (0, 0.3)]
+    a, b = (Statistics(n, each.mean(axis=0), np.cov(each, rowvar=False)) for each in rows)
+    theirs = fid_statistics_to_metric({"mu": a.mu, "sigma": a.sigma}, {"mu": b.mu, "sigma": b.sigma}, verbose=False)
+    assert frechet_distance(a, b) == pytest.approx(theirs[KEY_METRIC_FID], rel=1e-6)
 
 
 def test_distance_between_layers_is_refused():
