@@ -248,3 +248,23 @@ def test_configured_variants_are_those_of_the_claims():
     named = {test[key] for test in tests for key in ("variant", "left", "right") if key in test}
     named |= {name for test in tests for key in ("variants", "others") for name in test.get(key, ())}
     assert named <= variants
+
+
+def test_extractor_sees_the_samples_of_its_forms_and_the_real_images_that_belong_to_them(monkeypatch, spec, data):
+    seen = []
+
+    def statistics(images, extractor, machine, cache, label):
+        seen.append((len(images), bool(np.isin(images, (0, 255)).all())))
+        return {layer: Statistics(len(images), np.zeros(1), np.zeros((1, 1))) for layer in extractor.layers}
+
+    monkeypatch.setattr(fidelity, "statistics", statistics)
+    extractors = {"efficientnet_lite0": {"layers": [1280], "forms": ["grey"], "compile": False}}
+    images = problem.images(data)
+    measure = fidelity.measure_with(spec | {"extractors": extractors}, train_judge(images, CPU, 0, steps=1), CPU)
+    comparison = fidelity.Comparison(images, spec, measure)
+    assert sorted(seen) == [(40, False)] * 2 + [(40, True)] * 2, "grey samples meet grey and binary images"
+    seen.clear()
+    rows = comparison.rows(images.test_images[:9], {})
+    assert seen == [(9, False)]
+    pairs = {(row["reference_form"], row["sample_form"]) for row in rows if row["extractor"] != "judge"}
+    assert pairs == {("grey", "grey"), ("binary", "grey")}

@@ -17,7 +17,8 @@ from kanpipe.evaluation.fidelity import Moments, Statistics, frechet_distance, s
 from kanpipe.experiments.kan_vae import problem
 from kanpipe.machine import Machine
 
-Measure = Callable[[np.ndarray, str], dict[tuple[str, str], Statistics]]  # (images, form) -> by extractor and layer
+Found = dict[tuple[str, str], Statistics]  # by extractor and layer
+Measure = Callable[[np.ndarray, set[str]], Found]  # of images that are to be compared with samples of these forms
 
 # The form of the real images and that of the samples. The first pair is the nearest reading of the source.
 FORMS = ("grey", "binary")
@@ -32,19 +33,19 @@ def in_form(images: np.ndarray, form: str, threshold: float) -> np.ndarray:
 
 
 def measure_with(spec: problem.Spec, judge: DigitJudge, machine: Machine) -> Measure:
-    """Statistics by the judge of digits, and by those extractors that are configured to see images of the form.
+    """Statistics by the judge of digits, and by those extractors that are configured for samples of one of the forms.
 
     What the extractors find is kept in the folder `spec["cache"]`.
     """
     extractors = {name: _extractor(name, options, spec) for name, options in spec["extractors"].items()}
 
-    def measure(images: np.ndarray, form: str) -> dict[tuple[str, str], Statistics]:
+    def measure(images: np.ndarray, forms: set[str]) -> Found:
         moments = Moments()
         moments.add(torch.from_numpy(judge_images(judge, images).features))
         found = {("judge", str(FEATURES)): moments.statistics()}
         for name, extractor in extractors.items():
-            if form in spec["extractors"][name]["forms"]:
-                layers = statistics(images, extractor, machine, Path(spec["cache"]), f"{name}, {form} images")
+            if forms & set(spec["extractors"][name]["forms"]):
+                layers = statistics(images, extractor, machine, Path(spec["cache"]), f"features of {name}")
                 found |= {(name, layer): measured for layer, measured in layers.items()}
         return found
 
@@ -63,13 +64,18 @@ class Comparison:
         self.spec, self.measure = spec, measure
         count = spec["reference_images"]
         real = {"train": data.train_images[:count], "test": data.test_images[:count]}
-        self.real = {(split, form): self._measured(images, form) for split, images in real.items() for form in FORMS}
+        meeting = {form: {sample for real_form, sample in PAIRS.values() if real_form == form} for form in FORMS}
+        self.real = {
+            (split, form): self._measured(images, form, meeting[form])
+            for split, images in real.items()
+            for form in FORMS
+        }
 
     def rows(self, samples: np.ndarray, head: dict[str, Any]) -> list[dict[str, Any]]:
         """A row for every form of the samples (n, 784), split, extractor and layer; each begins with `head`."""
         rows = []
         for form in FORMS:
-            found = self._measured(samples, form)
+            found = self._measured(samples, form, {form})
             rows += [head | row for split in ("train", "test") for row in self._against(split, form, found)]
         return rows
 
@@ -77,13 +83,13 @@ class Comparison:
         """The distances of the test images from the training images."""
         return [head | row for form in FORMS for row in self._against("train", form, self.real["test", form])]
 
-    def _measured(self, images: np.ndarray, form: str) -> dict[tuple[str, str], Statistics]:
-        return self.measure(in_form(images, form, self.spec["threshold"]), form)
+    def _measured(self, images: np.ndarray, form: str, forms: set[str]) -> Found:
+        return self.measure(in_form(images, form, self.spec["threshold"]), forms)
 
-    def _against(self, split: str, form: str, found: dict[tuple[str, str], Statistics]) -> Iterable[dict[str, Any]]:
+    def _against(self, split: str, form: str, found: Found) -> Iterable[dict[str, Any]]:
         for real_form in [real for real, other in PAIRS.values() if other == form]:
             real_images = self.real[split, real_form]
-            for extractor, layer in found.keys() & real_images.keys():
+            for extractor, layer in [key for key in found if key in real_images]:
                 measured, real = found[extractor, layer], real_images[extractor, layer]
                 yield {
                     "feature": feature_name(extractor, layer),
