@@ -256,10 +256,10 @@ def marks(axes, filled):
 
 def test_points_are_means_at_their_parameters(efficiency, frames):
     axes = efficiency(True).axes
-    binary = frames["fidelity"].query("feature == 'fid_192' and reference == 'train' and reference_form == 'binary'")
+    found = frames["fidelity"].query("feature == 'fid_192' and reference == 'train' and sample_form == 'grey'")
     sound = [name for name in VARIANTS if name != DIVERGED]
-    for panel, form in zip(axes, ("grey", "binary"), strict=False):
-        means = binary[binary["sample_form"] == form].groupby("variant")["fid"].mean()
+    for panel, form in zip(axes, ("binary", "grey"), strict=False):
+        means = found[found["reference_form"] == form].groupby("variant")["fid"].mean()
         expected = [(VARIANTS[name][1], means[name]) for name in sound]
         assert np.allclose(sorted(marks(panel, filled=True)), sorted(expected), rtol=1e-12)  # sums in another order
         floor = [line.get_ydata()[0] for line in panel.lines if line.get_linestyle() == "--"]

@@ -40,7 +40,7 @@ class Panel:
 INCEPTION, JUDGE = "Fréchet distance, 192 features", "Fréchet distance, classifier's features"
 PANELS = (
     Panel("a  Binary real images, grey samples", INCEPTION, "fid_192", "mixed", published=True),
-    Panel("b  Both binary", INCEPTION, "fid_192", "binary"),
+    Panel("b  Both grey", INCEPTION, "fid_192", "grey"),
     Panel("c  In the eyes of a digit classifier, both binary", JUDGE, "judge_fid", "binary"),
     Panel("d  Likelihood of test images", "importance-weighted ELBO, nats", column="iw_elbo", lower_is_better=False),
 )
