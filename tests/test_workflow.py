@@ -37,7 +37,7 @@ def copy_of_project(folder: Path) -> Path:
 def snakemake(folder: Path, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
     """Snakemake's answer; with `cores` 0 it is not told how many it may use."""
     command = [sys.executable, "-m", "snakemake", *(["--cores", str(cores)] if cores else []), *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900)
 
 
 def planned(folder: Path, *arguments: str) -> dict[str, int]:
