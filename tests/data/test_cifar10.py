@@ -70,7 +70,8 @@ def of(archive, content):
 
 
 def test_batch_comes_out_of_the_archive_and_nothing_else_does(tmp_path):
-    members = {"../outside": b"x", "/tmp/kanpipe_outside": b"x", NAME: b"content", "cifar-10-batches-bin/other": b"y"}
+    absolute = str(tmp_path / "outside")
+    members = {"../outside": b"x", absolute: b"x", NAME: b"content", "cifar-10-batches-bin/other": b"y"}
     archive = packed(tmp_path / "mirror", members)
     path = fetch(of(archive, b"content"), tmp_path / "data", str(tmp_path / "mirror"))
     assert path.read_bytes() == b"content"
@@ -78,7 +79,6 @@ def test_batch_comes_out_of_the_archive_and_nothing_else_does(tmp_path):
         str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*") if each.is_file() and each.suffix != ".lock"
     }
     assert found == {"mirror/all.tar.gz", "data/all.tar.gz", f"data/{NAME}"}
-    assert not Path("/tmp/kanpipe_outside").exists()
 
 
 def test_batch_in_the_mirror_needs_no_archive(tmp_path):
