@@ -100,7 +100,7 @@ def _floor(fidelity: pd.DataFrame) -> dict[str, str]:
 def _scores_note(runs: pd.DataFrame) -> str:
     run = runs.iloc[0]
     words = (
-        f"Fréchet distances of {run['samples']:,} prior samples (sampling {seeds(run['sampling_seeds'])}) from "
+        f"Fréchet distances of {run['samples']:,} prior samples a sampling seed ({seeds(run['sampling_seeds'])}) from "
         f"{run['reference_images']:,} training images of {run['dataset']}, in features of the FID Inception (the layer "
         "in the name), of EfficientNet-Lite0, and of a digit classifier (judge). Mixed: binarised images against grey "
         "samples, the nearest reading of the source; grey, binary: like with like. log p(x) >: importance-weighted "
