@@ -101,6 +101,14 @@ class FinishedRun:
         except SafetensorError as error:
             raise UserError(f"{path} is damaged ({error}); delete it and run again to train anew") from error
 
+    def snapshots(self) -> dict[int, dict[str, "Tensor"]]:
+        """The weights at the start of the steps at which they were kept, by step; UserError when they are damaged."""
+        found: dict[int, dict[str, Tensor]] = {}
+        for key, value in self.tensors("snapshots.safetensors").items():
+            step, name = key.split("/", 1)
+            found.setdefault(int(step), {})[name] = value
+        return dict(sorted(found.items()))
+
     def load_into(self, model: "Module", weights: dict[str, "Tensor"]) -> "Module":
         """The model with these weights of the run; UserError when they are those of another network."""
         try:

@@ -74,3 +74,11 @@ def test_damaged_samples_are_told_with_their_file(tmp_path):
     (tmp_path / "samples.npz").write_bytes(b"PK half")
     with pytest.raises(UserError, match=f"^{tmp_path}/samples.npz is damaged"):
         FinishedRun(tmp_path, {}).samples()
+
+
+def test_snapshots_are_told_apart_by_their_steps(tmp_path):
+    kept = {"30/net.weight": torch.ones(2), "4/net.weight": torch.zeros(2), "4/net.bias": torch.ones(1)}
+    save_file(kept, tmp_path / "snapshots.safetensors")
+    found = FinishedRun(tmp_path, {}).snapshots()
+    assert list(found) == [4, 30] and set(found[4]) == {"net.weight", "net.bias"}
+    assert torch.equal(found[30]["net.weight"], torch.ones(2))

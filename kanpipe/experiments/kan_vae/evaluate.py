@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from torch import Tensor
 
 from kanpipe.data.prepared import Images
 from kanpipe.evaluation.digit_judge import DigitJudge, accuracy, judge, train_judge
@@ -57,10 +56,12 @@ class Evaluation:
         distances, judged = self._fidelity(head, samples["prior"]), self._judgements(head, samples["prior"])
         self.fidelity += distances
         self.judgements += judged
-        self.stages += self._stages(head, run)
+        stages = self._stages(head, run)
+        self.stages += stages
         model = problem.restore(run, run.tensors("weights.safetensors"), self.machine)
         speed = {"samples_per_second": samples["prior"].shape[1] / np.median(samples["seconds"])}
-        scores = self._likelihood(model, run.seed) | self._latent_space(head, model)
+        scores = {name: stages[-1][name] for name in ("reconstruction", "kl", "elbo")}
+        scores |= self._likelihood(model, run.seed) | self._latent_space(head, model)
         pictures = {"posterior_entropy": judge(self.judge, samples["posterior"]).entropy}
         course = {"settled_share": settled_share(run.history()["loss"])}
         self.runs.append(row | scores | summary(distances) | _judge_scores(judged) | pictures | course | speed)
@@ -84,7 +85,8 @@ class Evaluation:
     def _stages(self, head: dict[str, Any], run: FinishedRun) -> list[dict[str, Any]]:
         """Reconstruction error and divergence at every stage kept, on test images and over the updates before it."""
         history, rows = run.history(), []
-        for updates, weights in _weights_by_updates(run).items():
+        last_weights = {run.record["steps"]: run.tensors("weights.safetensors")}
+        for updates, weights in (run.snapshots() | last_weights).items():
             model = problem.restore(run, weights, self.machine)
             last = history[history["step"] < updates].tail(LAST_UPDATES)
             course = {f"train_{name}": last[name].mean() for name in ("reconstruction", "kl")}
@@ -93,11 +95,10 @@ class Evaluation:
         return rows
 
     def _likelihood(self, model: VAE, seed: int) -> dict[str, float]:
-        found = evidence_lower_bound(model, self.test, self._draw(seed, "elbo"))
         bound = importance_weighted_elbo(
             model, self.test, self._draw(seed, "importance"), samples=self.spec["importance_samples"]
         )
-        return found | {"iw_elbo": bound.mean().item()}
+        return {"iw_elbo": bound.mean().item()}
 
     def _latent_space(self, head: dict[str, Any], model: VAE) -> dict[str, float]:
         train, test = latent_means(model, self.train), latent_means(model, self.test)
@@ -145,15 +146,6 @@ def settled_share(loss: pd.Series) -> float:
 def _speed(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> list[dict[str, Any]]:
     chosen = [run for name in spec["figure_variants"] for run in runs if run.record["variant"] == name]
     return speed(chosen, spec["timing"], machine) if chosen else []
-
-
-def _weights_by_updates(run: FinishedRun) -> dict[int, dict[str, Tensor]]:
-    """The weights of every stage kept, and of the end."""
-    found: dict[int, dict[str, Tensor]] = {}
-    for key, value in run.tensors("snapshots.safetensors").items():
-        step, name = key.split("/", 1)
-        found.setdefault(int(step), {})[name] = value
-    return dict(sorted(found.items())) | {run.record["steps"]: run.tensors("weights.safetensors")}
 
 
 def _judged(model: DigitJudge, images: np.ndarray, form: str, spec: problem.Spec) -> dict[str, Any]:

@@ -35,11 +35,10 @@ LIKELIHOOD = {
 COURSE = {name: (words, ".2f") for name, words in (
     ("train_reconstruction", "reconstruction, training"), ("train_kl", "KL, training"),
     ("reconstruction", "reconstruction, test"), ("kl", "KL, test"))}  # fmt: skip
-COUNTS = ["dataset", "sampling_seeds", "samples", "reference_images"]
 
 
 def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
-    """`kan_vae` and three others, from the frames that `evaluate` made."""
+    """`kan_vae` and four others, from the frames that `evaluate` made."""
     runs = frames["runs"]
     return {
         "kan_vae": _scores(runs, frames["fidelity"]),

@@ -48,12 +48,9 @@ def restore(run: FinishedRun, weights: dict[str, Tensor], machine: Machine) -> F
 def stages(run: FinishedRun) -> dict[int, dict[str, Tensor]]:
     """The weights at every epoch at whose start they were kept, and at the end."""
     per_epoch = run.record["settings"]["steps"] // run.spec["training"]["epochs"]
-    found: dict[int, dict[str, Tensor]] = {}
-    for key, value in run.tensors("snapshots.safetensors").items():
-        step, name = key.split("/", 1)
-        found.setdefault(int(step) // per_epoch, {})[name] = value
+    found = {step // per_epoch: weights for step, weights in run.snapshots().items()}
     last = {run.spec["training"]["epochs"]: run.tensors("weights.safetensors")}
-    return dict(sorted(found.items())) | ({} if run.diverged else last)
+    return found | ({} if run.diverged else last)
 
 
 def to_device(array, machine: Machine) -> Tensor:

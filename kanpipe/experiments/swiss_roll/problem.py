@@ -50,11 +50,7 @@ def steps_per_epoch(spec: Spec) -> int:
 
 def snapshots(run: FinishedRun) -> dict[int, dict[str, Tensor]]:
     """The weights that were kept during training, by the epoch at whose start they stood."""
-    found: dict[int, dict[str, Tensor]] = {}
-    for key, value in run.tensors("snapshots.safetensors").items():
-        step, name = key.split("/", 1)
-        found.setdefault(int(step) // steps_per_epoch(run.spec), {})[name] = value
-    return dict(sorted(found.items()))
+    return {step // steps_per_epoch(run.spec): weights for step, weights in run.snapshots().items()}
 
 
 def predict(model: nn.Module, x: Tensor, t: Tensor, steps: int) -> Tensor:
