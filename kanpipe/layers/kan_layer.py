@@ -1,5 +1,8 @@
 """What the linear and the convolutional KAN layer have in common: weights, features, and the way to the product."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -8,6 +11,7 @@ from kanpipe.layers.bases import Basis, Range
 from kanpipe.layers.cox_de_boor import KnotSpline, check_knots
 from kanpipe.layers.expansion import BASE_ACTIVATIONS, Convolution, Expansion, Linear, expand, expanded_product
 from kanpipe.layers.initialisation import INITIALISATIONS
+from kanpipe.layers.packing import packed
 from kanpipe.layers.published import from_published
 from kanpipe.layers.splines import UniformSpline, check_degree, check_grid
 
@@ -19,6 +23,8 @@ class KANLayer(nn.Module):
     there is one), then basis after basis, each for all inputs. `base_weight` and `spline_weight` are views of it in
     the layout of the published layers. State dicts of the published layers can be loaded (see `published`).
     """
+
+    _kept: Tensor | None = None  # the packed weight, within `weights_kept_packed`
 
     def __init__(
         self,
@@ -109,9 +115,9 @@ class KANLayer(nn.Module):
         """`weight` with the scaler multiplied into its spline part."""
         if self.spline_scaler is None:
             return self.weight
-        parts = self._parts(self.weight)
-        scaled = parts[:, self._has_base :] * self.spline_scaler.unsqueeze(1)
-        return torch.cat([parts[:, :1], scaled], dim=1).flatten(1, 2) if self._has_base else scaled.flatten(1, 2)
+        if self._kept is not None and not torch.is_grad_enabled():
+            return self._kept
+        return packed(self.weight, self.spline_scaler, self._has_base)
 
     def basis_input(self, x: Tensor) -> Tensor:
         """What the bases see of `x`: x itself, or the normalised x."""
@@ -153,6 +159,23 @@ class KANLayer(nn.Module):
         parts = [f"basis={self.basis}", f"base_activation={self.expansion.base_activation!r}"]
         parts += [f"scaler={self.spline_scaler is not None}", f"bias={self.bias is not None}"]
         return ", ".join(parts + ["recompute=True"] * self.recompute)
+
+
+@contextmanager
+def weights_kept_packed(model: nn.Module) -> Iterator[None]:
+    """For sampling: within the block, and without gradients, the layers of `model` pack their weights no more.
+
+    They use what they have packed at its start, so the weights must stay as they are and where they are.
+    """
+    layers = [module for module in model.modules() if isinstance(module, KANLayer) and module.spline_scaler is not None]
+    try:
+        with torch.no_grad():
+            for layer in layers:
+                layer._kept = layer.packed_weight()
+        yield
+    finally:
+        for layer in layers:
+            layer._kept = None
 
 
 def _check_options(expansion: Expansion, init: str) -> None:

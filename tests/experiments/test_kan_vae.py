@@ -14,6 +14,7 @@ from kanpipe.evaluation.fidelity import Statistics, frechet_distance
 from kanpipe.experiments import stage
 from kanpipe.experiments.kan_vae import evaluate as scoring
 from kanpipe.experiments.kan_vae import fidelity, problem
+from kanpipe.layers import kan_layer
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun, Run
 
@@ -96,6 +97,14 @@ def test_prior_samples_are_the_decoded_means_of_standard_normal_draws(finished):
             z = torch.randn(60, 2, generator=CPU.generator(seed, "prior"))
             expected = (torch.sigmoid(model_of(run).decode(z)) * 255).round().to(torch.uint8).numpy()
             np.testing.assert_array_equal(run.samples()["prior"][place], expected)
+
+
+def test_weights_are_packed_once_for_all_prior_samples(finished, data, tmp_path, monkeypatch):
+    packed, pack = [], kan_layer.packed
+    monkeypatch.setattr(kan_layer, "packed", lambda *inputs: packed.append(inputs) or pack(*inputs))
+    stage("kan_vae", "sample")(finished[2], SAMPLING | {"images": 900, "data": str(data)}, CPU, tmp_path / "a.npz")
+    # five layers once; three of the encoder and two of the decoder for the posterior samples
+    assert len(packed) == 5 + 5
 
 
 def test_runs_share_their_draws_and_seeds_do_not(finished):

@@ -13,6 +13,7 @@ from kanpipe.evaluation.likelihood import evidence_lower_bound, importance_weigh
 from kanpipe.experiments.kan_vae import problem
 from kanpipe.experiments.kan_vae.fidelity import FLOOR, FORMS, Comparison, in_form, measure_with, summary
 from kanpipe.experiments.kan_vae.speed import speed
+from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
 from kanpipe.models.vae import VAE
 from kanpipe.progress import Progress
@@ -95,9 +96,9 @@ class Evaluation:
         return rows
 
     def _likelihood(self, model: VAE, seed: int) -> dict[str, float]:
-        bound = importance_weighted_elbo(
-            model, self.test, self._draw(seed, "importance"), samples=self.spec["importance_samples"]
-        )
+        draw, samples = self._draw(seed, "importance"), self.spec["importance_samples"]
+        with weights_kept_packed(model):
+            bound = importance_weighted_elbo(model, self.test, draw, samples=samples)
         return {"iw_elbo": bound.mean().item()}
 
     def _latent_space(self, head: dict[str, Any], model: VAE) -> dict[str, float]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from kanpipe.experiments.kan_vae import problem
 from kanpipe.files import atomic
+from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
 from kanpipe.models.vae import VAE
 from kanpipe.runs import FinishedRun
@@ -30,7 +31,8 @@ def sample(run: FinishedRun, spec: problem.Spec, machine: Machine, out: Path) ->
         _write(out, prior=nothing[None], inputs=_host(inputs * 255), posterior=nothing, seconds=np.zeros(0))
         return
     model = problem.restore(run, run.tensors("weights.safetensors"), machine)
-    drawn = [_prior(model, spec["images"], machine, seed) for seed in spec["seeds"]]
+    with weights_kept_packed(model):
+        drawn = [_prior(model, spec["images"], machine, seed) for seed in spec["seeds"]]
     _write(
         out,
         prior=np.stack([images for images, _ in drawn]),

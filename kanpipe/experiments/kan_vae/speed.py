@@ -11,6 +11,8 @@ from kanpipe.evaluation.timing import Estimate, Work, estimate, interleaved, pai
 from kanpipe.experiments.kan_vae import problem
 from kanpipe.experiments.kan_vae.sample import CHUNK, pixels
 from kanpipe.experiments.kan_vae.train import objective
+from kanpipe.jobs import keep_freed_memory
+from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
 from kanpipe.models import parameter_count
 from kanpipe.runs import FinishedRun
@@ -20,7 +22,9 @@ def speed(runs: list[FinishedRun], timing: dict[str, Any], machine: Machine) -> 
     """A row for each variant among `runs`: ms of one thread, or of the GPU, a training step and 1,000 prior samples.
 
     `timing` has `rounds` and `block_seconds`. Steps are compiled where the runs were; the ratios are to the first run.
+    As in a training, the process keeps from here on the memory that it frees.
     """
+    keep_freed_memory()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.compiler.reset()  # else the second model would be compiled for any batch
@@ -31,7 +35,9 @@ def speed(runs: list[FinishedRun], timing: dict[str, Any], machine: Machine) -> 
     steps = {name: _training_step(models[name], run.spec, machine) for name, run in chosen.items()}
     samples = {name: _sampling(model, machine) for name, model in models.items()}
     watch = stopwatch(machine.device)
-    step_seconds, sample_seconds = (interleaved(pieces, watch, **timing) for pieces in (steps, samples))
+    step_seconds = interleaved(steps, watch, **timing)
+    with weights_kept_packed(nn.ModuleDict(models)):
+        sample_seconds = interleaved(samples, watch, **timing)
     torch.set_num_threads(threads)
     first = runs[0].record["variant"]
     return [
