@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
 from kanpipe.errors import UserError
-from kanpipe.files import atomic
+from kanpipe.files import atomic, locked
 
 
 class Checkpoint:
@@ -29,22 +28,15 @@ class Checkpoint:
     @contextmanager
     def held(self) -> Iterator["Checkpoint"]:
         """Hold the checkpoint for this process alone; UserError while another one trains the same run."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / "lock")  # in the folder, so that it holds on a shared file system too
-        try:
-            lock.acquire(timeout=2)
-        except Timeout:
-            raise UserError(
-                f"another process is training into {self.folder.parent}; wait until it ends or stop it, then run again"
-            ) from None
-        try:
-            for folder in (self.folder, self.folder.parent):
-                _remove_partial_files(folder)
-            yield self
-        finally:
-            if not self.path.exists():
-                shutil.rmtree(self.folder, ignore_errors=True)  # still holding the lock, so that nobody loses theirs
-            lock.release()
+        with locked(self.folder, f"another process is training into {self.folder.parent}"):
+            try:
+                for folder in (self.folder, self.folder.parent):
+                    _remove_partial_files(folder)
+                yield self
+            finally:
+                if not self.path.exists():
+                    # still holding the lock, so that nobody loses theirs
+                    shutil.rmtree(self.folder, ignore_errors=True)
 
     def load(self) -> dict[str, Any] | None:
         """The saved state, None when there is none; UserError when it is damaged or of another run."""

@@ -33,6 +33,23 @@ def atomic(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+@contextmanager
+def locked(folder: Path, taken: str) -> Iterator[None]:
+    """Hold `folder`, which is made, for this process alone; UserError that says `taken` while another one holds it."""
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "lock")  # in the folder, so that it holds on a shared file system too
+    try:
+        lock.acquire(timeout=2)
+    except Timeout:
+        raise UserError(f"{taken}; wait until it ends or stop it, then run again") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON; not-a-number is refused, since it is not JSON."""
     with atomic(path) as beside:

@@ -5,12 +5,14 @@ objective. So the state of a run is its weights, its optimiser and its step; a r
 again ends with the same bytes as an undisturbed one on the same device, thread count and compile mode.
 """
 
+import contextlib
 import logging
 import math
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -21,24 +23,24 @@ from kanpipe import provenance
 from kanpipe.checkpoint import Checkpoint
 from kanpipe.errors import UserError
 from kanpipe.files import atomic, write_json
-from kanpipe.machine import Machine
+from kanpipe.machine import Machine, seeded
 from kanpipe.models import parameter_count
 from kanpipe.progress import Progress
 from kanpipe.runs import Run
+from kanpipe.update import MovingAverage, Objective, StepOptions, Update
 
 log = logging.getLogger("kanpipe")
 
 Batch = Callable[[int], tuple[Tensor, ...]]  # step -> the tensors that the objective takes
-Objective = Callable[..., dict[str, Tensor]]  # (model, *tensors) -> scalars; `loss` is minimised, all are recorded
+Snapshot = Callable[[nn.Module], dict[str, Tensor]]  # what is kept of a model, by name
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(StepOptions):
     """How long to train and how."""
 
-    steps: int
-    compile: bool = False
-    snapshot_steps: tuple[int, ...] = ()  # keep the weights at the start of these steps
+    steps: int = field(kw_only=True)
+    snapshot_steps: tuple[int, ...] = ()  # keep the weights, or what else is asked for, at the start of these steps
     check_every: int = 100  # steps between two looks at the loss: where a run may end as diverged, or be saved
     checkpoint_seconds: float = 60.0  # the least time between two checkpoints
 
@@ -68,6 +70,7 @@ class State:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     schedule: EpochSchedule | None = None
+    average: MovingAverage | None = None
     step: int = 0
     commits: list[str] = field(default_factory=list)  # of the source, one for each sitting
     block_seconds: list[float] = field(default_factory=list)
@@ -77,14 +80,21 @@ class State:
     def state_dict(self) -> dict[str, Any]:
         progress = {k: getattr(self, k) for k in ("step", "commits", "block_seconds", "history", "snapshots")}
         schedule = {"schedule": self.schedule.scheduler.state_dict()} if self.schedule else {}
-        return progress | {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()} | schedule
+        average = {"average": self.average.weights} if self.average else {}
+        trained = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return progress | trained | schedule | average
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         self.model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
         if self.schedule:
             self.schedule.scheduler.load_state_dict(saved["schedule"])
+        if self.average:
+            self.average.load_state_dict(saved["average"])
         device = next(self.model.parameters()).device
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"] = group["lr"].to(device)  # where a CUDA graph reads it
         self.history = {name: values.to(device) for name, values in saved["history"].items()}
         for key in ("step", "commits", "block_seconds", "snapshots"):
             setattr(self, key, saved[key])
@@ -102,9 +112,14 @@ class State:
             epoch = self.history["loss"][self.step - self.schedule.steps_per_epoch : self.step]
             self.schedule.scheduler.step(epoch.mean().item())
 
-    def take_snapshot(self) -> None:
-        for name, value in self.model.state_dict().items():
+    def take_snapshot(self, snapshot: Snapshot) -> None:
+        for name, value in snapshot(self.model).items():
             self.snapshots[f"{self.step}/{name}"] = value.detach().cpu().clone()
+
+    def weights(self) -> dict[str, Tensor]:
+        """What the training is for: the averaged weights, where an average is kept."""
+        weights = self.average.weights if self.average else self.model.state_dict()
+        return {name: value.detach().cpu().contiguous() for name, value in weights.items()}
 
     def diverged_at(self) -> int | None:
         """The first step whose loss is NaN or infinite."""
@@ -127,77 +142,111 @@ def fit(
     batch: Batch,
     machine: Machine,
     settings: Settings,
+    *,
     schedule: EpochSchedule | None = None,
+    rate: Callable[[int], float] | None = None,
+    average: MovingAverage | None = None,
+    snapshot: Snapshot = nn.Module.state_dict,
 ) -> None:
     """Train `model` and write weights, snapshots, history.csv and run.json into `run.folder`.
 
-    snapshots.safetensors has the weights at the start of `settings.snapshot_steps`, named "<step>/<parameter>".
-    A loss that is not finite ends the run as `diverged`. Raises UserError for a checkpoint that is damaged, in use
-    by another process, or of another run, machine or compile mode.
+    `rate` gives the learning rate of a step. weights.safetensors has the `average` of the weights where one is kept;
+    snapshots.safetensors has the `snapshot` of the model at the start of `settings.snapshot_steps`, named
+    "<step>/<name>". A loss that is not finite ends the run as `diverged`. Raises UserError for a checkpoint that is
+    damaged, in use by another process, or of another run, machine or way of taking steps, and where a GPU has not
+    enough memory.
     """
     with Checkpoint(run.folder, _identity(run, machine, settings)).held() as checkpoint:
-        state = State(model, optimizer, schedule)
+        state = State(model, optimizer, schedule, average)
         if (saved := checkpoint.load()) is not None:
             state.load_state_dict(saved)
             log.info("%s: resumed at step %d", run.label, state.step)
         state.commits.append(provenance.commit())
-        _train(state, _evaluator(objective, model, settings.compile), batch, checkpoint, settings, run.label)
+        update = Update(model, optimizer, objective, settings, average)
+        with enough_memory(machine):
+            _train(Training(run, state, update, batch, settings, rate, snapshot), checkpoint)
         _write_results(run, state, machine, settings)
         checkpoint.remove()
+
+
+@contextlib.contextmanager
+def enough_memory(machine: Machine):
+    """UserError in the place of CUDA's own error when the memory of the device is used up."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise UserError(
+            f"{machine.name} has not enough memory: {machine.peak_memory_mib() / 1024:.1f} GiB were in use; set "
+            "`recompute: true` for the KAN layers of the variant, or a larger `micro_batches` in the training "
+            "settings, and run again: the checkpoint is kept"
+        ) from error
 
 
 def _identity(run: Run, machine: Machine, settings: Settings) -> dict[str, Any]:
     """What must be the same for a resumed run to end with the same bytes."""
     place = {"device": machine.name, "threads": machine.threads, "torch": str(torch.__version__)}
-    return run.identity() | place | {"compile": settings.compile}
+    options = {entry.name: getattr(settings, entry.name) for entry in fields(StepOptions)}
+    return run.identity() | place | options
 
 
-def _evaluator(objective: Objective, model: nn.Module, compile: bool) -> Objective:
-    """The objective of `model`, compiled if so wished; a full graph, so that nothing falls back to eager."""
+@dataclass(frozen=True)
+class Training:
+    """What a training does, beside the state that it changes."""
 
-    def evaluate(*tensors: Tensor) -> dict[str, Tensor]:
-        return objective(model, *tensors)
+    run: Run
+    state: State
+    update: Update
+    batch: Batch
+    settings: Settings
+    rate: Callable[[int], float] | None
+    snapshot: Snapshot
 
-    if not compile:
-        return evaluate
-    compiled = torch.compile(evaluate, fullgraph=True, dynamic=False)
+    def take_step(self) -> None:
+        """One step, and what is recorded of it, without waiting for the device."""
+        state = self.state
+        if state.step in self.settings.snapshot_steps:
+            state.take_snapshot(self.snapshot)
+        if self.rate:
+            _set_learning_rate(state.optimizer, self.rate(state.step))
+        if state.average:
+            state.average.set_step(state.step)
+        tensors = self.batch(state.step)
+        # Dropout takes no generator, so the default one is seeded for the step.
+        with seeded(self.run.seed, "dropout", state.step) if self._draws else contextlib.nullcontext():
+            scalars = self.update(*tensors)
+        state.record(scalars, self.settings.steps)
+        state.step += 1
+        state.set_learning_rate()
 
-    def guarded(*tensors: Tensor) -> dict[str, Tensor]:
-        try:
-            return compiled(*tensors)
-        except torch._dynamo.exc.BackendCompilerFailed as error:
-            reason = str(error.inner_exception).strip().splitlines()[0]
-            raise UserError(f"torch.compile failed ({reason}); set `compile: false` to train without it") from error
-
-    return guarded
+    @cached_property
+    def _draws(self) -> bool:
+        return any(isinstance(module, nn.Dropout) and module.p > 0 for module in self.state.model.modules())
 
 
-def _train(
-    state: State, evaluate: Objective, batch: Batch, checkpoint: Checkpoint, settings: Settings, label: str
-) -> None:
-    saved = time.monotonic()
-    with Progress(label, settings.steps, state.step) as progress:
+def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def _train(training: Training, checkpoint: Checkpoint) -> None:
+    saved, state, settings = time.monotonic(), training.state, training.settings
+    with Progress(training.run.label, settings.steps, state.step) as progress:
         while state.step < settings.steps and state.diverged_at() is None:
-            _train_block(state, evaluate, batch, settings, progress)
+            _train_block(training, progress)
             if time.monotonic() - saved >= settings.checkpoint_seconds and state.step < settings.steps:
                 checkpoint.save(state.state_dict())
                 saved = time.monotonic()
 
 
-def _train_block(state: State, evaluate: Objective, batch: Batch, settings: Settings, progress: Progress) -> None:
+def _train_block(training: Training, progress: Progress) -> None:
     """Train up to the next multiple of `check_every`."""
-    started = time.perf_counter()
+    started, state, settings = time.perf_counter(), training.state, training.settings
     end = min(settings.steps, (state.step // settings.check_every + 1) * settings.check_every)
     while state.step < end:
-        if state.step in settings.snapshot_steps:
-            state.take_snapshot()
-        scalars = evaluate(*batch(state.step))
-        state.optimizer.zero_grad()
-        scalars["loss"].backward()
-        state.optimizer.step()
-        state.record(scalars, settings.steps)
-        state.step += 1
-        state.set_learning_rate()
+        training.take_step()
         progress.advance()
     loss = state.history["loss"][end - 1].item()  # waits for the device
     progress.note = f"loss {loss:.5g}"
@@ -205,8 +254,7 @@ def _train_block(state: State, evaluate: Objective, batch: Batch, settings: Sett
 
 
 def _write_results(run: Run, state: State, machine: Machine, settings: Settings) -> None:
-    weights = {name: value.detach().cpu().contiguous() for name, value in state.model.state_dict().items()}
-    for name, tensors in (("weights", weights), ("snapshots", state.snapshots)):
+    for name, tensors in (("weights", state.weights()), ("snapshots", state.snapshots)):
         with atomic(run.folder / f"{name}.safetensors") as beside:
             save_file(tensors, beside)
     _write_history(run, state)
@@ -232,7 +280,7 @@ def _record(run: Run, state: State, machine: Machine, settings: Settings) -> dic
         "steps": state.steps_kept(),
         "parameters": parameter_count(state.model),
         "settings": asdict(settings),
-        "last_learning_rate": state.optimizer.param_groups[0]["lr"],
+        "last_learning_rate": float(state.optimizer.param_groups[0]["lr"]),
         "seconds": round(sum(state.block_seconds), 3),
         "steps_per_second": round(speed, 3),
         **provenance.origin(machine, state.commits),

@@ -16,13 +16,14 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from kanpipe import training
+from kanpipe import training, update
 from kanpipe.checkpoint import Checkpoint
 from kanpipe.errors import UserError
 from kanpipe.experiments import stage
 from kanpipe.machine import Machine
 from kanpipe.runs import Run
 from kanpipe.training import Settings, fit
+from kanpipe.update import StepOptions
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ("weights.safetensors", "snapshots.safetensors", "history.csv")
@@ -170,7 +171,7 @@ def toy_model():
 def fit_toy(folder, machine, steps=250, rate=0.01, dies_at=None, nan_at=None, objective=toy_objective, **settings):
     model = toy_model()
     run = Run("toy", "line", 0, {"training": {"rate": rate}}, "code", folder)
-    settings = Settings(steps, **{"checkpoint_seconds": 0, "snapshot_steps": (0, 130)} | settings)
+    settings = Settings(steps=steps, **{"checkpoint_seconds": 0, "snapshot_steps": (0, 130)} | settings)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     fit(run, model, optimizer, objective, lambda step: toy_batch(step, dies_at, nan_at), machine, settings)
     return folder
@@ -354,6 +355,6 @@ def test_compiler_that_fails_is_told_with_the_way_out(monkeypatch):
         return compiled
 
     monkeypatch.setattr(torch, "compile", broken)
-    evaluate = training._evaluator(toy_objective, toy_model(), compile=True)
+    evaluate = update._evaluator(toy_objective, toy_model(), StepOptions(compile=True))
     with pytest.raises(UserError, match=r"torch.compile failed \(no C\+\+ compiler\); set `compile: false`"):
         evaluate(*toy_batch(0))

@@ -26,7 +26,8 @@ def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
     settings = Settings.of_epochs(recipe, batches.steps_per_epoch, checkpoint_seconds)
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe["learning_rate"], fused=True)
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **recipe["plateau"])
-    fit(run, model, optimizer, objective, batch, machine, settings, EpochSchedule(plateau, batches.steps_per_epoch))
+    schedule = EpochSchedule(plateau, batches.steps_per_epoch)
+    fit(run, model, optimizer, objective, batch, machine, settings, schedule=schedule)
 
 
 def objective(model: nn.Module, x: Tensor, noise: Tensor) -> dict[str, Tensor]:
