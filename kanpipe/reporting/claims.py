@@ -46,11 +46,18 @@ def _fault(claim: Claim) -> str:
 
 
 def judge(claims: list[Claim], runs: dict[str, pd.DataFrame], parameters: pd.DataFrame) -> Table:
-    """A row a claim; `runs` has the rows of each experiment that was run, `parameters` those of all variants."""
-    rows = [_row(claim, runs.get(claim["experiment"]), parameters) for claim in claims]
+    """A row a claim; `parameters` has those of all variants, `runs` the rows of each experiment that was run.
+
+    A claim with a `frame` is read from the frame "<experiment>/<frame>" of `runs`.
+    """
+    rows = [_row(claim, runs.get(_source(claim)), parameters) for claim in claims]
     numbers = pd.DataFrame(rows)
     text = numbers.drop(columns=["id"]).fillna("").astype(str)
     return Table(numbers, text, "Spread: 95 % confidence interval of the difference of the means (Welch).")
+
+
+def _source(claim: Claim) -> str:
+    return "/".join(claim[key] for key in ("experiment", "frame") if key in claim)
 
 
 def _row(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) -> dict[str, Any]:
@@ -69,13 +76,20 @@ def _parameter_count(claim: Claim, runs: pd.DataFrame | None, parameters: pd.Dat
     if found.empty:
         return _verdict("not run", f"the configuration has no variant {variant}")
     count = int(found["parameters"].iloc[0])
-    same = count == claim["reported"]
-    return _verdict("reproduced" if same else "not reproduced", "counted" if same else "the counts differ", count)
+    if count == claim["reported"]:
+        return _verdict("reproduced", "counted", count)
+    rows = pd.DataFrame() if runs is None else runs[runs["variant"] == variant]
+    if reason := _other_scale(claim, rows) if len(rows) else "":
+        return _verdict("not comparable", reason, count)
+    return _verdict("not reproduced", "the counts differ", count)
 
 
 def _comparison(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) -> Verdict:
-    """Whether the mean of `left` lies above (or not above) that of `right`."""
-    test = claim["test"]
+    """Whether the mean of `left` lies above (or not above) that of `right`, or a number of `times` it.
+
+    A side that is a list is the first of its variants that was run.
+    """
+    test = claim["test"] | {side: _first_run(claim["test"][side], runs) for side in ("left", "right")}
     missing = [v for v in (test["left"], test["right"]) if runs is None or v not in set(runs["variant"])]
     if missing:
         return _verdict("not run", f"no runs of {' and '.join(missing)}")
@@ -83,14 +97,21 @@ def _comparison(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFram
         return _verdict("not comparable", f"the runs have no {test['metric']}")
     left, right = (runs[runs["variant"] == test[side]] for side in ("left", "right"))
     left, right = (side[side["status"] == FINISHED] for side in (left, right))
+    if _unmeasured(test["metric"], left, right):
+        return _verdict("not run", f"no {test['metric']} was measured")
     ended = [side[test["metric"]].dropna() for side in (left, right)]
     measured = " against ".join(f"{side.mean():.4f}" if len(side) else "diverged" for side in ended)
     n = " and ".join(str(len(side)) for side in ended)
     if reason := _other_scale(claim, pd.concat([left, right])) or _no_spread(ended):
         return _verdict("not comparable", reason, measured, "", n)
-    low, high = _interval(*ended)
+    low, high = _interval(ended[0], ended[1] * test.get("times", 1))
     verdict = _read_interval(low, high, wanted_above=test["kind"] == "above")
     return _verdict(verdict, _reason(verdict, low, high), measured, f"{low:+.4f} to {high:+.4f}", n)
+
+
+def _first_run(side: str | list[str], runs: pd.DataFrame | None) -> str:
+    names = [side] if isinstance(side, str) else side
+    return next((name for name in names if runs is not None and name in set(runs["variant"])), names[-1])
 
 
 def _ratio(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) -> Verdict:
@@ -164,19 +185,41 @@ def _level(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) ->
     if rows.empty:
         return _verdict("not run", f"no runs of {test['variant']}")
     rows = rows[rows["status"] == FINISHED]
+    if test["metric"] in rows and _unmeasured(test["metric"], rows):
+        return _verdict("not run", f"no {test['metric']} was measured")
     values = rows[test["metric"]].dropna() if test["metric"] in rows else pd.Series(dtype=float)
     measured, n = f"{values.mean():.4f}" if len(values) else "diverged", str(len(values))
     if reason := _other_scale(claim, rows) or ("a spread needs two finished seeds" if len(values) < 2 else ""):
         return _verdict("not comparable", reason, measured, "", n)
     half = _t_quantile(len(values) - 1) * values.sem()
     low, high = values.mean() - half, values.mean() + half
+    return _verdict(*_between(test, low, high), measured, f"{low:.4f} to {high:.4f}", n)
+
+
+def _estimate(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) -> Verdict:
+    """Whether `metric` of `variant`, a ratio to the row of `to` with an interval of its own, lies from `low` to `high`.
+
+    `ends` names the columns of the interval.
+    """
+    test = claim["test"]
+    rows = pd.DataFrame() if runs is None or runs.empty or runs["variant"].iloc[0] != test["to"] else runs
+    rows = rows[rows["variant"] == test["variant"]] if len(rows) else rows
+    if rows.empty or pd.isna(rows[test["metric"]].iloc[0]):
+        return _verdict("not run", f"no {test['metric']} of {test['variant']} to {test['to']}")
+    value, low, high = rows[[test["metric"], *test["ends"]]].iloc[0]
+    found = f"{value:.2f}", f"{low:.2f} to {high:.2f}", f"{rows['rounds'].iloc[0]} rounds"
+    if reason := _other_scale(claim, rows) or ("an interval needs six rounds" if pd.isna(low) else ""):
+        return _verdict("not comparable", reason, *found)
+    return _verdict(*_between(test, low, high), *found)
+
+
+def _between(test: dict[str, Any], low: float, high: float) -> tuple[str, str]:
+    """The verdict on an interval that should lie between the bounds of a test, and these."""
     least, most = test.get("low", -math.inf), test.get("high", math.inf)
-    verdict = "within noise"
+    why = f"claimed: {least:g} to {most:g}"
     if least <= low and high <= most:
-        verdict = "reproduced"
-    elif high < least or most < low:
-        verdict = "not reproduced"
-    return _verdict(verdict, f"claimed: {least:g} to {most:g}", measured, f"{low:.4f} to {high:.4f}", n)
+        return "reproduced", why
+    return ("not reproduced" if high < least or most < low else "within noise"), why
 
 
 def _t_quantile(degrees: int) -> float:
@@ -191,7 +234,17 @@ def _other_scale(claim: Claim, runs: pd.DataFrame) -> str:
         for key, value in claim.get("scale", {}).items()
         if key not in runs or (runs[key] != value).any()
     ]
-    return "; ".join(differences)
+    unequal = [
+        f"{key} differ: {', '.join(map(str, sorted(runs[key].unique())))}"
+        for key in claim.get("same", [])
+        if runs[key].nunique() > 1
+    ]
+    return "; ".join(differences + unequal)
+
+
+def _unmeasured(metric: str, *sides: pd.DataFrame) -> bool:
+    """Whether runs have finished and none of them has the metric."""
+    return any(len(side) for side in sides) and all(side[metric].isna().all() for side in sides)
 
 
 def _no_spread(samples: list[pd.Series]) -> str:
@@ -224,6 +277,7 @@ TESTS: dict[str, Callable[[Claim, pd.DataFrame | None, pd.DataFrame], Verdict]] 
     "not_above": _comparison,
     "ratio": _ratio,
     "level": _level,
+    "estimate": _estimate,
     "trend": _trend,
     "least": _least,
 }
@@ -233,6 +287,7 @@ NEEDED = {
     "not_above": {"metric", "left", "right"},
     "ratio": {"phase", "left", "right", "where", "factor"},
     "level": {"metric", "variant"},
+    "estimate": {"metric", "ends", "variant", "to"},
     "trend": {"metric", "variants"},
     "least": {"metric", "variant", "others"},
 }

@@ -1,19 +1,21 @@
 """The table of parameter counts."""
 
 import pandas as pd
+from torch import nn
 
+from kanpipe.models import parameter_count
 from kanpipe.reporting.claims import Claim
 from kanpipe.reporting.tables import Table
 
 
-def parameter_table(counts: dict[tuple[str, str], int], claims: list[Claim]) -> Table:
-    """A row a variant, from {(experiment, variant): parameters} and the counts that the sources report."""
+def parameter_table(models: dict[tuple[str, str], nn.Module], claims: list[Claim]) -> Table:
+    """A row a variant, from {(experiment, variant): model} and the counts that the sources report."""
     reported = {
         (claim["experiment"], claim["test"]["variant"]): claim
         for claim in claims
         if claim["test"]["kind"] == "parameters"
     }
-    rows = [_row(*key, count, reported.get(key)) for key, count in counts.items()]
+    rows = [_row(*key, model, reported.get(key)) for key, model in models.items()]
     numbers = pd.DataFrame(rows, columns=["experiment", "variant", "parameters", "reported", "matches", "note"])
     numbers["reported"] = numbers["reported"].astype("Int64")
     text = numbers.assign(
@@ -23,9 +25,18 @@ def parameter_table(counts: dict[tuple[str, str], int], claims: list[Claim]) -> 
     return Table(numbers, text)
 
 
-def _row(experiment: str, variant: str, count: int, claim: Claim | None) -> dict:
+def _row(experiment: str, variant: str, model: nn.Module, claim: Claim | None) -> dict:
+    count = parameter_count(model)
     row = {"experiment": experiment, "variant": variant, "parameters": count, "reported": None, "matches": ""}
     if claim is None:
         return row | {"note": "no count reported"}
-    same = count == claim["reported"]
-    return row | {"reported": claim["reported"], "matches": "yes" if same else "no", "note": claim["source"]}
+    row |= {"reported": claim["reported"]}
+    if other := _other_size(model, claim):
+        return row | {"note": f"not comparable: {other}"}
+    return row | {"matches": "yes" if count == claim["reported"] else "no", "note": claim["source"]}
+
+
+def _other_size(model: nn.Module, claim: Claim) -> str:
+    """What a preset has made of another size than the claim is of."""
+    sizes = [(key, value, getattr(model, key, value)) for key, value in claim.get("scale", {}).items()]
+    return "; ".join(f"{key} {found}, reported for {value}" for key, value, found in sizes if found != value)

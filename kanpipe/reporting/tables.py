@@ -1,7 +1,7 @@
 """Tables for people (Markdown, LaTeX, HTML) and for programs (CSV), from the same rows."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from kanpipe.files import atomic, write_table
 
-FINISHED = "finished"
+FINISHED, NOT_RUN = "finished", "not run"
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
@@ -60,6 +60,19 @@ def summarise(runs: pd.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> 
         table[f"{metric}_mean"] = finished[metric].mean()
         table[f"{metric}_sd"] = finished[metric].std(ddof=1)
     return table.reset_index()
+
+
+def with_columns(runs: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """The runs with a column for each of the names; NaN in those that were not measured."""
+    return runs.reindex(columns=[*runs.columns, *(name for name in names if name not in runs)])
+
+
+def measured(summary: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> dict[str, list[str]]:
+    """Cells of mean ± standard deviation, by title, from {metric: (title, form)}; `not run` for what is NaN."""
+    return {
+        words: [cell.replace("nan", NOT_RUN) for cell in mean_and_sd(summary, name, form)]
+        for name, (words, form) in columns.items()
+    }
 
 
 def mean_and_sd(summary: pd.DataFrame, metric: str, form: str) -> list[str]:

@@ -9,12 +9,13 @@ from matplotlib.colors import to_rgba
 
 from kanpipe.experiments import stage
 from kanpipe.experiments.kan_vae.figure_names import FIGURES
-from kanpipe.experiments.kan_vae.image_grids import mosaic, posterior_samples, prior_samples
+from kanpipe.experiments.kan_vae.image_grids import posterior_samples, prior_samples
 from kanpipe.experiments.kan_vae.latent_space import DIGITS, label_places, latent_space
 from kanpipe.experiments.kan_vae.parameter_efficiency import fidelity_against_parameters
 from kanpipe.experiments.kan_vae.published import CURVE_ENDS, FID
-from kanpipe.experiments.kan_vae.training_curves import smoothed, training_curves, window_for
+from kanpipe.experiments.kan_vae.training_curves import training_curves
 from kanpipe.experiments.kan_vae.words import kind
+from kanpipe.reporting.mosaics import mosaic
 from kanpipe.reporting.plots import house_style
 from kanpipe.reporting.variants import by_variant
 from kanpipe.runs import FinishedRun
@@ -128,20 +129,6 @@ def test_figures_when_nothing_has_finished(tmp_path):
     assert len(list((tmp_path / "out").iterdir())) == 2 * len(FIGURES)
 
 
-def test_smoothing_is_mean_and_quantiles_of_the_window_around():
-    values = np.random.default_rng(0).exponential(size=60)
-    around = [values[max(0, place - 5) : place + 6] for place in range(60)]
-    curve = smoothed(pd.Series(values), window=11)
-    assert np.allclose(curve["mean"], [part.mean() for part in around], rtol=1e-12)  # sums in another order
-    assert np.allclose(curve["low"], [np.quantile(part, 0.05) for part in around], rtol=1e-12)
-    assert np.allclose(curve["high"], [np.quantile(part, 0.95) for part in around], rtol=1e-12)
-
-
-@pytest.mark.parametrize(("updates", "window"), [(56_250, 100), (2_000, 100), (200, 10), (3, 1)])
-def test_short_trainings_are_smoothed_less(updates, window):
-    assert window_for(updates) == window
-
-
 def test_curves_are_those_of_the_first_finished_seed(pictured):
     axes = training_curves(pictured, published=True).axes[0]
     history = pictured[0].runs[0].history()
@@ -211,16 +198,6 @@ def test_a_digit_is_written_where_it_is_most_common():
         assert place in set(points.loc[points["digit"] == digit, ["x", "y"]].itertuples(index=False, name=None))
 
 
-def test_mosaic_keeps_every_image():
-    images = np.random.default_rng(0).integers(0, 256, (5, 784), dtype=np.uint8)
-    canvas = mosaic(images, columns=3)
-    assert canvas.shape == (57, 86)
-    for place, (row, column) in enumerate([(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]):
-        tile = canvas[row * 29 : row * 29 + 28, column * 29 : column * 29 + 28]
-        assert np.array_equal(tile, images[place].reshape(28, 28))
-    assert np.isnan(canvas).sum() == canvas.size - images.size
-
-
 def test_posterior_samples_stand_below_their_inputs(pictured):
     bands = posterior_samples(pictured).axes
     samples = pictured[2].runs[0].samples()
@@ -237,7 +214,7 @@ def test_prior_samples_are_those_of_the_first_sampling_seed(pictured):
     figure = prior_samples(pictured)
     for place, arrays in ((0, "inputs"), (1, "prior")):
         samples = pictured[0].runs[0].samples()[arrays]
-        expected = mosaic((samples if arrays == "inputs" else samples[0])[:32], 8)
+        expected = mosaic((samples if arrays == "inputs" else samples[0])[:32].reshape(-1, 28, 28), 8)
         assert np.array_equal(np.ma.filled(figure.axes[place].images[0].get_array(), np.nan), expected, equal_nan=True)
 
 

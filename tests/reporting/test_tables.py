@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 import pytest
+from torch import nn
 
 from kanpipe.reporting.cost import cost_table
 from kanpipe.reporting.parameters import parameter_table
@@ -50,12 +51,24 @@ def test_forms_of_a_table(tmp_path):
     assert r"0.250 $\pm$ 0.010" in latex and r"a\_b" in latex and "% A note." in latex
 
 
+def model_of(parameters):
+    return nn.Linear(parameters, 1, bias=False)
+
+
 def test_parameters_stand_beside_the_reported_ones():
     claims = [{"experiment": "e", "reported": 5, "source": "s", "test": {"kind": "parameters", "variant": "kan"}}]
-    table = parameter_table({("e", "kan"): 5, ("e", "mlp"): 7}, claims).numbers
+    table = parameter_table({("e", "kan"): model_of(5), ("e", "mlp"): model_of(7)}, claims).numbers
     assert table["matches"].tolist() == ["yes", ""]
     assert table["reported"].tolist() == [5, pd.NA]
-    assert parameter_table({("e", "kan"): 6}, claims).numbers["matches"].tolist() == ["no"]
+    assert parameter_table({("e", "kan"): model_of(6)}, claims).numbers["matches"].tolist() == ["no"]
+
+
+def test_count_of_a_model_of_another_size_is_not_compared():
+    claim = {"experiment": "e", "source": "s", "reported": 5, "test": {"kind": "parameters", "variant": "kan"}}
+    model = model_of(3)
+    model.channels = 8
+    row = parameter_table({("e", "kan"): model}, [claim | {"scale": {"channels": 16, "steps": 9}}]).numbers.iloc[0]
+    assert (row["matches"], row["note"]) == ("", "not comparable: channels 8, reported for 16")
 
 
 def test_cost_is_summed_by_stage(tmp_path):

@@ -9,5 +9,6 @@ with job(snakemake.log[0]):
     from kanpipe.reporting.claims import judge, load_claims
 
     runs = {Path(path).parent.name: read_table(path) for path in snakemake.input.runs}
-    table = judge(load_claims(Path(snakemake.input.claims)), runs, read_table(snakemake.input.parameters))
+    frames = {f"{Path(path).parent.name}/{Path(path).stem}": read_table(path) for path in snakemake.input.frames}
+    table = judge(load_claims(Path(snakemake.input.claims)), runs | frames, read_table(snakemake.input.parameters))
     table.write(Path(snakemake.output.csv).with_suffix(""))

@@ -6,15 +6,14 @@ from kanpipe.jobs import job
 
 with job(snakemake.log[0]):
     from kanpipe.experiments import stage
-    from kanpipe.models import parameter_count
     from kanpipe.reporting.claims import load_claims
     from kanpipe.reporting.parameters import parameter_table
 
-    counts = {
-        (experiment, variant): parameter_count(model)
+    models = {
+        (experiment, variant): model
         for experiment, spec in snakemake.params.experiments.items()
         for variant, model in stage(experiment, "models")(spec).items()
     }
-    table = parameter_table(counts, load_claims(Path(snakemake.input.claims)))
+    table = parameter_table(models, load_claims(Path(snakemake.input.claims)))
     table.write(Path(snakemake.output.csv).with_suffix(""))
     print(f"\n{Path(snakemake.output.md).read_text()}\n{snakemake.output.md}")

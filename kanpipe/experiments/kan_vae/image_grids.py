@@ -1,31 +1,20 @@
 """Digits in rows: what the models make of inputs, and what they make of noise."""
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kanpipe.experiments.kan_vae.panels import blank, heading, scores
-from kanpipe.experiments.kan_vae.words import title
+from kanpipe.experiments.kan_vae.words import heading, title
+from kanpipe.reporting.mosaics import GAP, mosaic, show
+from kanpipe.reporting.panels import blank, scores
 from kanpipe.reporting.plots import FULL
 from kanpipe.reporting.variants import Variant
 
-SIDE, GAP = 28, 1  # pixels
+SIDE = 28  # pixels
 PITCH = SIDE + GAP
 STRIP = 16  # images beside each other in a strip
 TILE, MARGIN = 0.375, 0.1  # inches
 BLOCK, SHOWN = 8, 32  # images beside each other in a block, and in all of it
-GREYS = colormaps["gray"].with_extremes(bad=(1, 1, 1, 0))
-
-
-def mosaic(images: np.ndarray, columns: int) -> np.ndarray:
-    """Images (n, 784), row by row, as one of floats; NaN between them and where none is left."""
-    rows = -(-len(images) // columns)
-    canvas = np.full((rows * PITCH - GAP, columns * PITCH - GAP), np.nan)
-    for place, image in enumerate(images):
-        top, left = (PITCH * index for index in divmod(place, columns))
-        canvas[top : top + SIDE, left : left + SIDE] = image.reshape(SIDE, SIDE)
-    return canvas
 
 
 def posterior_samples(variants: list[Variant]) -> Figure:
@@ -39,7 +28,7 @@ def posterior_samples(variants: list[Variant]) -> Figure:
     for place, band in enumerate(bands):
         left, bottom = FULL - STRIP * TILE - MARGIN, whole - (place + 1) * (high + MARGIN)
         axes = figure.add_axes((left / FULL, bottom / whole, STRIP * TILE / FULL, high / whole))
-        _show(axes, mosaic(np.concatenate([_filled(images[band]) for images in rows]), STRIP))
+        show(axes, _grid(np.concatenate([_filled(images[band]) for images in rows]), STRIP))
         axes.set_yticks([PITCH * row + SIDE / 2 for row in range(len(rows))], names)
     return figure
 
@@ -87,12 +76,9 @@ def _row_name(variant: Variant) -> str:
 
 
 def _block(axes: Axes, images: np.ndarray, name: str) -> None:
-    _show(axes, mosaic(images, BLOCK))
+    show(axes, _grid(images, BLOCK))
     axes.set_title(name)
 
 
-def _show(axes: Axes, pixels: np.ndarray) -> None:
-    axes.imshow(pixels, cmap=GREYS, vmin=0, vmax=255)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
-    axes.set_xticks([])
+def _grid(images: np.ndarray, columns: int) -> np.ndarray:
+    return mosaic(images.reshape(-1, SIDE, SIDE), columns)

@@ -8,7 +8,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from scipy.spatial import cKDTree
 
-from kanpipe.experiments.kan_vae.panels import blank, heading, panels, scores
+from kanpipe.experiments.kan_vae.words import heading
+from kanpipe.reporting.panels import blank, panels, scores
 from kanpipe.reporting.plots import INK, SMALL
 from kanpipe.reporting.variants import Variant
 

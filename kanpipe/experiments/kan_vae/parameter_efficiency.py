@@ -13,9 +13,9 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from kanpipe.experiments.kan_vae.fidelity import FLOOR, PAIRS
-from kanpipe.experiments.kan_vae.panels import blank
 from kanpipe.experiments.kan_vae.published import FID
 from kanpipe.experiments.kan_vae.words import KINDS, OTHER, title
+from kanpipe.reporting.panels import blank
 from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL
 from kanpipe.reporting.tables import FINISHED
 

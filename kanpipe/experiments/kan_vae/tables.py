@@ -5,10 +5,9 @@ import pandas as pd
 from kanpipe.experiments.kan_vae.fidelity import FLOOR, PAIRS
 from kanpipe.experiments.kan_vae.published import CURVE_ENDS, DATASET, FID
 from kanpipe.experiments.kan_vae.words import title
-from kanpipe.reporting.tables import Table, mean_and_sd, summarise
+from kanpipe.reporting.tables import NOT_RUN, Table, measured, summarise, with_columns
 from kanpipe.reporting.variants import seeds
 
-NOT_RUN = "not run"
 SCORES = {  # column of the runs: (its title, its digits)
     "fid_64_mixed": ("FID-64 mixed", ".3f"),
     "fid_192_mixed": ("FID-192 mixed", ".3f"),
@@ -54,27 +53,15 @@ def on_mnist(runs: pd.DataFrame) -> bool:
     return (runs["dataset"] == DATASET).all()
 
 
-def _cells(numbers: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> dict[str, list[str]]:
-    """Mean ± standard deviation over training seeds; `not run` for what was not measured."""
-    return {
-        words: [cell.replace("nan", NOT_RUN) for cell in mean_and_sd(numbers, name, form)]
-        for name, (words, form) in columns.items()
-    }
-
-
-def _with_all(runs: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> pd.DataFrame:
-    return runs.reindex(columns=[*runs.columns, *(name for name in columns if name not in runs)])
-
-
 def _scores(runs: pd.DataFrame, fidelity: pd.DataFrame) -> Table:
-    numbers = summarise(_with_all(runs, SCORES), ["variant", "parameters"], list(SCORES))
+    numbers = summarise(with_columns(runs, SCORES), ["variant", "parameters"], list(SCORES))
     published = [FID.get(name) if on_mnist(runs) else None for name in numbers["variant"]]
     text = pd.DataFrame(
         {
             "model": [title(name) for name in numbers["variant"]],
             "parameters": [f"{n:,}" for n in numbers["parameters"]],
             "published FID": ["" if value is None else f"{value:.2f}" for value in published],
-            **_cells(numbers, SCORES),
+            **measured(numbers, SCORES),
             "n": numbers["n"].astype(str),
         }
     )
@@ -129,12 +116,12 @@ def _fidelity(fidelity: pd.DataFrame) -> Table:
 
 
 def _likelihood(runs: pd.DataFrame, judgements: pd.DataFrame) -> Table:
-    numbers = summarise(_with_all(runs, LIKELIHOOD), ["variant", "parameters"], list(LIKELIHOOD))
+    numbers = summarise(with_columns(runs, LIKELIHOOD), ["variant", "parameters"], list(LIKELIHOOD))
     text = pd.DataFrame(
         {
             "model": [title(name) for name in numbers["variant"]],
             "parameters": [f"{n:,}" for n in numbers["parameters"]],
-            **_cells(numbers, LIKELIHOOD),
+            **measured(numbers, LIKELIHOOD),
             "n": numbers["n"].astype(str),
         }
     )
@@ -162,7 +149,7 @@ def _training(stages: pd.DataFrame, comparable: bool) -> Table:
         {
             "model": [title(name) for name in numbers["variant"]],
             "updates": [f"{n:,}" for n in numbers["updates"]],
-            **_cells(numbers, COURSE),
+            **measured(numbers, COURSE),
             "published reconstruction, KL": ["" if found is None else f"{found[1]}, {found[2]}" for found in read],
             "n": numbers["n"].astype(str),
         }

@@ -1,21 +1,20 @@
 """Reconstruction error and KL divergence while the models are trained."""
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from kanpipe.experiments.kan_vae.panels import blank, heading, panels
 from kanpipe.experiments.kan_vae.published import CURVE_ENDS
+from kanpipe.experiments.kan_vae.words import heading
+from kanpipe.reporting.panels import blank, panels
 from kanpipe.reporting.plots import DATA, GENERATED, INK, MUTED, SMALL
+from kanpipe.reporting.smoothing import WINDOW, smoothed, thinned, window_for
 from kanpipe.reporting.variants import Variant
 from kanpipe.runs import FinishedRun
 
-WINDOW = 100  # updates
-DRAWN = 1000  # points of a curve at most: more cannot be told apart
 PARTS = {"reconstruction": ("reconstruction error", DATA, "o"), "kl": ("KL divergence", GENERATED, "D")}
 MARK = {"linestyle": "none", "markersize": 5, "markeredgecolor": INK, "markeredgewidth": 1, "zorder": 5}
 
@@ -38,24 +37,13 @@ def training_curves(variants: list[Variant], published: bool) -> Figure:
     return figure
 
 
-def window_for(updates: int) -> int:
-    """Updates to average over: a hundred, or a twentieth of a short training."""
-    return max(1, min(WINDOW, updates // 20))
-
-
-def smoothed(values: pd.Series, window: int) -> pd.DataFrame:
-    """Mean, 5 % and 95 % quantile of the `window` values around each; of those there are at the ends."""
-    around = values.rolling(window, center=True, min_periods=1)
-    return pd.DataFrame({"mean": around.mean(), "low": around.quantile(0.05), "high": around.quantile(0.95)})
-
-
 def _curves(axes: Axes, run: FinishedRun) -> int:
     """Draws the run and returns the window."""
     history = run.history()
     window = window_for(len(history))
     for part, (_, hue, _) in PARTS.items():
         curve = smoothed(history[part], window)
-        drawn = curve.iloc[:: max(1, len(curve) // DRAWN)]
+        drawn = thinned(curve)
         axes.fill_between(drawn.index, drawn["low"], drawn["high"], color=hue, alpha=0.2, linewidth=0)
         axes.plot(drawn.index, drawn["mean"], color=hue, linewidth=1, label=part)
         end = curve["mean"].iloc[-1]

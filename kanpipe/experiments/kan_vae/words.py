@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from kanpipe.reporting.plots import KAN_COLOURS, MLP_COLOURS, SPARE_COLOURS, label
+from kanpipe.reporting.variants import Variant
 
 # The source's own names for the three models that it discusses.
 TITLES = {"vae_h400_z20": "VAE", "kan_vae_h400_z20": "KAN-VAE*", "kan_vae_h35_z15": "KAN-VAE**"}
@@ -30,6 +31,11 @@ def title(name: str) -> str:
         return label(name)
     widths = "–".join(["784", *found["hidden"].split("_h")[1:], found["latent"]])
     return f"{FAMILIES[found['family']]} {widths}" + (", ordinary first layer" if found["affine"] else "")
+
+
+def heading(variant: Variant) -> str:
+    """The variant and its parameters."""
+    return f"{title(variant.name)}  ({variant.size})"
 
 
 def kind(variant: dict[str, Any]) -> str:

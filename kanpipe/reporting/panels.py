@@ -1,22 +1,22 @@
-"""Panels of models side by side: where they stand, what their titles say, and what an empty one says."""
+"""Panels of models side by side: where they stand, what is said of each, and what an empty one says."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kanpipe.experiments.kan_vae.words import title
 from kanpipe.reporting.plots import FULL, MUTED
 from kanpipe.reporting.variants import Variant
 
-ACROSS = 3  # panels beside each other at most
 
+def panels(count: int, height: float, below: float, across: int = 3, **options: bool) -> tuple[Figure, list[Axes]]:
+    """A page-wide figure of as many panels, each `height` inches high, and `below` inches for what stands below.
 
-def panels(count: int, height: float, below: float, **options: bool) -> tuple[Figure, list[Axes]]:
-    """A page-wide figure of as many panels, each `height` inches high, and `below` inches for what stands below."""
-    lines = -(-count // ACROSS)
+    At most `across` stand beside each other; `options` are those of `Figure.subplots`.
+    """
+    lines = -(-count // across)
     figure = Figure(figsize=(FULL, lines * height + below), layout="constrained")
-    grid = figure.subplots(lines, min(count, ACROSS), squeeze=False, **options)
+    grid = figure.subplots(lines, min(count, across), squeeze=False, **options)
     for axes in grid.flat[count:]:
         axes.axis("off")
     return figure, list(grid.flat[:count])
@@ -25,11 +25,6 @@ def panels(count: int, height: float, below: float, **options: bool) -> tuple[Fi
 def blank(axes: Axes, words: str) -> None:
     """Says why there is nothing to see."""
     axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color=MUTED)
-
-
-def heading(variant: Variant) -> str:
-    """The variant and its parameters."""
-    return f"{title(variant.name)}  ({variant.size})"
 
 
 def scores(variant: Variant, **forms: str) -> str:

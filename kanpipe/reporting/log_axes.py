@@ -1,0 +1,30 @@
+"""Logarithmic axes with ticks that can be read."""
+
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+
+def log_log(axes: Axes) -> None:
+    """Make both axes logarithmic, around all that is drawn, also where that is a single point."""
+    axes.set(xscale="log", yscale="log")
+    drawn = axes.dataLim
+    axes.set_xlim(*_limits(*drawn.intervalx, drawn.minposx))
+    axes.set_ylim(*_limits(*drawn.intervaly, drawn.minposy))
+    for axis in (axes.xaxis, axes.yaxis):
+        _ticks(axis)
+
+
+def _limits(low: float, high: float, least_positive: float) -> tuple[float, float]:
+    low = max(low, least_positive)  # a bar may reach below 0
+    pad = max((high / low) ** 0.08, 1.2)
+    return low / pad, high * pad
+
+
+def _ticks(axis: Axis) -> None:
+    """Numbers at 1, 2 and 5, at powers of ten alone where there are many of these."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,), numticks=20))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_minor_locator(LogLocator(subs=range(2, 10), numticks=20))
+    axis.set_minor_formatter(NullFormatter())
