@@ -11,9 +11,10 @@ import yaml
 
 from kanpipe.errors import UserError
 
-ANY_KAN = {"grid_range", "base_activation", "scaler", "bias", "init", "recompute", "linear_norm", "output_activation"}
+AROUND = {"linear_norm", "conv_norm", "output_activation"}
+ANY_KAN = AROUND | {"grid_range", "base_activation", "scaler", "bias", "init", "recompute", "input_norm"}
 FAMILY_OPTIONS = {
-    "mlp": set(),
+    "mlp": AROUND,
     "kan": ANY_KAN | {"grid_size", "spline_order"},
     "fastkan": ANY_KAN | {"centres", "layer_norm"},
     "fasterkan": ANY_KAN | {"centres", "layer_norm", "published_gradient"},
@@ -91,10 +92,23 @@ def _faults(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
         path = f"experiments.{name}"
         for variant, options in experiment.get("variants", {}).items():
             yield from _variant_faults(f"{path}.variants.{variant}", options)
-        training = experiment.get("training", {})
-        late = [epoch for epoch in training.get("snapshot_epochs", []) if epoch >= training["epochs"]]
-        if late:
-            yield f"{path}.training.snapshot_epochs", f"{late} lies at or beyond the end, {training['epochs']} epochs"
+            if own := options.get("training"):
+                yield from _late(f"{path}.variants.{variant}.training", experiment["training"] | own)
+            if network := experiment.get("problem", {}).get("network"):
+                yield from _network_faults(f"{path}.variants.{variant}", network | options.get("network", {}))
+        yield from _late(f"{path}.training", experiment.get("training", {}))
+
+
+def _late(path: str, training: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Moments that a training does not reach."""
+    for key, end in (("snapshot_epochs", "epochs"), ("probe_steps", "steps")):
+        if late := [moment for moment in training.get(key, []) if moment >= training[end]]:
+            yield f"{path}.{key}", f"{late} lies at or beyond the end, {training[end]} {end}"
+
+
+def _network_faults(path: str, network: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if network["channels"] % network["groups"]:
+        yield f"{path}.network", f"{network['channels']} channels cannot be cut into {network['groups']} equal groups"
 
 
 def _not_finite(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
@@ -113,6 +127,8 @@ def _variant_faults(path: str, options: dict[str, Any]) -> Iterator[tuple[str, s
     low, high = options.get("grid_range", (-1, 1))
     if low >= high:
         yield f"{path}.grid_range", f"the first end, {low}, must lie below the second, {high}"
+    if middle := options.get("middle"):
+        yield from _variant_faults(f"{path}.middle", middle)
 
 
 def check_writable(folder: Path, key: str = "results_dir") -> None:

@@ -128,6 +128,38 @@ def test_fault_is_one_line_that_names_the_key(key, value, place, words):
     assert words in sentence
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("variants.unet.network", {"channels": 40}, "variants.unet.network: 40 channels cannot be cut into 32 equal"),
+        ("variants.unet.network", {"width": 64}, "variants.unet.network: unknown key width; known here: channels"),
+        (
+            "variants.unet.conv_out",
+            {"init": "pykan"},
+            "variants.unet.conv_out: unknown key init; known here: conv_norm",
+        ),
+        ("variants.unet.conv_out", {"conv_norm": "group"}, "variants.unet.conv_out.conv_norm: 'group' is not one of"),
+        (
+            "variants.ukan.middle",
+            {"family": "mlp", "init": "pykan"},
+            "variants.ukan.middle.init: the family mlp has no",
+        ),
+        (
+            "variants.unet.training",
+            {"steps": 9},
+            "variants.unet.training.probe_steps: [100, 1000, 10000, 30000, 77999]",
+        ),
+        ("training.precision", "float16", "training.precision: 'float16' is not one of ['float32', 'bfloat16']"),
+        ("training.ema", {"decay": 1, "ramp": True}, "training.ema.decay: 1 is greater than or equal to the maximum"),
+        ("sampling.samplers.quad_20.count", None, "sampling.samplers.quad_20: 'count' is a required property"),
+        ("sampling.samplers.quad_20.timesteps", "log", "sampling.samplers.quad_20.timesteps: 'log' is not one of"),
+    ],
+    ids=str,
+)
+def test_fault_of_the_denoisers_names_its_key(key, value, words):
+    assert fault(changed(f"experiments.cifar10_ddim.{key}", value)).startswith(f"experiments.cifar10_ddim.{words}")
+
+
 def test_unknown_family_is_the_fault_and_not_its_options():
     variant = {"family": "kann", "hidden": [32], "grid_size": 5}
     assert "'kann' is not one of" in fault(changed("experiments.swiss_roll.variants.kan", variant))
@@ -148,6 +180,14 @@ def test_fault_outside_the_experiments_names_its_key(key, value, words):
     assert fault(changed(key, value)).startswith(words)
 
 
+def definition(reference, definitions):
+    """The part of the schema that a $ref like "#/$defs/layers/properties/init" names."""
+    found = definitions
+    for key in reference.removeprefix("#/$defs/").split("/"):
+        found = found[key]
+    return found
+
+
 def keys_of(schema, definitions):
     """Every property of a schema with its own schema, references resolved, at any depth."""
     parts = [schema, schema.get("then", {}), schema.get("items", {}), schema.get("additionalProperties", {})]
@@ -155,9 +195,9 @@ def keys_of(schema, definitions):
     parts += [inner for part in parts for inner in part.get("allOf", [])]
     for part in parts:
         if "$ref" in part:
-            yield from keys_of(definitions[part["$ref"].rsplit("/", 1)[1]], definitions)
+            yield from keys_of(definition(part["$ref"], definitions), definitions)
         for name, inner in part.get("properties", {}).items():
-            resolved = definitions[inner["$ref"].rsplit("/", 1)[1]] if "$ref" in inner else inner
+            resolved = definition(inner["$ref"], definitions) if "$ref" in inner else inner
             yield name, resolved
             yield from keys_of(resolved, definitions)
 

@@ -8,6 +8,7 @@ import numpy as np
 from kanpipe.data.cifar10 import cifar10
 from kanpipe.data.digits import digits
 from kanpipe.data.mnist import mnist
+from kanpipe.data.photographs import photographs
 from kanpipe.data.sources import SOURCES
 from kanpipe.errors import UserError
 from kanpipe.files import atomic
@@ -17,6 +18,7 @@ DATASETS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
     "mnist": lambda raw: mnist(raw / "mnist"),
     "cifar10": lambda raw: cifar10(raw / "cifar-10-batches-bin"),
     "digits": lambda raw: digits(),
+    "photographs": lambda raw: photographs(),
 }
 
 

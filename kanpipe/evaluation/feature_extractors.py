@@ -12,10 +12,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch_fidelity.utils import create_feature_extractor
 
 from kanpipe.errors import UserError
-from kanpipe.evaluation import efficientnet_lite
+from kanpipe.evaluation import efficientnet_lite, efficientnet_logits
 
-IN_TORCH_FIDELITY = {"inception": "inception-v3-compat", "efficientnet_lite0": efficientnet_lite.NAME}
-LAYERS = {"inception": ("64", "192", "768", "2048"), "efficientnet_lite0": ("1280",)}
+IN_TORCH_FIDELITY = {"inception": "inception-v3-compat", "efficientnet_lite0": efficientnet_logits.NAME}
+LAYERS = {"inception": ("64", "192", "768", "2048", "logits_unbiased"), "efficientnet_lite0": ("1280", "logits")}
+LOGITS = ("logits_unbiased", "logits")  # without the biases of the last layer, and with them
 BUNDLED = {"efficientnet_lite0": Path(efficientnet_lite.BUNDLED_WEIGHTS)}
 
 Network = Callable[[Tensor], tuple[Tensor, ...]]
@@ -25,9 +26,10 @@ Network = Callable[[Tensor], tuple[Tensor, ...]]
 class Extractor:
     """A network and those of its layers whose features are wanted, each called by its number of features.
 
-    `inception` is the Inception of FID with torch-fidelity's weight file, layers 64, 192, 768 and 2048;
-    `efficientnet_lite0` has its weights with it, layer 1280. `compile` is for sets of some thousand images: compiling
-    takes half a minute. Raises ValueError for other names and layers, and where weights are missing.
+    `inception` is the Inception of FID with torch-fidelity's weight file, layers 64, 192, 768, 2048 and
+    logits_unbiased, from which the published Inception Scores are; `efficientnet_lite0` has its weights with it,
+    layers 1280 and logits. `compile` is for sets of some thousand images: compiling takes half a minute. Raises
+    ValueError for other names and layers, and where weights are missing.
     """
 
     name: str

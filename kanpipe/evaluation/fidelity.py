@@ -1,10 +1,13 @@
-"""Fréchet distances between sets of images, from statistics of torch-fidelity's features that are kept on disk."""
+"""Fréchet distances between sets of images, and their Inception Scores, from torch-fidelity's features.
+
+What is found of a set of images is kept on disk.
+"""
 
 import functools
 import hashlib
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +16,8 @@ import torch
 from torch import Tensor
 
 from kanpipe.errors import UserError
-from kanpipe.evaluation.feature_extractors import Extractor, network
+from kanpipe.evaluation.feature_extractors import LOGITS, Extractor, network
+from kanpipe.evaluation.inception_score import InceptionScore, Logits, check_count
 from kanpipe.files import atomic, read_arrays
 from kanpipe.machine import Machine
 from kanpipe.progress import Progress
@@ -40,6 +44,14 @@ class Statistics:
         return vectors * np.sqrt(values.clip(min=0))
 
 
+Found = Statistics | InceptionScore
+# What is kept on disk counts as another when the code of these modules changes.
+DECIDING = {
+    Statistics: ("kanpipe.evaluation.efficientnet_lite",),
+    InceptionScore: ("kanpipe.evaluation.efficientnet_logits", "kanpipe.evaluation.inception_score"),
+}
+
+
 def frechet_distance(a: Statistics, b: Statistics) -> float:
     """|mu_a - mu_b|^2 + tr(sigma_a + sigma_b - 2 (sigma_a sigma_b)^(1/2)) (Heusel et al. 2017, Equation 6).
 
@@ -56,24 +68,27 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
 
 def statistics(
     images: np.ndarray, extractor: Extractor, machine: Machine, cache: Path | None = None, label: str = "features"
-) -> dict[str, Statistics]:
-    """The statistics of each of the extractor's layers, from one pass over the images.
+) -> dict[str, Found]:
+    """Of each of the extractor's layers its statistics, of logits the Inception Score, from one pass over the images.
 
     Images are uint8, grey (n, h, w) or coloured (n, h, w, 3). What lies in the folder `cache` for the same images,
     network and weights is taken from there, and what is computed is put there. Raises TypeError and ValueError for
-    other images and fewer than 2, and UserError for weights that are wrong or have nothing to say about a layer.
+    other images and fewer than 2, or 10 for logits, and UserError for weights that are wrong or have nothing to say
+    about a layer.
     """
     _check_images(images)
+    if set(extractor.layers) & set(LOGITS):
+        check_count(len(images))
     if cache is None:
         return _extract(images, extractor, machine, label)
-    digest = _digest(images, extractor)
-    files = {layer: cache / f"{extractor.name}-{layer}-{digest}.npz" for layer in extractor.layers}
-    found = {layer: kept for layer, file in files.items() if (kept := _read(file))}
+    digests = {layer: _digest(images, extractor, layer) for layer in extractor.layers}
+    files = {layer: cache / f"{extractor.name}-{layer}-{digest}.npz" for layer, digest in digests.items()}
+    found = {layer: kept for layer, file in files.items() if (kept := _read(file, layer))}
     if missing := tuple(layer for layer in files if layer not in found):
         computed = _extract(images, replace(extractor, layers=missing), machine, label)
         for layer, result in computed.items():
             with atomic(files[layer]) as beside:
-                np.savez(beside, n=result.n, mu=result.mu, sigma=result.sigma)
+                np.savez(beside, **asdict(result))
         found |= computed
     return {layer: found[layer] for layer in extractor.layers}
 
@@ -107,16 +122,16 @@ class Moments:
         return Statistics(self.n, (self.shift + offset).cpu().numpy(), sigma.cpu().numpy())
 
 
-def _extract(images: np.ndarray, extractor: Extractor, machine: Machine, label: str) -> dict[str, Statistics]:
-    moments = {layer: Moments() for layer in extractor.layers}
+def _extract(images: np.ndarray, extractor: Extractor, machine: Machine, label: str) -> dict[str, Found]:
+    gathered = {layer: Logits() if layer in LOGITS else Moments() for layer in extractor.layers}
     with Progress(label, total=len(images), unit="image") as progress:
         for features in _features(images, extractor, machine):
             for layer, rows in zip(extractor.layers, features, strict=True):
                 _check_features(rows, layer, extractor)
-                moments[layer].add(rows)
+                gathered[layer].add(rows)
             for _ in rows:
                 progress.advance()
-    return {layer: sums.statistics() for layer, sums in moments.items()}
+    return {layer: each.statistics() for layer, each in gathered.items()}
 
 
 def _features(images: np.ndarray, extractor: Extractor, machine: Machine) -> Iterator[tuple[Tensor, ...]]:
@@ -148,9 +163,9 @@ def _check_features(rows: Tensor, layer: str, extractor: Extractor) -> None:
         )
 
 
-def _digest(images: np.ndarray, extractor: Extractor) -> str:
-    """A hash of the images, the network, its weights, and the code that decides what the network computes."""
-    code = (version("torch-fidelity"), code_hash("kanpipe.evaluation.efficientnet_lite"))
+def _digest(images: np.ndarray, extractor: Extractor, layer: str) -> str:
+    """A hash of the images, the network, its weights, and the code that decides what is found in the layer."""
+    code = (version("torch-fidelity"), *map(code_hash, DECIDING[_kind(layer)]))
     named = (extractor.name, _weights_digest(extractor.file), *code, images.shape)
     digest = hashlib.sha256(repr(named).encode())
     digest.update(np.ascontiguousarray(images))
@@ -166,13 +181,17 @@ def _weights_digest(file: Path) -> str:
         raise UserError(f"there is no weight file {file}") from error
 
 
-def _read(file: Path) -> Statistics | None:
+def _read(file: Path, layer: str) -> Found | None:
     """The statistics in the file; nothing when there is no such file or it is damaged."""
     if not file.exists():
         return None
     try:
         arrays = read_arrays(file)
-        return Statistics(int(arrays["n"]), arrays["mu"], arrays["sigma"])
-    except (UserError, KeyError, TypeError) as error:
+        return _kind(layer)(**{name: array if array.ndim else array.item() for name, array in arrays.items()})
+    except (UserError, TypeError) as error:
         log.warning("%s is damaged (%s) and is computed anew", file, error)
         return None
+
+
+def _kind(layer: str) -> type[Found]:
+    return InceptionScore if layer in LOGITS else Statistics

@@ -1,6 +1,6 @@
 """Where the inputs of KAN layers lie: the first thing to look at when a KAN does not train."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -31,8 +31,7 @@ class OutsideRecord:
     def add(self, name: str, layer: KANLayer, x: Tensor) -> None:
         """Count the inputs `x` of the layer called `name`."""
         u = layer.basis_input(x)
-        shape = [-1] + [1] * (-1 - layer.expansion.dim)  # of one end a feature, to stand beside u
-        counts = torch.stack([_outside(u, ends, shape) for ends in (layer.grid_range, layer.support)])
+        counts = outside_counts(layer, u)
         self._counts[name] = self._counts[name] + counts if name in self._counts else counts
         self._inputs[name] = self._inputs.get(name, 0) + u.numel()
 
@@ -40,6 +39,12 @@ class OutsideRecord:
         """The shares of every layer that had an input, by its name in the model."""
         totals = {name: counts.tolist() for name, counts in self._counts.items()}
         return {name: Outside(*(n / self._inputs[name] for n in pair)) for name, pair in totals.items()}
+
+
+def outside_counts(layer: KANLayer, u: Tensor) -> Tensor:
+    """(2,): how many entries of `u`, what the bases of the layer see, lie outside its grid and outside the support."""
+    shape = [-1] + [1] * (-1 - layer.expansion.dim)  # of one end a feature, to stand beside u
+    return torch.stack([_outside(u, ends, shape) for ends in (layer.grid_range, layer.support)])
 
 
 def _outside(u: Tensor, ends: tuple[float | Tensor, float | Tensor], shape: list[int]) -> Tensor:
@@ -59,23 +64,33 @@ def record_outside(model: nn.Module) -> Iterator[OutsideRecord]:
     before does not see the block: call the model that was given to `torch.compile`. Raises ValueError for a model
     without KAN layers.
     """
+    record = OutsideRecord()
+    with observe_inputs(model, record.add):
+        yield record
+
+
+@contextmanager
+def observe_inputs(model: nn.Module, see: Callable[[str, KANLayer, Tensor], None]) -> Iterator[None]:
+    """Call `see(name, layer, x)` with every input of the model's KAN layers while the block runs, without gradients.
+
+    Like `record_outside` it leaves nothing on the model, and raises ValueError for a model without KAN layers.
+    """
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, KANLayer)}
     if not layers:
         raise ValueError(f"{type(model).__name__} has no KAN layer whose inputs could be recorded")
-    record = OutsideRecord()
     handles = []
     try:
         for name, layer in layers.items():
-            handles.append(layer.register_forward_pre_hook(_hook(record, name), with_kwargs=True))
-        yield record
+            handles.append(layer.register_forward_pre_hook(_hook(see, name), with_kwargs=True))
+        yield
     finally:
         for handle in handles:
             handle.remove()
 
 
-def _hook(record: OutsideRecord, name: str):
+def _hook(see: Callable[[str, KANLayer, Tensor], None], name: str):
     @torch.no_grad()
     def hook(layer: KANLayer, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        record.add(name, layer, arguments[0] if arguments else named["x"])
+        see(name, layer, arguments[0] if arguments else named["x"])
 
     return hook

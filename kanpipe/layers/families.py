@@ -4,8 +4,8 @@ A model asks its family for layers and never names a layer type, so "MLP against
 configuration. A new family is one entry of `FAMILIES`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
@@ -24,6 +24,8 @@ CONV_NORMS: dict[str, Callable[[int], nn.Module]] = {
     "layer": partial(nn.GroupNorm, 1),
 }
 OUTPUT_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"prelu": nn.PReLU, "silu": nn.SiLU, "gelu": nn.GELU}
+INPUT_NORMS = ("layer",)
+NONE = "none"  # the name of nothing, with which a configuration takes an option away again
 
 
 class Family(Protocol):
@@ -39,76 +41,97 @@ class Family(Protocol):
         """What stands between two layers."""
 
 
-class Ordinary:
-    """`nn.Linear` and `nn.Conv2d` with ReLU between them."""
-
-    def linear(self, in_features: int, out_features: int) -> nn.Module:
-        return nn.Linear(in_features, out_features)
-
-    def conv2d(self, in_channels: int, out_channels: int, kernel_size: int, **options: Any) -> nn.Module:
-        return nn.Conv2d(in_channels, out_channels, kernel_size, **options)
-
-    def activation(self) -> nn.Module:
-        return nn.ReLU()
+class FinishedLayer(nn.Sequential):
+    """A layer, and the norm and the activation that belong to it."""
 
 
-@dataclass
-class KANFamily:
-    """KAN layers with nothing between them, each followed by a norm and an activation where they are named.
+@dataclass(frozen=True)
+class LayerFamily:
+    """Layers of one kind, each followed by a norm and an activation where they are named.
 
-    The layers of torch-conv-kan are linear_norm="layer", conv_norm="instance", output_activation="prelu" with
-    base_activation="gelu", scaler=False, init="torch_conv_kan". All `options` go to the layers.
+    `options` go to every layer, `between` is what stands between two. The layers of torch-conv-kan are linear_norm
+    "layer", conv_norm "instance", output_activation "prelu" with base_activation="gelu", scaler=False,
+    init="torch_conv_kan". With input_norm "layer" the bases of a KAN layer see the input normalised by a LayerNorm of
+    its features, or by a GroupNorm of one group over channels, height and width: neither the colour nor the contrast
+    of a channel against the others is lost, as it is to an InstanceNorm. The base sees the input as it is, and with it
+    the mean that the norm takes away. Raises ValueError for a name that is not known.
     """
 
     linear_layer: Callable[..., nn.Module]
     conv_layer: Callable[..., nn.Module]
-    options: dict[str, Any]
+    between: Callable[[], nn.Module] = nn.Identity
+    options: dict[str, Any] = field(default_factory=dict)
     linear_norm: str | None = None
     conv_norm: str | None = None
     output_activation: str | None = None
+    input_norm: str | None = None
+
+    def __post_init__(self) -> None:
+        _check("linear_norm", self.linear_norm, LINEAR_NORMS)
+        _check("conv_norm", self.conv_norm, CONV_NORMS)
+        _check("output_activation", self.output_activation, OUTPUT_ACTIVATIONS)
+        _check("input_norm", self.input_norm, INPUT_NORMS)
 
     def linear(self, in_features: int, out_features: int) -> nn.Module:
-        layer = self.linear_layer(in_features, out_features, **self.options)
-        return self._finished(layer, _chosen(LINEAR_NORMS, "linear_norm", self.linear_norm, out_features))
+        before = self._before(nn.LayerNorm, in_features)
+        layer = self.linear_layer(in_features, out_features, **before, **self.options)
+        return self._finished(layer, LINEAR_NORMS.get(self.linear_norm), out_features)
 
     def conv2d(self, in_channels: int, out_channels: int, kernel_size: int, **options: Any) -> nn.Module:
-        layer = self.conv_layer(in_channels, out_channels, kernel_size, **{**self.options, **options})
-        return self._finished(layer, _chosen(CONV_NORMS, "conv_norm", self.conv_norm, out_channels))
+        before = self._before(partial(nn.GroupNorm, 1), in_channels)
+        layer = self.conv_layer(in_channels, out_channels, kernel_size, **before, **{**self.options, **options})
+        return self._finished(layer, CONV_NORMS.get(self.conv_norm), out_channels)
 
     def activation(self) -> nn.Module:
-        return nn.Identity()
+        return self.between()
 
-    def _finished(self, layer: nn.Module, norm: list[nn.Module]) -> nn.Module:
-        after = norm + _chosen(OUTPUT_ACTIVATIONS, "output_activation", self.output_activation)
-        return nn.Sequential(layer, *after) if after else layer
+    def _before(self, norm: Callable[[int], nn.Module], features: int) -> dict[str, nn.Module]:
+        return {"input_norm": norm(features)} if self.input_norm in INPUT_NORMS else {}
 
-
-def _chosen(known: dict[str, Callable], option: str, name: str | None, *arguments: int) -> list[nn.Module]:
-    """The module called `name`, in a list; none for None. ValueError for a name that is not known."""
-    if name is None:
-        return []
-    if name not in known:
-        raise ValueError(f"{option} is {name!r}; choose one of {', '.join(known)}, or None")
-    return [known[name](*arguments)]
+    def _finished(self, layer: nn.Module, norm: Callable[[int], nn.Module] | None, features: int) -> nn.Module:
+        after = [norm(features)] if norm else []
+        if activation := OUTPUT_ACTIVATIONS.get(self.output_activation):
+            after.append(activation())
+        return FinishedLayer(layer, *after) if after else layer
 
 
-def _kan(linear_layer: Callable, conv_layer: Callable, **options: Any) -> KANFamily:
-    around = {name: options.pop(name, None) for name in ("linear_norm", "conv_norm", "output_activation")}
-    return KANFamily(linear_layer, conv_layer, options, **around)
+def _check(option: str, name: str | None, known: Iterable[str]) -> None:
+    if name not in (None, NONE, *known):
+        raise ValueError(f"{option} is {name!r}; choose one of {', '.join(known)}, {NONE}")
+
+
+def _ordinary(
+    linear_norm: str | None = None, conv_norm: str | None = None, output_activation: str | None = None
+) -> LayerFamily:
+    """`nn.Linear` and `nn.Conv2d` with ReLU between them."""
+    return LayerFamily(nn.Linear, nn.Conv2d, nn.ReLU, {}, linear_norm, conv_norm, output_activation)
+
+
+def _kan(linear_layer: Callable, conv_layer: Callable, **options: Any) -> LayerFamily:
+    names = ("linear_norm", "conv_norm", "output_activation", "input_norm")
+    around = {name: options.pop(name, None) for name in names}
+    return LayerFamily(linear_layer, conv_layer, nn.Identity, options, **around)
+
+
+def _radial(linear_layer: Callable, conv_layer: Callable, input_norm: str | None = None, **options: Any) -> LayerFamily:
+    """Layers that have the norm of the input themselves, as published, and call it `layer_norm`."""
+    _check("input_norm", input_norm, INPUT_NORMS)
+    own = {} if input_norm is None else {"layer_norm": input_norm != NONE}
+    return _kan(linear_layer, conv_layer, **options | own)
 
 
 FAMILIES: dict[str, Callable[..., Family]] = {
-    "mlp": Ordinary,
+    "mlp": _ordinary,
     "kan": partial(_kan, KANLinear, KANConv2d),
-    "fastkan": partial(_kan, FastKANLinear, FastKANConv2d),
-    "fasterkan": partial(_kan, FasterKANLinear, FasterKANConv2d),
+    "fastkan": partial(_radial, FastKANLinear, FastKANConv2d),
+    "fasterkan": partial(_radial, FasterKANLinear, FasterKANConv2d),
 }
 
 
 def family(name: str, **options: Any) -> Family:
     """The family called `name` (mlp, kan, fastkan or fasterkan), its layers made with `options`.
 
-    Raises ValueError for an unknown name.
+    Raises ValueError for an unknown name, and TypeError for an option that its layers do not have.
     """
     if name not in FAMILIES:
         raise ValueError(f"there is no layer family {name!r}; choose one of {', '.join(FAMILIES)}")

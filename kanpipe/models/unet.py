@@ -1,7 +1,6 @@
 """The U-Net that predicts the noise in images, for any family of layers.
 
-The layout is that of github.com/ermongroup/ddim (models/diffusion.py) without attention; blocks are named as in
-diffusers.
+The layout is that of github.com/ermongroup/ddim (models/diffusion.py) without attention.
 """
 
 import math
@@ -13,8 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kanpipe.layers.families import Family
-
-NORM_EPSILON = 1e-6
+from kanpipe.models.unet_blocks import (
+    NORM_EPSILON,
+    Downsample2D,
+    ResnetBlock2D,
+    TokenBlock,
+    Upsample2D,
+    start_small,
+)
 
 
 def timestep_embedding(t: Tensor, features: int) -> Tensor:
@@ -25,57 +30,14 @@ def timestep_embedding(t: Tensor, features: int) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
-class ResnetBlock2D(nn.Module):
-    """norm - SiLU - conv + time, norm - SiLU - dropout - conv, and a 1x1 shortcut where the channels change."""
-
-    def __init__(
-        self, family: Family, in_channels: int, out_channels: int, time_features: int, dropout: float, groups: int
-    ) -> None:
-        super().__init__()
-        self.norm1 = nn.GroupNorm(groups, in_channels, eps=NORM_EPSILON)
-        self.conv1 = family.conv2d(in_channels, out_channels, 3, padding=1)
-        self.time_emb_proj = family.linear(time_features, out_channels)
-        self.norm2 = nn.GroupNorm(groups, out_channels, eps=NORM_EPSILON)
-        self.dropout = nn.Dropout(dropout)
-        self.conv2 = family.conv2d(out_channels, out_channels, 3, padding=1)
-        same = in_channels == out_channels
-        self.conv_shortcut = nn.Identity() if same else family.conv2d(in_channels, out_channels, 1)
-
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        """Images (n, in_channels, h, w) and embedded times (n, time_features) -> (n, out_channels, h, w)."""
-        h = self.conv1(F.silu(self.norm1(x))) + self.time_emb_proj(F.silu(time))[:, :, None, None]
-        return self.conv_shortcut(x) + self.conv2(self.dropout(F.silu(self.norm2(h))))
-
-
-class Downsample2D(nn.Module):
-    """An ordinary convolution of stride 2, padded on the right and below; it is ordinary in every family."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, stride=2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, channels, h, w) -> (n, channels, h / 2, w / 2)."""
-        return self.conv(F.pad(x, (0, 1, 0, 1)))
-
-
-class Upsample2D(nn.Module):
-    """Every pixel four times, then a convolution."""
-
-    def __init__(self, family: Family, channels: int) -> None:
-        super().__init__()
-        self.conv = family.conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, channels, h, w) -> (n, channels, 2 h, 2 w)."""
-        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
-
-
 class UNet(nn.Module):
     """Predicts the noise in images from the images and the times.
 
     By default, with `mlp`, it has 23,220,867 parameters; with `kan`, the layers of torch-conv-kan, spline_order 2 and
-    grid_size 3 it has 132,531,642. `edge` makes conv_in and conv_out of another family.
+    grid_size 3 it has 132,531,642. `conv_in` and `conv_out` are families of their own for the first and the last
+    convolution; with `middle` three layers of that family stand on tokens between the two middle blocks. With
+    `end_gain` the last convolution of every block and of the net begin so much below a Xavier start. Raises
+    ValueError for channels, groups or a gain that cannot be.
     """
 
     def __init__(
@@ -88,10 +50,14 @@ class UNet(nn.Module):
         dropout: float = 0.1,
         image_channels: int = 3,
         groups: int = 32,
-        edge: Family | None = None,
+        conv_in: Family | None = None,
+        conv_out: Family | None = None,
+        middle: Family | None = None,
+        end_gain: float | None = None,
     ) -> None:
         super().__init__()
-        self.channels, time_features, edge = channels, 4 * channels, edge or family
+        _check(channels, groups, end_gain)
+        self.channels, time_features = channels, 4 * channels
         widths = [channels * multiplier for multiplier in multipliers]
 
         def block(in_channels: int, out_channels: int) -> ResnetBlock2D:
@@ -100,12 +66,20 @@ class UNet(nn.Module):
         self.time_embedding = nn.Sequential(
             family.linear(channels, time_features), nn.SiLU(), family.linear(time_features, time_features)
         )
-        self.conv_in = edge.conv2d(image_channels, channels, 3, padding=1)
+        self.conv_in = (conv_in or family).conv2d(image_channels, channels, 3, padding=1)
         self.down_blocks, skips = _down(block, channels, widths, blocks)
         self.mid_blocks = nn.ModuleList([block(widths[-1], widths[-1]) for _ in range(2)])
+        if middle is not None:
+            self.mid_blocks.insert(1, TokenBlock(family, middle, widths[-1], time_features, groups))
         self.up_blocks = _up(block, partial(Upsample2D, family), skips, widths, blocks + 1)
         self.conv_norm_out = nn.GroupNorm(groups, widths[0], eps=NORM_EPSILON)
-        self.conv_out = edge.conv2d(widths[0], image_channels, 3, padding=1)
+        self.conv_out = (conv_out or family).conv2d(widths[0], image_channels, 3, padding=1)
+        if end_gain is not None:
+            for end in [
+                *(module.conv2 for module in self.modules() if isinstance(module, ResnetBlock2D)),
+                self.conv_out,
+            ]:
+                start_small(end, end_gain)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """Images (n, image_channels, h, w), h and w divisible by 2^(levels - 1), and times (n,) -> noise like x."""
@@ -150,3 +124,10 @@ def _up(
         if level:
             modules.append(upsample(width))
     return modules
+
+
+def _check(channels: int, groups: int, end_gain: float | None) -> None:
+    if channels < 4 or channels % 2 or channels % groups:
+        raise ValueError(f"channels is {channels}; it must be even, at least 4 and divisible by groups, here {groups}")
+    if end_gain is not None and not 0 <= end_gain < math.inf:
+        raise ValueError(f"end_gain is {end_gain}; it must be finite and not below 0")

@@ -59,6 +59,38 @@ def test_efficientnet_gives_the_features_of_its_package(images):
     assert_close(found, expected)
 
 
+def test_efficientnet_gives_the_logits_of_its_package(images):
+    original = EfficientNet.from_name("efficientnet-lite0").eval()
+    original.load_state_dict(torch.load(BUNDLED_WEIGHTS, weights_only=True))
+    few = coloured(images[:3])
+    with torch.no_grad():
+        pixels = torch.nn.functional.interpolate(few.float(), size=(224, 224), mode="bilinear")
+        expected = original((pixels - 127) / 128)
+    logits, features = network(Extractor("efficientnet_lite0", ("logits", "1280")), CPU)(few)
+    assert_close(logits, expected)
+    assert logits.shape == (3, 1000) and features.shape == (3, 1280)
+
+
+def test_inception_gives_the_logits_of_torch_fidelity(images, inception_file, tmp_path):
+    state = torch.load(inception_file, weights_only=True)
+    torch.nn.init.normal_(state["Mixed_5b.branch1x1.conv.weight"], std=0.1)  # as far as the file reaches no further
+    torch.save(state, tmp_path / "whole.pth")
+    layers = ("logits_unbiased", "64")
+    original = create_feature_extractor(
+        "inception-v3-compat",
+        list(layers),
+        cuda=False,
+        verbose=False,
+        feature_extractor_weights_path=tmp_path / "whole.pth",
+    )
+    few = coloured(images[:2])
+    logits, features = network(Extractor("inception", layers, tmp_path / "whole.pth"), CPU)(few)
+    expected, early = original(few)
+    assert_close(logits, expected)
+    assert_close(features, early)
+    assert logits.shape == (2, 1008) and logits.isfinite().all()
+
+
 @pytest.mark.parametrize(("photograph", "label"), [("china.jpg", PALACE), ("flower.jpg", DAISY)])
 def test_efficientnet_recognises_photographs(photograph, label):
     photo = torch.from_numpy(load_sample_image(photograph).copy()).permute(2, 0, 1).unsqueeze(0)
@@ -83,10 +115,10 @@ def test_compiled_network_gives_the_same_features(images, inception_file):
     ("arguments", "words"),
     [
         (("vgg", ("64",)), "extractor is 'vgg'; choose one of inception, efficientnet_lite0"),
-        (("inception", ("64", "65"), Path("a")), "layers of inception are .*'65'.*; choose from .*'2048'"),
+        (("inception", ("64", "65"), Path("a")), "layers of inception are .*'65'.*; choose from .*'logits_unbiased'"),
         (("inception", ("64", "64"), Path("a")), "each once"),
         (("inception", (), Path("a")), "layers of inception are"),
-        (("efficientnet_lite0", ("64",)), "choose from .'1280',., each once"),
+        (("efficientnet_lite0", ("64",)), "choose from .'1280', 'logits'., each once"),
         (("inception", ("64",)), "inception needs the path of its weight file"),
     ],
 )

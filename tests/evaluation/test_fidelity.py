@@ -161,6 +161,26 @@ def extractions(monkeypatch):
     return passes
 
 
+def test_features_and_logits_come_from_one_pass_and_are_both_kept(images, machine, tmp_path, extractions):
+    both = replace(EFFICIENTNET, layers=("logits", "1280"))
+    first = statistics(images[:12], both, machine, tmp_path)
+    again = statistics(images[:12], both, machine, tmp_path)
+    assert extractions == [("logits", "1280")]
+    assert list(first) == list(again) == ["logits", "1280"]
+    assert first["logits"] == again["logits"] == statistics(images[:12], both, machine)["logits"]
+    assert_equal({"1280": again["1280"]}, {"1280": first["1280"]})
+    assert sum(file.stat().st_size for file in tmp_path.glob("*logits*")) < 2000, "a score is three numbers"
+
+
+def test_features_that_are_kept_do_not_depend_on_how_scores_are_computed(images, monkeypatch):
+    digests = []
+    for version in ("old", "new"):
+        monkeypatch.setattr(fidelity, "code_hash", lambda module, v=version: v * module.endswith(("logits", "score")))
+        digests.append([fidelity._digest(images[:2], EFFICIENTNET, layer) for layer in ("1280", "logits")])
+    (features, scores), (same, others) = digests
+    assert features == same and scores != others
+
+
 def assert_equal(found, expected):
     assert list(found) == list(expected)
     for layer, each in expected.items():

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from kanpipe.layers import FasterKANLinear, FastKANConv2d, FastKANLinear, KANConv2d, KANLinear
-from kanpipe.layers.diagnostics import record_outside
+from kanpipe.layers.diagnostics import observe_inputs, outside_counts, record_outside
 
 
 def recorded(layer, *inputs):
@@ -155,6 +155,25 @@ def test_input_may_be_named():
     with record_outside(layer) as record:
         layer(x=torch.tensor([[5.0]]))
     assert record.fractions()[""].grid == 1.0
+
+
+def test_every_input_is_shown_once_in_the_order_of_the_layers(draw):
+    model, x, seen = network(), torch.randn(7, 2, generator=draw), []
+    with observe_inputs(model, lambda *what: seen.append(what)):
+        model(x)
+    assert [(name, layer) for name, layer, _ in seen] == [("0", model[0]), ("2.0", model[2][0])]
+    assert torch.equal(seen[0][2], x) and torch.equal(seen[1][2], model[:2](x))
+    model(x)
+    assert len(seen) == 2
+
+
+def test_counts_are_those_of_the_record(draw):
+    layer, x = (
+        KANLinear(4, 2, grid_range=(torch.tensor([-1.0, -2, -3, 0]), torch.ones(4))),
+        torch.randn(9, 4, generator=draw),
+    )
+    shares = outside_counts(layer, x) / x.numel()
+    assert shares.tolist() == pytest.approx(list(recorded(layer, x)), rel=1e-6)
 
 
 def test_model_without_kan_layers_is_refused():

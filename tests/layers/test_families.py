@@ -11,6 +11,7 @@ from kanpipe.layers import (
     FastKANLinear,
     KANConv2d,
     KANLinear,
+    bspline_basis,
     family,
 )
 from kanpipe.layers.families import FAMILIES
@@ -123,26 +124,67 @@ def test_output_activations_stand_last(name, kind):
     assert isinstance(family("fastkan", output_activation=name).linear(3, 4)[-1], kind)
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_none_takes_away_what_stands_behind_a_layer(name):
+    nothing = {"linear_norm": "none", "conv_norm": "none", "output_activation": "none"}
+    assert repr(family(name, **nothing).linear(3, 2)) == repr(family(name).linear(3, 2))
+    assert repr(family(name, **nothing).conv2d(3, 2, 3)) == repr(family(name).conv2d(3, 2, 3))
+
+
+def test_ordinary_layers_can_have_the_norm_and_activation_of_a_kan():
+    layers = family("mlp", linear_norm="layer", conv_norm="instance", output_activation="prelu")
+    conv, norm, activation = layers.conv2d(4, 6, 3)
+    assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.InstanceNorm2d) and isinstance(activation, nn.PReLU)
+    assert count(layers.conv2d(4, 6, 3)) == count(nn.Conv2d(4, 6, 3)) + 1
+    assert count(layers.linear(4, 6)) == count(nn.Linear(4, 6)) + 2 * 6 + 1
+
+
+def test_input_norm_is_seen_by_the_splines_and_not_by_the_base(draw):
+    layers = family("kan", input_norm="layer", scaler=False, grid_range=(-3.0, 3.0))
+    linear, conv = layers.linear(6, 4).double(), layers.conv2d(3, 4, 3).double()
+    x = 5 + 2 * torch.randn(2, 6, generator=draw, dtype=torch.float64)
+    u = nn.functional.layer_norm(x, (6,))
+    splines = torch.einsum("oib,nib->no", linear.spline_weight, bspline_basis(u, grid_range=(-3.0, 3.0)))
+    torch.testing.assert_close(linear(x), nn.functional.silu(x) @ linear.base_weight.T + splines)
+    images = torch.randn(2, 3, 5, 5, generator=draw, dtype=torch.float64)
+    images += torch.tensor([0.0, 1.0, -4.0], dtype=torch.float64).view(3, 1, 1)
+    torch.testing.assert_close(conv.basis_input(images), nn.functional.layer_norm(images, (3, 5, 5)))
+
+
+@pytest.mark.parametrize("name", ["fastkan", "fasterkan"])
+def test_input_norm_of_radial_layers_is_their_own(name):
+    for word, layer_norm in (("layer", True), ("none", False)):
+        for made in (lambda layers: layers.linear(3, 2), lambda layers: layers.conv2d(3, 2, 1)):
+            assert repr(made(family(name, input_norm=word))) == repr(made(family(name, layer_norm=layer_norm)))
+            assert (made(family(name, input_norm=word)).layernorm is not None) == layer_norm
+
+
+def test_norm_of_the_input_keeps_how_channels_differ_and_what_the_base_sees():
+    """Images that differ in brightness or in colour alone: an InstanceNorm of them would be the same nothing."""
+    conv = family("kan", input_norm="layer").conv2d(2, 1, 1)
+    flat = torch.tensor([[1.0, 2.0], [2.0, 1.0], [3.0, 4.0]]).view(3, 2, 1, 1).expand(3, 2, 4, 4)
+    first, swapped, brighter = conv.basis_input(flat)
+    assert (first - swapped).abs().min() > 1.9 and torch.allclose(first, brighter, atol=1e-4)
+    assert not torch.allclose(conv(flat)[0], conv(flat)[2])
+
+
 @pytest.mark.parametrize(
-    ("options", "call", "message"),
+    ("name", "options", "message"),
     [
+        ("kan", {"linear_norm": "instance"}, "linear_norm is 'instance'; choose one of layer, batch, none"),
+        ("mlp", {"conv_norm": "group"}, "conv_norm is 'group'; choose one of instance, instance_affine"),
         (
-            {"linear_norm": "instance"},
-            ("linear", 3, 2),
-            "linear_norm is 'instance'; choose one of layer, batch, or None",
-        ),
-        ({"conv_norm": "group"}, ("conv2d", 3, 2, 3), "conv_norm is 'group'; choose one of instance, instance_affine"),
-        (
+            "fastkan",
             {"output_activation": "relu"},
-            ("linear", 3, 2),
-            "output_activation is 'relu'; choose one of prelu, silu, gelu",
+            "output_activation is 'relu'; choose one of prelu, silu, gelu, none",
         ),
+        ("kan", {"input_norm": "batch"}, "input_norm is 'batch'; choose one of layer, none"),
+        ("fasterkan", {"input_norm": "batch"}, "input_norm is 'batch'; choose one of layer, none"),
     ],
 )
-def test_unknown_norm_or_activation_is_refused_with_the_known_ones(options, call, message):
-    method, *arguments = call
+def test_unknown_norm_or_activation_is_refused_with_the_known_ones(name, options, message):
     with pytest.raises(ValueError, match=message):
-        getattr(family("kan", **options), method)(*arguments)
+        family(name, **options)
 
 
 def test_unknown_family_is_refused_with_the_known_ones():
@@ -155,5 +197,5 @@ def test_unknown_family_is_refused_with_the_known_ones():
 def test_option_that_no_layer_of_the_family_has_is_refused():
     with pytest.raises(TypeError, match="centres"):
         family("kan", centres=8).linear(3, 2)
-    with pytest.raises(TypeError, match="no arguments"):
+    with pytest.raises(TypeError, match="grid_size"):
         family("mlp", grid_size=5)

@@ -9,7 +9,8 @@ from torch import nn
 from kanpipe.layers import family
 from kanpipe.layers.kan_layer import KANLayer
 from kanpipe.models import UNet, parameter_count
-from kanpipe.models.unet import Downsample2D, ResnetBlock2D, Upsample2D, timestep_embedding
+from kanpipe.models.unet import timestep_embedding
+from kanpipe.models.unet_blocks import Downsample2D, ResnetBlock2D, TokenBlock, Upsample2D, start_small
 
 TORCH_CONV_KAN = {
     "grid_size": 3,
@@ -61,9 +62,74 @@ def test_every_family_trains_every_parameter(name):
 
 
 def test_edges_can_be_of_another_family():
-    net = UNet(family("kan", conv_norm="instance"), **SMALL, edge=family("mlp"))
-    assert isinstance(net.conv_in, nn.Conv2d) and isinstance(net.conv_out, nn.Conv2d)
+    net = UNet(family("kan", conv_norm="instance"), **SMALL, conv_in=family("kan"), conv_out=family("mlp"))
+    assert isinstance(net.conv_in, KANLayer) and isinstance(net.conv_out, nn.Conv2d)
     assert isinstance(net.mid_blocks[0].conv1, nn.Sequential)
+
+
+@pytest.mark.parametrize("name", ["mlp", "kan"])
+def test_middle_is_three_layers_on_tokens_of_their_family(name):
+    width, time = 16, 32
+    net = UNet(family("mlp"), **SMALL, middle=family(name))
+    first, tokens, last = net.mid_blocks
+    assert isinstance(first, ResnetBlock2D) and isinstance(last, ResnetBlock2D)
+    edges = width * width * 10 if name == "kan" else width * width + width
+    rest = 2 * width + (time * width + width) + (9 * width + width) + 2 * width  # norm, time, depthwise and its norm
+    assert parameter_count(tokens) == 3 * (edges + rest)
+    assert parameter_count(net) == parameter_count(small()) + parameter_count(tokens)
+
+
+def test_tokens_are_the_pixels_and_a_shortcut_passes_them():
+    torch.manual_seed(0)
+    block = TokenBlock(family("mlp"), family("kan"), 4, 8, 2).double()
+    x, time = torch.randn(2, 4, 3, 5, dtype=torch.float64), torch.randn(2, 8, dtype=torch.float64)
+    h = x
+    for layer in block.layers:
+        rows = nn.functional.layer_norm(h.movedim(1, -1).reshape(-1, 4), (4,))  # a row a pixel
+        mixed = layer.linear(rows).view(2, 3, 5, 4).movedim(-1, 1)
+        mixed = mixed + layer.time_emb_proj(nn.functional.silu(time)).view(2, 4, 1, 1)
+        h = nn.functional.silu(layer.depthwise_norm(layer.depthwise(mixed)))
+    torch.testing.assert_close(block(x, time), x + h, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, {"conv_norm": "instance"}])
+@pytest.mark.parametrize("name", ["mlp", "kan", "fastkan"])
+def test_end_gain_makes_the_ends_small_unless_a_norm_undoes_it(name, options):
+    torch.manual_seed(0)
+    net = UNet(family(name, **options), **SMALL, end_gain=1e-5)
+    seen = {}
+    for path in ("mid_blocks.0.conv2", "conv_out", "mid_blocks.0.conv1"):
+        net.get_submodule(path).register_forward_hook(lambda _, __, out, path=path: seen.update({path: out.std()}))
+    net(torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(1)), torch.tensor([0, 9, 99, 999]))
+    # A norm multiplies by at most the inverse root of its epsilon, 1e-5.
+    most = 3e-5 * (1 if not options else 1e5**0.5)
+    assert most / 100 < seen["mid_blocks.0.conv2"] < most and most / 100 < seen["conv_out"] < most
+    assert seen["mid_blocks.0.conv1"] > 0.02
+
+
+def test_end_gain_is_xavier_over_all_features_of_a_kan_layer():
+    torch.manual_seed(0)
+    layer = family("kan", bias=True, scaler=False, conv_norm="batch").conv2d(16, 32, 3)
+    nn.init.ones_(layer[0].bias)
+    start_small(layer, 0.1)
+    bound = 0.1 * math.sqrt(6 / (9 * 16 * 9 + 9 * 32))  # 9 parts a feature, 9 pixels
+    for part in (layer[0].base_weight, layer[0].spline_weight):
+        assert 0.99 * bound < part.abs().max() <= bound
+        assert part.square().mean().item() == pytest.approx(bound**2 / 3, rel=0.05)
+    assert not layer[0].bias.any()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"channels": 30}, "channels is 30; it must be even, at least 4 and divisible by groups, here 4"),
+        ({"channels": 9, "groups": 3}, "channels is 9; it must be even"),
+        ({"end_gain": -1.0}, "end_gain is -1.0; it must be finite and not below 0"),
+    ],
+)
+def test_bad_sizes_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        UNet(family("mlp"), **{**SMALL, **options})
 
 
 def test_way_up_takes_what_the_way_down_left_in_reverse():

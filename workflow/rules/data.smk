@@ -74,6 +74,23 @@ rule digits_prepare:
         "../scripts/prepare.py"
 
 
+rule photographs_prepare:
+    output:
+        f"{DATA}/photographs.npz",
+    log:
+        f"{DATA}/logs/photographs_prepare.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        dataset="photographs",
+        code=code_hash("kanpipe.data.photographs"),
+    message:
+        "photographs of scikit-learn: preparing the arrays"
+    script:
+        "../scripts/prepare.py"
+
+
 rule download:
     input:
         all_downloaded(),

@@ -12,7 +12,9 @@ rule parameters:
     conda:
         ENVIRONMENT
     params:
-        experiments={name: {"variants": EXPERIMENTS[name]["variants"]} for name in having("models")},
+        experiments={
+            name: {key: EXPERIMENTS[name].get(key, {}) for key in ("variants", "problem")} for name in having("models")
+        },
         code=[code(name, "models") for name in having("models")] + [code_hash("kanpipe.reporting.parameters")],
     message:
         "counting the parameters of every variant"
@@ -25,6 +27,7 @@ rule claims:
         claims=workflow.source_path("../claims.yaml"),
         parameters=rules.parameters.output.csv,
         runs=expand(f"{RESULTS}/{{experiment}}/runs.csv", experiment=having("evaluate")),
+        frames=[f"{RESULTS}/cifar10_ddim/speed.csv"] if "cifar10_ddim" in EXPERIMENTS else [],
     output:
         **table("claims", "claims"),
     log:

@@ -5,6 +5,8 @@ from pathlib import Path
 from kanpipe.jobs import job
 
 with job(snakemake.log[0]):
+    from contextlib import nullcontext
+
     from kanpipe.experiments import stage
     from kanpipe.machine import Machine
     from kanpipe.progress import Progress
@@ -12,9 +14,13 @@ with job(snakemake.log[0]):
 
     experiment = snakemake.params.experiment
     machine = Machine.prepare(snakemake.config["device"], snakemake.threads, gpus=snakemake.resources.gpu)
-    with Progress(f"{experiment} sampling", len(snakemake.output), unit="run") as progress:
+    # One run counts its own steps; the terminal shows one bar at a time.
+    several = len(snakemake.output) > 1
+    with (
+        Progress(f"{experiment} sampling", len(snakemake.output), unit="run") if several else nullcontext() as progress
+    ):
         for record, out in zip(snakemake.input.runs, snakemake.output, strict=True):
-            stage(experiment, "sample")(
-                FinishedRun.read(Path(record).parent), snakemake.params.spec, machine, Path(out)
-            )
-            progress.advance()
+            run = FinishedRun.read(Path(record).parent)
+            stage(experiment, "sample")(run, snakemake.params.spec, machine, Path(out))
+            if progress:
+                progress.advance()

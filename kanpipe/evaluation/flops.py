@@ -1,0 +1,16 @@
+"""Floating-point operations of training steps."""
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def training_flops(model: nn.Module, *batch: Tensor) -> int:
+    """What the forward and the backward pass of `model` take on a batch, a multiplication and an addition being two.
+
+    Counted are the products, of matrices and in convolutions, as they are carried out, once, on the device of the
+    model; what is done element by element, such as evaluating bases, does not count. No gradient is left behind.
+    """
+    with FlopCounterMode(display=False) as counter:
+        torch.autograd.grad(model(*batch).sum(), list(model.parameters()), allow_unused=True)
+    return counter.get_total_flops()

@@ -1,0 +1,75 @@
+"""Why the colours of samples are random: the channel means of samples against those of the noise that they began as."""
+
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from kanpipe.experiments.cifar10_ddim.words import title
+from kanpipe.reporting.panels import blank, panels, scores
+from kanpipe.reporting.plots import INK, SMALL, statement
+from kanpipe.reporting.variants import Variant
+
+ACROSS = 4
+SIDE = 32  # the mean of so many squared standard normal values has the standard deviation 1 / SIDE
+BAND = "#E8E8E2"
+REACH = 3.6  # standard deviations of the means of x_T on either side
+CHANNELS = {"red": "#C24E00", "green": "#009E73", "blue": "#0072B2"}
+
+
+def channel_means(variants: list[Variant], means: pd.DataFrame) -> Figure:
+    """A point an image and channel of each variant's first finished run, and the line of a noise with mean zero."""
+    shown = [variant for variant in variants if not variant.runs or len(_own(variant, means))]
+    if means.empty or not shown:
+        return statement("No samples whose channel means could be shown")
+    figure, places = panels(len(shown), height=1.9, below=0.5, across=ACROSS, sharex=True, sharey=True)
+    slope = float(shown[0].rows["predicted_mean_sd"].iloc[0]) * SIDE
+    for place, (axes, variant) in enumerate(zip(places, shown, strict=True)):
+        correlation = scores(variant, mean_correlation="correlation {:.3f}")
+        axes.set_title(f"{fill(title(variant.name), 24)}\n{correlation}", size=SMALL)
+        _frame(axes, slope)
+        if variant.runs:
+            _points(axes, _own(variant, means), slope)
+        else:
+            blank(axes, "diverged")
+        if place + ACROSS >= len(shown):
+            axes.set_xlabel("mean of $x_T$")
+            axes.tick_params(labelbottom=True)
+        if place % ACROSS == 0:
+            axes.set_ylabel("mean of the sample")
+    _legend(figure, slope)
+    return figure
+
+
+def _own(variant: Variant, means: pd.DataFrame) -> pd.DataFrame:
+    seeds = [run.seed for run in variant.runs[:1]]
+    return means[(means["variant"] == variant.name) & means["seed"].isin(seeds)]
+
+
+def _frame(axes: Axes, slope: float) -> None:
+    """The same axes for all, on which the line is the diagonal, and the band in which images can lie."""
+    reach = REACH / SIDE
+    axes.set(xlim=(-reach, reach), ylim=(-reach * slope, reach * slope), xticks=(-0.1, 0, 0.1))
+    axes.axhspan(-1, 1, color=BAND, zorder=0)
+
+
+def _points(axes: Axes, points: pd.DataFrame, slope: float) -> None:
+    """A mean beyond the frame is drawn on its edge."""
+    reach = REACH / SIDE
+    axes.plot((-reach, reach), (-reach * slope, reach * slope), color=INK, linewidth=0.7, zorder=1)
+    hues = np.array(list(CHANNELS.values()))[points["channel"].astype(int)]
+    edge = 0.99 * reach
+    style = {"s": 3, "linewidths": 0, "alpha": 0.7, "zorder": 2, "rasterized": True}
+    axes.scatter(points["start"].clip(-edge, edge), points["end"].clip(-edge * slope, edge * slope), c=hues, **style)
+
+
+def _legend(figure: Figure, slope: float) -> None:
+    dots = [Line2D([], [], color=hue, marker="o", markersize=3, linestyle="none") for hue in CHANNELS.values()]
+    names = [f"mean of the {name} channel" for name in CHANNELS]
+    line, band = Line2D([], [], color=INK, linewidth=0.7), Line2D([], [], color=BAND, linewidth=7)
+    words = rf"predicted noise of mean zero: slope $1/\sqrt{{\bar\alpha}}$ = {slope:.1f}"
+    handles, labels = [*dots, line, band], [*names, words, "means that an image can have"]
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, columnspacing=2)

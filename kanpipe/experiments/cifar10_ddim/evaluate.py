@@ -1,0 +1,162 @@
+"""Fidelity of the samples of every run, what becomes of their colours, and the cost of a training step."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kanpipe.diffusion import linear_schedule
+from kanpipe.experiments.cifar10_ddim import problem
+from kanpipe.experiments.cifar10_ddim.coverage import MEASURES, coverage_frame
+from kanpipe.experiments.cifar10_ddim.fidelity import Comparison, summary
+from kanpipe.experiments.cifar10_ddim.samplers import ANCESTRAL, TIMESTEPS
+from kanpipe.experiments.cifar10_ddim.speed import gflop_per_step, speed
+from kanpipe.machine import Machine
+from kanpipe.progress import Progress
+from kanpipe.runs import FinishedRun
+
+Arrays = dict[str, np.ndarray]
+
+HEAD = ["experiment", "variant", "seed"]
+SAMPLER = ["sampler", "timesteps", "count", "eta"]
+LONG = [*HEAD, *SAMPLER, "extractor", "layer", "metric", "n", "n_reference", "value", "sd"]
+COVERAGE = ["variant", "seed", "step", "layer", "place", *MEASURES]
+MEANS = ["variant", "seed", "image", "channel", "start", "end"]
+SPEED = ["variant", "parameters", "batch", "precision", "compile", "device", "threads", "rounds", "block_seconds"]
+SPEED += ["step_ms", "step_ratio", "step_low", "step_high", "seconds_1563", "gflop_per_step", "tflop_per_second"]
+SPEED += ["peak_memory_mib", "peak_memory_run_mib"]
+COLOURS = ("mean_correlation", "mean_sd", "outside", "pixel_sd", "images_per_second")
+DRAWN_IMAGES = 200  # of each run, whose channel means are kept
+
+
+class Evaluation:
+    """What all runs are scored with: the real images, and the frames that are filled run after run."""
+
+    def __init__(self, spec: problem.Spec, images: np.ndarray, machine: Machine) -> None:
+        self.spec = spec
+        self.main, options = next(iter(spec["samplers"].items()))
+        count = spec["reference_images"]
+        self.comparison = Comparison(images[:count], spec, machine)
+        self.data_mean_sd = mean_sd(channel_means(images[:count]))
+        self.predicted_mean_sd = predicted_mean_sd(options, spec["diffusion"])
+        self.scores = self.comparison.floor(images[count : count + options["images"]])
+        self.runs: list[dict[str, Any]] = []
+        self.coverage: list[dict[str, Any]] = []
+        self.means: list[tuple] = []
+
+    def add(self, run: FinishedRun) -> None:
+        """Score a run; one that has diverged, or has no images, has a row without scores."""
+        samples, coverage = run.samples(), coverage_frame(run)
+        self.coverage += coverage
+        row = run.row() | self._scale(run, samples) | {"gflop_per_step": gflop_per_step(run.spec)}
+        row |= {"last_loss": last_loss(run), "outside_knots": outside_knots(coverage)}
+        row |= self._scores(run, samples) | dict.fromkeys(COLOURS, math.nan)
+        if len(samples[self.main]):
+            row |= colours(samples, self.main)
+            self.means += drawn_means(run, samples, self.main)
+        self.runs.append(row)
+
+    def _scale(self, run: FinishedRun, samples: Arrays) -> dict[str, Any]:
+        """What the numbers of this run depend on beside the run, or are to be held against."""
+        network = run.spec["network"] | run.spec["variant"].get("network", {})
+        net = {"channels": network["channels"], "family": run.spec["variant"]["family"]}
+        net |= {"batch": problem.recipe(run.spec)["batch_size"]}
+        kept = {name: self.spec[name] for name in ("dataset", "reference_images")}
+        sds = {"data_mean_sd": self.data_mean_sd, "predicted_mean_sd": self.predicted_mean_sd}
+        return kept | net | {"sampler": self.main, "samples": len(samples[self.main])} | sds
+
+    def _scores(self, run: FinishedRun, samples: Arrays) -> dict[str, float]:
+        """The scores of the main sampler's images; those of all samplers become rows.
+
+        So do those of as many images of the main sampler as the others have, since a distance depends on their number.
+        """
+        counts = [(name, n) for name in self.spec["samplers"] if (n := len(samples[name]))]
+        full, least = len(samples[self.main]), min((n for _, n in counts), default=0)
+        if full > least:
+            counts.append((self.main, least))
+        rows = []
+        for name, n in counts:
+            head = {column: run.record[column] for column in HEAD} | self._described(name, self.spec["samplers"][name])
+            rows += self.comparison.rows(samples[name][:n], head)
+        self.scores += rows
+        return summary([row for row in rows if row["sampler"] == self.main and row["n"] == full])
+
+    def _described(self, name: str, options: dict[str, Any]) -> dict[str, Any]:
+        steps, timesteps = self.spec["diffusion"]["steps"], options["timesteps"]
+        eta = math.nan if timesteps == ANCESTRAL else options.get("eta", 0.0)
+        return {"sampler": name, "timesteps": timesteps, "count": options.get("count", steps), "eta": eta}
+
+
+def evaluate(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> dict[str, pd.DataFrame]:
+    """Five tables: `runs`, a row a run; `scores`, a row a set of images and layer of a network; `coverage`, a row a
+    KAN layer and step at which its inputs were looked at; `means`, a row a drawn image and channel; `speed`.
+
+    `spec["data"]` is the prepared dataset. What networks find in images is kept in `spec["cache"]`.
+    """
+    images = problem.images(Path(spec["data"]))
+    evaluation = Evaluation(spec, images, machine)
+    with Progress("cifar10_ddim evaluation", len(runs), unit="run") as progress:
+        for run in runs:
+            evaluation.add(run)
+            progress.advance()
+    return {
+        "runs": pd.DataFrame(evaluation.runs),
+        "scores": pd.DataFrame(evaluation.scores, columns=LONG),
+        "coverage": pd.DataFrame(evaluation.coverage, columns=COVERAGE),
+        "means": pd.DataFrame(evaluation.means, columns=MEANS),
+        "speed": pd.DataFrame(speed(runs, spec["timing"], images, machine), columns=SPEED),
+    }
+
+
+def colours(samples: Arrays, sampler: str) -> dict[str, float]:
+    """What became of the channels' means and of the range of values, before clipping, and the speed of sampling."""
+    start, end = samples[f"{sampler}/start_means"], samples[f"{sampler}/end_means"].astype(np.float64)
+    return {
+        "mean_correlation": float(np.corrcoef(start.ravel(), end.ravel())[0, 1]),
+        "mean_sd": mean_sd(end),
+        "outside": float(samples[f"{sampler}/outside"].mean(dtype=np.float64)),
+        "pixel_sd": math.sqrt(samples[f"{sampler}/squares"].mean(dtype=np.float64) - end.mean() ** 2),
+        "images_per_second": len(end) / float(samples[f"{sampler}/seconds"]),
+    }
+
+
+def channel_means(images: np.ndarray) -> np.ndarray:
+    """Bytes (n, h, w, channels) -> the mean of each image's channels (n, channels), from -1 to 1."""
+    return images.mean(axis=(1, 2)) / 127.5 - 1
+
+
+def mean_sd(means: np.ndarray) -> float:
+    """The standard deviation over the images of channel means (n, channels), as its mean over the channels."""
+    return float(means.std(axis=0, ddof=1).mean()) if len(means) > 1 else math.nan
+
+
+def predicted_mean_sd(sampler: dict[str, Any], diffusion: dict[str, Any]) -> float:
+    """`mean_sd` of samples, if every noise that is predicted has the mean 0 in each channel.
+
+    A step of DDIM with eta 0 then multiplies a channel's mean by sqrt(a' / a), so that it ends as that of x_T, of
+    standard deviation 1 / 32 among 32 x 32 independent values, over sqrt(alpha_bar) at the highest time.
+    """
+    steps, timesteps = diffusion["steps"], sampler["timesteps"]
+    highest = steps - 1 if timesteps == ANCESTRAL else int(TIMESTEPS[timesteps](steps, sampler["count"]).max())
+    _, height, width = problem.SHAPE
+    return float((height * width * linear_schedule(**diffusion).alpha_bar[highest + 1]) ** -0.5)
+
+
+def last_loss(run: FinishedRun) -> float:
+    """The mean loss of the last 1 % of the steps; NaN for a run that has diverged."""
+    loss = run.history()["loss"]
+    return math.nan if run.diverged else float(loss.tail(max(1, len(loss) // 100)).mean())
+
+
+def outside_knots(coverage: list[dict[str, Any]]) -> float:
+    """The share of the inputs outside the grid at the last look, as its mean over the KAN layers; NaN without them."""
+    last = max((row["step"] for row in coverage), default=0)
+    return float(pd.Series([row["outside_grid"] for row in coverage if row["step"] == last], dtype=float).mean())
+
+
+def drawn_means(run: FinishedRun, samples: Arrays, sampler: str) -> list[tuple]:
+    """Rows of MEANS: the channel means of x_T and of the result, of the first images."""
+    start, end = (samples[f"{sampler}/{name}"][:DRAWN_IMAGES] for name in ("start_means", "end_means"))
+    return [(run.record["variant"], run.seed, *place, mean, end[place]) for place, mean in np.ndenumerate(start)]

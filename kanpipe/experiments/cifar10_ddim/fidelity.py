@@ -1,0 +1,83 @@
+"""Fréchet distances from real images and Inception Scores, of samples and of other real images."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kanpipe.evaluation.feature_extractors import Extractor
+from kanpipe.evaluation.fidelity import Found, frechet_distance, statistics
+from kanpipe.evaluation.inception_score import SPLITS, InceptionScore
+from kanpipe.experiments.cifar10_ddim import problem
+from kanpipe.machine import Machine
+
+Row = dict[str, Any]
+Measured = dict[tuple[str, str], Found]  # what is found of a set of images, by extractor and layer
+
+FLOOR = "floor"
+INCEPTION = ("fid_64", "fid_192", "fid_768", "fid_2048", "isc", "isc_sd")
+SCORES = (*INCEPTION, "efficientnet_fid", "efficientnet_isc", "efficientnet_isc_sd")
+
+
+class Comparison:
+    """Reference images, measured once, and what other images have of each configured network and layer.
+
+    What the networks find is kept in the folder `spec["cache"]`.
+    """
+
+    def __init__(self, reference: np.ndarray, spec: problem.Spec, machine: Machine) -> None:
+        self.machine, self.cache = machine, Path(spec["cache"])
+        self.extractors = [_extractor(name, options, spec) for name, options in spec["extractors"].items()]
+        self.images, self.reference = reference, self._measured(reference)
+
+    def rows(self, images: np.ndarray, head: Row) -> list[Row]:
+        """A row for every layer, each begun with `head`: the distance or the score of images uint8 (n, 32, 32, 3)."""
+        return [head | row for row in self._rows(self._measured(images), self.reference)]
+
+    def floor(self, others: np.ndarray) -> list[Row]:
+        """The rows of other real images; where there are too few, of one half of the reference against the other."""
+        head, half = {"variant": FLOOR}, len(self.images) // 2
+        if len(others) >= SPLITS:
+            return self.rows(others, head)
+        first, second = (self._measured(part) for part in (self.images[:half], self.images[half:]))
+        return [head | row for row in self._rows(second, first)]
+
+    def _measured(self, images: np.ndarray) -> Measured:
+        return {
+            (extractor.name, layer): found
+            for extractor in self.extractors
+            for layer, found in statistics(
+                images, extractor, self.machine, self.cache, f"features of {extractor.name}"
+            ).items()
+        }
+
+    def _rows(self, measured: Measured, reference: Measured) -> Iterator[Row]:
+        for (extractor, layer), found in measured.items():
+            head = {"extractor": extractor, "layer": layer, "n": found.n}
+            if isinstance(found, InceptionScore):
+                yield head | {"metric": "isc", "n_reference": math.nan, "value": found.mean, "sd": found.sd}
+            else:
+                real = reference[extractor, layer]
+                distance = frechet_distance(real, found)
+                yield head | {"metric": "fid", "n_reference": real.n, "value": distance, "sd": math.nan}
+
+
+def summary(rows: list[Row]) -> dict[str, float]:
+    """SCORES of one set of images by name, from its rows; NaN where nothing was measured."""
+    found = {score_name(row): row["value"] for row in rows}
+    spread = {f"{score_name(row)}_sd": row["sd"] for row in rows if row["metric"] == "isc"}
+    return dict.fromkeys(SCORES, math.nan) | found | spread
+
+
+def score_name(row: Row) -> str:
+    """`fid_192` or `isc` in the FID Inception, `efficientnet_fid` or `efficientnet_isc` in EfficientNet-Lite0."""
+    if row["extractor"] == "inception":
+        return f"fid_{row['layer']}" if row["metric"] == "fid" else "isc"
+    return f"efficientnet_{row['metric']}"
+
+
+def _extractor(name: str, options: dict[str, Any], spec: problem.Spec) -> Extractor:
+    weights = Path(spec["inception_weights"]) if name == "inception" else None
+    return Extractor(name, tuple(map(str, options["layers"])), weights, options["compile"])

@@ -1,0 +1,246 @@
+"""Images drawn from one U-Net by every configured sampler, each batch kept as soon as it is drawn."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kanpipe.diffusion import Schedule
+from kanpipe.errors import UserError
+from kanpipe.experiments.cifar10_ddim import problem
+from kanpipe.experiments.cifar10_ddim.samplers import Predict, Sampler
+from kanpipe.experiments.cifar10_ddim.shards import Shards
+from kanpipe.files import atomic
+from kanpipe.machine import Machine
+from kanpipe.progress import Progress
+from kanpipe.provenance import code_hash
+from kanpipe.runs import FinishedRun
+
+log = logging.getLogger("kanpipe")
+
+Arrays = dict[str, np.ndarray]
+
+COMPILE_FROM = 1000  # calls of the network: with fewer, compiling it takes longer than it saves
+PIXELS = (32, 32, 3)
+MEASURES = {"start_means": (3,), "end_means": (3,), "outside": (), "squares": ()}  # shapes, for one image
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The images `first`, `first` + 1, ... of a sampler; `strip`, if any, as it is configured."""
+
+    sampler: Sampler
+    first: int
+    images: int
+    strip: dict[str, int] | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.sampler.name}-{self.first:06d}"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What is needed to draw a batch; `filled` batches all have the full size, so that nothing is compiled twice."""
+
+    predict: Predict
+    schedule: Schedule
+    spec: problem.Spec
+    machine: Machine
+    filled: bool
+
+    def __call__(self, batch: Batch) -> Arrays:
+        """`images` (n, 32, 32, 3), their measures, the `seconds` that they took, and the `strip` if one is wanted."""
+        started = time.perf_counter()
+        seed, count = self.spec["seed"], self.spec["batch_size"] if self.filled else batch.images
+        x_T = start_noise(seed, range(batch.first, batch.first + count), self.machine)
+        noise = self.machine.generator(seed, "walk", batch.sampler.name, batch.first)
+        states = batch.strip["states"] if batch.strip else 1
+        walk = batch.sampler.walk(self.predict, x_T, self.schedule, noise, states)
+        arrays = _measured(x_T[: batch.images], walk[-1][: batch.images])
+        arrays["seconds"] = np.array(time.perf_counter() - started)
+        if batch.strip:
+            arrays["strip"] = _pixels(torch.stack(walk, dim=1)[: batch.strip["images"]])
+        return arrays
+
+
+def sample(run: FinishedRun, spec: problem.Spec, machine: Machine, out: Path) -> None:
+    """Write `out`, an npz; the samplers are those of `spec["samplers"]`, the first of which is the main one.
+
+    <sampler>               uint8 (images, 32, 32, 3)
+    <sampler>/start_means   float32 (images, 3)         mean of every channel of x_T
+    <sampler>/end_means     float32 (images, 3)         the same of the result before it is clipped to [-1, 1]
+    <sampler>/outside       float32 (images,)           share of its values outside [-1, 1]
+    <sampler>/squares       float32 (images,)           mean of its squares
+    <sampler>/seconds       float64 ()                  what sampling took, without compilation
+    strip                   uint8 (images, states, 32, 32, 3), from noise to image, of the main sampler
+
+    x_T of an image is a function of the seed and the image's index. A run that has diverged has no images. What is
+    drawn is kept beside `out`: a sampling that is killed and called again ends with the same arrays, but for the
+    seconds. Raises UserError for a sampler or a strip that cannot be, and when the GPU's memory does not suffice.
+    """
+    samplers = [Sampler(name, **options) for name, options in spec["samplers"].items()]
+    batches = {sampler: list(_batches(sampler, spec, sampler is samplers[0])) for sampler in samplers}
+    if run.diverged:
+        empty = [_gathered(replace(sampler, images=0), []) for sampler in samplers]
+        strip = np.zeros((0, spec["strip"]["states"], *PIXELS), np.uint8)
+        return _write(out, _merged(empty) | {"strip": strip})
+    calls = _calls([batch for own in batches.values() for batch in own], run)
+    compiled = problem.recipe(run.spec)["compile"] and calls >= COMPILE_FROM
+    with Shards(out, _identity(run, spec, machine, compiled)).held() as shards:
+        try:
+            _write(out, _all_drawn(run, spec, machine, compiled, batches, shards))
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f"the memory of the GPU does not suffice to sample from {run.folder} (peak "
+                f"{machine.peak_memory_mib():.0f} MiB); lower sampling.batch_size, which is {spec['batch_size']}"
+            ) from error
+        shards.remove()
+
+
+def start_noise(seed: int, indices: Iterable[int], machine: Machine) -> Tensor:
+    """x_T of the images of these indices, (n, 3, 32, 32) on the device: each by a generator of its own."""
+    generators = [machine.generator(seed, "x_T", index) for index in indices]
+    x = torch.empty(len(generators), *problem.SHAPE, device=machine.device)
+    for image, generator in zip(x, generators, strict=True):
+        image.normal_(generator=generator)
+    return x
+
+
+def predictor(run: FinishedRun, machine: Machine, compiled: bool) -> Predict:
+    """The run's U-Net: in float32, and on a GPU channels last and in the precision that it was trained in."""
+    on_gpu = machine.device.type == "cuda"
+    layout = torch.channels_last if on_gpu else torch.contiguous_format
+    half = on_gpu and problem.recipe(run.spec)["precision"] == "bfloat16"
+    model = problem.restore(run, machine).to(memory_format=layout)
+    if compiled:
+        torch.compiler.reset()  # else the nets of all runs would count as one that is compiled again and again
+        model = torch.compile(model, fullgraph=True, dynamic=False)
+
+    @torch.no_grad()
+    def predict(x: Tensor, t: Tensor) -> Tensor:
+        with torch.autocast(machine.device.type, torch.bfloat16, enabled=half):
+            return model(x.contiguous(memory_format=layout), t).float()
+
+    return predict
+
+
+def _all_drawn(
+    run: FinishedRun,
+    spec: problem.Spec,
+    machine: Machine,
+    compiled: bool,
+    batches: dict[Sampler, list[Batch]],
+    shards: Shards,
+) -> Arrays:
+    """The arrays of all samplers, from the shards and from what is drawn now and put there."""
+    every = [batch for own in batches.values() for batch in own]
+    waiting = [batch for batch in every if batch.name not in shards]
+    predict = predictor(run, machine, compiled)
+    if compiled and waiting:
+        log.info("%s: the network is compiled for batches of %d images", _label(run), spec["batch_size"])
+        _compile(predict, spec["batch_size"], machine)
+
+    with Progress(f"{_label(run)} sampling", _calls(every, run), _calls(every, run) - _calls(waiting, run)) as progress:
+
+        def counted(x: Tensor, t: Tensor) -> Tensor:
+            progress.advance()
+            return predict(x, t)
+
+        draw = Drawing(counted, problem.schedule(run.spec, machine), spec, machine, filled=compiled)
+
+        def arrays(batch: Batch) -> Arrays:
+            if (found := shards.load(batch.name)) is None:
+                found = draw(batch)
+                shards.save(batch.name, found)
+                progress.note = f"{batch.sampler.name}, {batch.images / found['seconds']:.3g} images/s"
+            return found
+
+        return _merged(_gathered(sampler, map(arrays, own)) for sampler, own in batches.items())
+
+
+def _compile(predict: Predict, count: int, machine: Machine) -> None:
+    """Have the network compiled by a first call, so that no batch is timed with it."""
+    predict(start_noise(0, range(count), machine), torch.zeros(count, dtype=torch.int64, device=machine.device))
+
+
+def _batches(sampler: Sampler, spec: problem.Spec, with_strip: bool) -> Iterator[Batch]:
+    """All batches of a sampler; the first may bring a strip."""
+    size, strip = spec["batch_size"], spec["strip"]
+    for first in range(0, sampler.images, size):
+        batch = Batch(sampler, first, min(size, sampler.images - first))
+        if with_strip and first == 0:
+            if strip["images"] > batch.images:
+                raise UserError(
+                    f"sampling.strip.images is {strip['images']}, but the first batch of {sampler.name} has "
+                    f"{batch.images} images; raise sampling.batch_size, or ask for a strip of fewer"
+                )
+            batch = replace(batch, strip=strip)
+        yield batch
+
+
+def _calls(batches: list[Batch], run: FinishedRun) -> int:
+    """How often the network is asked."""
+    return sum(batch.sampler.calls(run.spec["diffusion"]["steps"]) for batch in batches)
+
+
+def _measured(x_T: Tensor, x: Tensor) -> Arrays:
+    """What is kept of a batch: its pixels and MEASURES."""
+    every = (1, 2, 3)
+    measures = {
+        "start_means": x_T.mean(dim=(2, 3)),
+        "end_means": x.mean(dim=(2, 3)),
+        "outside": (x.abs() > 1).float().mean(dim=every),
+        "squares": x.square().mean(dim=every),
+    }
+    return {"images": _pixels(x)} | {name: values.cpu().numpy() for name, values in measures.items()}
+
+
+def _pixels(x: Tensor) -> np.ndarray:
+    """(..., 3, 32, 32) from -1 to 1 -> bytes (..., 32, 32, 3)."""
+    return problem.to_bytes(x).movedim(-3, -1).cpu().numpy()
+
+
+def _gathered(sampler: Sampler, batches: Iterable[Arrays]) -> Arrays:
+    """The arrays of one sampler, as they are named in the output."""
+    images = np.empty((sampler.images, *PIXELS), np.uint8)
+    arrays = {name: np.empty((sampler.images, *shape), np.float32) for name, shape in MEASURES.items()}
+    strip, seconds, end = {}, 0.0, 0
+    for batch in batches:
+        rows = slice(end, end := end + len(batch["images"]))
+        images[rows] = batch["images"]
+        for name, values in arrays.items():
+            values[rows] = batch[name]
+        seconds += float(batch["seconds"])
+        strip |= {"strip": batch["strip"]} if "strip" in batch else {}
+    named = {f"{sampler.name}/{name}": values for name, values in arrays.items()}
+    return {sampler.name: images} | named | {f"{sampler.name}/seconds": np.array(seconds)} | strip
+
+
+def _merged(of_samplers: Iterable[Arrays]) -> Arrays:
+    return {name: values for arrays in of_samplers for name, values in arrays.items()}
+
+
+def _identity(run: FinishedRun, spec: problem.Spec, machine: Machine, compiled: bool) -> dict[str, Any]:
+    """All that decides what is drawn."""
+    with open(run.folder / "weights.safetensors", "rb") as weights:
+        digest = hashlib.file_digest(weights, "sha256").hexdigest()
+    place = {"device": machine.name, "threads": machine.threads, "torch": str(torch.__version__)}
+    source = {"weights": digest, "run": run.spec, "code": code_hash(__name__), "compiled": compiled}
+    return source | {"sampling": spec} | place
+
+
+def _label(run: FinishedRun) -> str:
+    return f"{run.record['experiment']}/{run.record['variant']}/seed{run.seed}"
+
+
+def _write(out: Path, arrays: Arrays) -> None:
+    with atomic(out) as beside:
+        np.savez(beside, **arrays)

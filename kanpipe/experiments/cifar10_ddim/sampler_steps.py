@@ -1,0 +1,54 @@
+"""What more steps of the sampler gain."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from kanpipe.experiments.cifar10_ddim.fidelity import score_name
+from kanpipe.experiments.cifar10_ddim.words import FIDS, main_fid, style, title
+from kanpipe.reporting.log_axes import log_log
+from kanpipe.reporting.plots import FULL, INK, statement
+
+KINDS = {"quadratic": "-", "uniform": "--", "ancestral": ":"}  # of times: the line
+
+
+def samplers(runs: pd.DataFrame, scores: pd.DataFrame, named: Sequence[str]) -> Figure:
+    """The Fréchet distance of the `named` variants against the number of times, mean over the seeds.
+
+    All points are of equally many images, since fewer have the larger distance.
+    """
+    fid = main_fid(runs)
+    rows = scores[scores["variant"].isin(named)].dropna(subset="value")
+    rows = rows[[score_name(row) == fid for _, row in rows.iterrows()]]
+    if rows.empty:
+        return statement("No Fréchet distance was measured")
+    images = most_common_count(rows)
+    rows = rows[rows["n"] == images]
+    figure = Figure(figsize=(FULL, 3.4), layout="constrained")
+    axes = figure.add_subplot()
+    for variant, own in rows.groupby("variant", sort=False):
+        for kind, walks in own.groupby("timesteps", sort=False):
+            means = walks.groupby("count")["value"].mean()
+            hue, shape = style(variant)
+            look = {"markersize": 4.5, "markeredgecolor": "white", "markeredgewidth": 0.4}
+            axes.plot(means.index, means, color=hue, marker=shape, linestyle=KINDS.get(kind, "-."), **look)
+    axes.set(xlabel="times at which the sampler stops", ylabel=f"{FIDS[fid]} of {images:,.0f} images")
+    log_log(axes)
+    _legend(figure, rows)
+    return figure
+
+
+def most_common_count(rows: pd.DataFrame) -> int:
+    """The number of images that most samplers have been scored with; the larger one of equally common ones."""
+    samplers = rows.drop_duplicates(["sampler", "n"])["n"].value_counts()
+    return samplers[samplers == samplers.max()].index.max()
+
+
+def _legend(figure: Figure, rows: pd.DataFrame) -> None:
+    looks = {title(name): style(name) for name in rows["variant"].unique()}
+    entries = [Line2D([], [], color=hue, marker=shape, label=name) for name, (hue, shape) in looks.items()]
+    kinds = [kind for kind in KINDS if kind in set(rows["timesteps"])]
+    entries += [Line2D([], [], color=INK, linestyle=KINDS[kind], label=f"{kind} times") for kind in kinds]
+    figure.legend(handles=entries, loc="outside right upper")

@@ -1,0 +1,223 @@
+"""The tables of the experiment: scores, samplers, times, why the published network collapsed, and what repairs it."""
+
+import pandas as pd
+
+from kanpipe.experiments.cifar10_ddim.fidelity import FLOOR, score_name
+from kanpipe.experiments.cifar10_ddim.published import CHANNELS, DATASET, PUBLISHED, STEPS
+from kanpipe.experiments.cifar10_ddim.speed_table import speed_table
+from kanpipe.experiments.cifar10_ddim.words import FIDS, base, change, is_sweep, main_fid, sampler_words, title
+from kanpipe.reporting.tables import FINISHED, NOT_RUN, Table, mean_and_sd, measured, summarise, with_columns
+
+BASELINE = "kan_unet"  # of the ablation
+SCORES = {  # column of the runs: (its title, its digits)
+    "isc": ("IS", ".4f"),
+    "fid_2048": (FIDS["fid_2048"], ".2f"),
+    "fid_768": (FIDS["fid_768"], ".4f"),
+    "fid_192": (FIDS["fid_192"], ".3f"),
+    "fid_64": (FIDS["fid_64"], ".4f"),
+    "efficientnet_fid": (FIDS["efficientnet_fid"], ".2f"),
+    "efficientnet_isc": ("EfficientNet-Lite0 IS", ".3f"),
+}
+COST = {"gflop_per_step": ("GFLOP/step", ",.0f"), "minutes": ("minutes", ".1f")}
+COLLAPSE = {
+    "outside_knots": ("inputs outside the knots", ".3f"),
+    "mean_correlation": ("correlation of channel means with those of x_T", ".4f"),
+    "mean_sd": ("sd of channel means", ".3f"),
+    "predicted_mean_sd": ("predicted sd", ".3f"),
+    "data_mean_sd": ("sd in real images", ".3f"),
+    "outside": ("values outside [-1, 1]", ".3f"),
+    "pixel_sd": ("sd of values", ".3f"),
+    "last_loss": ("loss at the end", ".5g"),
+}
+CONSTANTS = ("gflop_per_step", "predicted_mean_sd", "data_mean_sd")  # the same for every seed
+
+
+def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
+    """`cifar10_ddim` and four others, from the frames that `evaluate` made."""
+    runs, scores = frames["runs"], frames["scores"]
+    return {
+        "cifar10_ddim": _scores(runs, scores),
+        "cifar10_ddim_samplers": _samplers(scores),
+        "cifar10_ddim_speed": speed_table(frames["speed"]),
+        "cifar10_ddim_collapse": _collapse(runs),
+        "cifar10_ddim_ablation": _ablation(runs),
+    }
+
+
+def on_cifar10(runs: pd.DataFrame) -> bool:
+    """Whether the published numbers, which are of CIFAR-10, may stand beside those of these runs."""
+    return (runs["dataset"] == DATASET).all()
+
+
+def _summary(runs: pd.DataFrame, metrics: dict[str, tuple[str, str]]) -> pd.DataFrame:
+    """A row a variant; the steps are the most that one of its runs made."""
+    numbers = summarise(with_columns(runs, metrics), ["variant", "family", "channels", "parameters"], list(metrics))
+    numbers = numbers.assign(**{f"{name}_sd": float("nan") for name in CONSTANTS if name in metrics})
+    return numbers.assign(steps=runs.groupby("variant")["steps"].max().loc[numbers["variant"]].to_numpy())
+
+
+def _head(numbers: pd.DataFrame) -> dict[str, list[str]]:
+    return {
+        "model": [title(name) for name in numbers["variant"]],
+        "parameters": [f"{n:,}" for n in numbers["parameters"]],
+        "channels": numbers["channels"].astype(str).tolist(),
+        "steps": [f"{n:,}" for n in numbers["steps"]],
+    }
+
+
+def _scores(runs: pd.DataFrame, scores: pd.DataFrame) -> Table:
+    numbers = _summary(runs, SCORES | {"isc_sd": ("", "")} | COST)
+    known = [PUBLISHED.get(name) if on_cifar10(runs) else None for name in numbers["variant"]]
+    batch = with_columns(runs, ["batch"]).groupby("variant")["batch"].max().loc[numbers["variant"]]
+    cells = measured(numbers, SCORES | COST) | {"IS": _inception_scores(numbers)}
+    text = pd.DataFrame(
+        {
+            **_head(numbers),
+            "batch": ["" if pd.isna(n) else f"{n:.0f}" for n in batch],
+            "IS": cells.pop("IS"),
+            "published IS": ["" if found is None else f"{found.isc:.4f} ± {found.isc_sd:.4f}" for found in known],
+            "FID-2048": cells.pop("FID-2048"),
+            "published FID": ["" if found is None else f"{found.fid:.4f}" for found in known],
+            **cells,
+            "images": [_images(runs, name) for name in numbers["variant"]],
+            "n": numbers["n"].astype(str),
+        }
+    )
+    text = pd.concat([text, pd.DataFrame([_floor(scores)])]).fillna("")
+    printed = {"isc": [found and found.isc for found in known], "fid": [found and found.fid for found in known]}
+    numbers = numbers.assign(published_isc=printed["isc"], published_fid=printed["fid"])
+    return Table(numbers, text, _scores_note(runs, scores))
+
+
+def _inception_scores(numbers: pd.DataFrame) -> list[str]:
+    """Means over the seeds, each with the mean deviation of the splits."""
+    splits = numbers.assign(isc_sd=numbers["isc_sd_mean"])
+    return [cell.replace("nan", NOT_RUN) for cell in mean_and_sd(splits, "isc", ".4f")]
+
+
+def _images(runs: pd.DataFrame, variant: str) -> str:
+    counts = runs.loc[runs["variant"] == variant, "samples"].dropna()
+    return f"{counts.max():,.0f}" if len(counts) else NOT_RUN
+
+
+def _floor(scores: pd.DataFrame) -> dict[str, str]:
+    """Real images against real images, as many as there are, in the columns of the scores."""
+    row = {"model": "(real images)"} | {words: NOT_RUN for words, _ in SCORES.values()}
+    floor = scores[scores["variant"] == FLOOR]
+    for _, found in floor[floor["n"] == floor["n"].max()].iterrows():
+        words, form = SCORES[score_name(found)]
+        spread = f" ± {found['sd']:{form}}" if pd.notna(found["sd"]) else ""
+        row |= {words: f"{found['value']:{form}}{spread}" if pd.notna(found["value"]) else NOT_RUN}
+        row["images"] = f"{found['n']:,}"
+    return row
+
+
+def _scores_note(runs: pd.DataFrame, scores: pd.DataFrame) -> str:
+    run = runs.iloc[0]
+    walks = scores[(scores["variant"] != FLOOR) & (scores["sampler"] == run["sampler"])]
+    sampler = sampler_words(walks.iloc[0]) if len(walks) else run["sampler"]
+    words = (
+        f"Samples of the averaged weights ({sampler}) against {run['reference_images']:,} training images of "
+        f"{run['dataset']}. FID: in features of the FID Inception (the layer in the name) and of EfficientNet-Lite0. "
+        "IS: ± standard deviation over its splits; the others: mean ± standard deviation over n training seeds. "
+        f"Minutes: training on {', '.join(runs['device'].unique())}. In brackets: real images in the place of samples."
+    )
+    return " ".join([words, *scale_words(runs)])
+
+
+def scale_words(runs: pd.DataFrame) -> list[str]:
+    """Sentences that say in what these runs differ from the published ones."""
+    if not on_cifar10(runs):
+        return ["Published numbers are of CIFAR-10 and are left out."]
+    finished = runs[runs["status"] == FINISHED] if (runs["status"] == FINISHED).any() else runs
+    differing = [
+        f"{_between(finished[column])} {words} (published: {published:,})"
+        for column, words, published in (("steps", "steps", STEPS), ("channels", "channels", CHANNELS))
+        if (finished[column] != published).any()
+    ]
+    return [f"Partial scale, not comparable with the published numbers: {', '.join(differing)}."] if differing else []
+
+
+def _between(values: pd.Series) -> str:
+    low, high = values.min(), values.max()
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _samplers(scores: pd.DataFrame) -> Table:
+    rows = scores[scores["variant"] != FLOOR].fillna({"eta": 0})
+    rows = rows.assign(score=rows.apply(score_name, axis=1) if len(rows) else [])
+    by = ["variant", "sampler", "timesteps", "count", "eta", "n"]
+    numbers = rows.groupby([*by, "score"], sort=False)["value"].agg(["mean", "std", "count"]).unstack("score")
+    numbers = numbers.reindex(list(dict.fromkeys(rows[by].itertuples(index=False, name=None))))
+    numbers.columns = [f"{score}_{statistic}" for statistic, score in numbers.columns]
+    numbers = numbers.reset_index()
+    text = pd.DataFrame(
+        {
+            "model": [title(name) for name in numbers["variant"]],
+            "times": numbers["timesteps"],
+            "S": [f"{n:,.0f}" for n in numbers["count"]],
+            "eta": ["" if row["timesteps"] == "ancestral" else f"{row['eta']:g}" for _, row in numbers.iterrows()],
+            **{words: _over_seeds(numbers, name, form) for name, (words, form) in SCORES.items()},
+            "images": [f"{n:,.0f}" for n in numbers["n"]],
+        }
+    )
+    note = (
+        "Mean ± standard deviation over the training seeds. S: times at which the sampler stops. Scores of different "
+        "numbers of images do not compare: fewer images have the larger FID."
+    )
+    return Table(numbers, text.astype(str), note)
+
+
+def _over_seeds(numbers: pd.DataFrame, score: str, form: str) -> list[str]:
+    mean, sd = (numbers.get(f"{score}_{name}", pd.Series(float("nan"), numbers.index)) for name in ("mean", "std"))
+    return [
+        NOT_RUN if pd.isna(value) else f"{value:{form}}" + ("" if pd.isna(spread) else f" ± {spread:{form}}")
+        for value, spread in zip(mean, sd, strict=True)
+    ]
+
+
+def _collapse(runs: pd.DataFrame) -> Table:
+    numbers = _summary(runs, COLLAPSE)
+    text = pd.DataFrame({**_head(numbers), **measured(numbers, COLLAPSE), "n": numbers["n"].astype(str)})
+    no_knots = (numbers["family"] == "mlp") & numbers["outside_knots_mean"].isna()
+    text.loc[no_knots.to_numpy(), COLLAPSE["outside_knots"][0]] = ""
+    note = (
+        "Where the noise that a network predicts has mean zero in every channel, as after InstanceNorm, the mean of a "
+        "sample's channel is that of its x_T over the square root of alpha_bar at the first time of the sampler: "
+        "correlation 1, and the predicted sd. Values of samples before they are clipped; real images lie in [-1, 1]. "
+        "Inputs outside the knots: mean over the KAN layers, at the last probe of the training. Mean ± standard "
+        "deviation over n training seeds."
+    )
+    return Table(numbers, text, " ".join([note, *scale_words(runs)]))
+
+
+def _ablation(runs: pd.DataFrame) -> Table:
+    fid = main_fid(runs) or next(iter(FIDS))
+    form = SCORES[fid][1]
+    numbers = _summary(runs[~runs["variant"].map(is_sweep)], COST | {fid: SCORES[fid]})
+    numbers = numbers.assign(change=numbers["variant"].map(change), difference=_differences(numbers, f"{fid}_mean"))
+    text = pd.DataFrame(
+        {
+            "model": _head(numbers)["model"],
+            "what differs": numbers["change"],
+            **{name: cells for name, cells in _head(numbers).items() if name != "model"},
+            **measured(numbers, COST | {fid: SCORES[fid]}),
+            f"difference to {title(BASELINE)}": ["" if pd.isna(d) else f"{d:+{form}}" for d in numbers["difference"]],
+            "n": numbers["n"].astype(str),
+        }
+    )
+    images = _between(runs.loc[runs["status"] == FINISHED, "samples"])
+    note = (
+        f"{FIDS[fid]} of {images} images a run; operations of the forward and backward pass of one batch. Mean ± "
+        "standard deviation over n training seeds. Differences are to the published network with as many steps."
+    )
+    return Table(numbers, text, " ".join([note, *scale_words(runs)]))
+
+
+def _differences(numbers: pd.DataFrame, column: str) -> list[float]:
+    """Of each variant to the baseline that has made as many steps; NaN for a baseline, and where there is none."""
+    baselines = numbers[numbers["variant"].map(base) == BASELINE].groupby("steps")[column].first()
+    return [
+        float("nan") if base(row["variant"]) == BASELINE else row[column] - baselines.get(row["steps"], float("nan"))
+        for _, row in numbers.iterrows()
+    ]

@@ -1,0 +1,54 @@
+"""The loss of the networks while they are trained."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from kanpipe.experiments.cifar10_ddim.words import style, title
+from kanpipe.reporting.plots import FULL, statement
+from kanpipe.reporting.smoothing import smoothed, thinned, window_for
+from kanpipe.reporting.variants import Variant
+
+GREY = {"color": "#BBBBBB", "linewidth": 0.7, "zorder": 1}
+
+
+def training(variants: list[Variant], named: Sequence[str]) -> Figure:
+    """The smoothed loss of every variant's first finished run; those that are not `named` in grey."""
+    finished = [variant for variant in variants if variant.runs]
+    if not finished:
+        return statement("No network has finished its training")
+    figure = Figure(figsize=(FULL, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    others = "other variants"
+    windows = []
+    for variant in finished:
+        bold = variant.name in named
+        look = {"color": style(variant.name)[0], "zorder": 2, "label": title(variant.name)} if bold else GREY
+        windows.append(_curve(axes, variant, look if bold else look | {"label": others}))
+        others = "_" if not bold else others  # the legend names them once
+    _frame(axes)
+    lost = [f"{title(variant.name)} diverged" for variant in variants if not variant.runs]
+    axes.set_title("; ".join([f"Mean of the {max(windows)} steps around", *lost]))
+    axes.legend(loc="upper right", ncols=2)
+    return figure
+
+
+def _curve(axes: Axes, variant: Variant, look: dict) -> int:
+    """Draws it and returns the window."""
+    loss = variant.runs[0].history()["loss"]
+    window = window_for(len(loss))
+    drawn = thinned(smoothed(loss, window))
+    axes.plot(drawn.index, drawn["mean"], **look)
+    return window
+
+
+def _frame(axes: Axes) -> None:
+    axes.set(xlabel="training step", ylabel="training loss", yscale="log")
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 4, 5, 10)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.margins(x=0.01)

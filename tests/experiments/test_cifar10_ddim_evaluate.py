@@ -1,0 +1,304 @@
+"""CIFAR-10 DDIM: scores against direct calls, colours against closed forms, and the times of training steps."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from kanpipe.evaluation.feature_extractors import Extractor
+from kanpipe.evaluation.fidelity import frechet_distance, statistics
+from kanpipe.evaluation.inception_score import SPLITS
+from kanpipe.experiments.cifar10_ddim import evaluate as scoring
+from kanpipe.experiments.cifar10_ddim import fidelity, problem
+from kanpipe.experiments.cifar10_ddim.samplers import Sampler
+from kanpipe.machine import Machine
+from kanpipe.runs import FinishedRun
+
+CPU = Machine.prepare("cpu", threads=1)
+PROBLEM = {
+    "dataset": "photographs",
+    "diffusion": {"steps": 1000, "first": 1e-4, "last": 0.02},
+    "network": {"channels": 8, "multipliers": [1, 2], "groups": 4, "dropout": 0.1},
+}
+TRAINING = {"steps": 300, "batch_size": 4, "learning_rate": 1e-3, "decay": "constant", "clip_norm": 1.0}
+TRAINING |= {"ema": {"decay": 0.9, "ramp": True}, "precision": "float32", "compile": False, "cuda_graph": False}
+TRAINING |= {"micro_batches": 1, "probe_steps": [0, 200]}
+VARIANTS = {
+    "unet": {"family": "mlp"},
+    "kan_unet": {"family": "kan", "grid_size": 3, "spline_order": 2, "network": {"channels": 4}},
+}
+SAMPLERS = {
+    "quad_20": {"timesteps": "quadratic", "count": 20, "eta": 0, "images": 16},
+    "uniform_10": {"timesteps": "uniform", "count": 10, "eta": 0.5, "images": 12},
+    "ancestral": {"timesteps": "ancestral", "images": 10},
+}
+EVALUATION = {
+    "figure_variants": ["unet"],
+    "reference_images": 24,
+    "extractors": {"efficientnet_lite0": {"layers": [1280, "logits"], "compile": False}},
+    "timing": {"variants": ["kan_unet", "unet"], "rounds": 6, "block_seconds": 0.001},
+    "seed": 0,
+    "samplers": SAMPLERS,
+    "inception_weights": "",
+}
+EFFICIENTNET = Extractor("efficientnet_lite0", ("1280", "logits"))
+PIXELS = (32, 32, 3)
+
+
+def photographs(seed, n):
+    """Coloured noise on a coloured ground, uint8 (n, 32, 32, 3)."""
+    generator = np.random.default_rng(seed)
+    ground = generator.integers(0, 200, (n, 1, 1, 3))
+    return (ground + generator.integers(0, 56, (n, *PIXELS))).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    images, nothing = photographs(0, 50), np.zeros(0, np.uint8)
+    np.savez(
+        folder / "photographs.npz",
+        train_images=images,
+        train_labels=np.zeros(50, np.uint8),
+        test_images=images[:0],
+        test_labels=nothing,
+    )
+    places = {"data": str(folder / "photographs.npz"), "cache": str(folder / "features")}
+    return PROBLEM | EVALUATION | places
+
+
+def drawn(seed, n):
+    """What a sampler leaves: images, and measures of results that are three times as far out as the images."""
+    generator = np.random.default_rng(seed)
+    start = generator.normal(scale=1 / 32, size=(n, 3)).astype(np.float32)
+    return {
+        "": photographs(seed + 100, n),
+        "/start_means": start,
+        "/end_means": (3 * start + 0.01 * generator.normal(size=(n, 3))).astype(np.float32),
+        "/outside": generator.uniform(size=n).astype(np.float32),
+        "/squares": generator.uniform(1, 2, size=n).astype(np.float32),
+        "/seconds": np.float64(0.5),
+    }
+
+
+def finished(folder, variant, seed=0, status="finished"):
+    """A run's folder as training and sampling leave it."""
+    run_spec = PROBLEM | {"training": TRAINING, "variant": VARIANTS[variant]}
+    record = {"experiment": "cifar10_ddim", "variant": variant, "seed": seed, "status": status, "spec": run_spec}
+    record |= {"diverged_at_step": None, "steps": 300, "parameters": 1234, "config_hash": "a", "code": "b"}
+    record |= {"commit": "c", "device": "cpu", "threads": 1, "steps_per_second": 10.0, "peak_memory_mib": 77.0}
+    record |= {"sittings": 1, "finished": "2025-01-01", "settings": {"compile": False}, "seconds": 30.0}
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps(record))
+    loss = np.linspace(1, 0.1, 300)
+    pd.DataFrame({"step": range(300), "loss": loss}).to_csv(folder / "history.csv", index=False)
+    save_file(probes() if variant == "kan_unet" else {}, folder / "snapshots.safetensors")
+    diverged = status == "diverged"
+    arrays = {
+        name + part: values[:0] if diverged and values.ndim else values
+        for place, (name, options) in enumerate(SAMPLERS.items())
+        for part, values in drawn(10 * seed + place, options["images"]).items()
+    }
+    np.savez(folder / "samples.npz", strip=np.zeros((2, 3, *PIXELS), np.uint8), **arrays)
+    return FinishedRun.read(folder)
+
+
+def probes():
+    """Two looks at two layers; the second layer has a PReLU and no bases."""
+    shares = {0: 0.25, 200: 0.5}
+    kan = {f"{step}/conv_in/outside_grid": share for step, share in shares.items()}
+    kan |= {f"{step}/{layer}/place": place for step in shares for place, layer in enumerate(("conv_in", "conv_out"))}
+    kan |= {f"{step}/conv_out/slope": 0.3 for step in shares}
+    return {name: torch.tensor(float(value)) for name, value in kan.items()}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    return [finished(folder / name, name) for name in VARIANTS]
+
+
+@pytest.fixture(scope="module")
+def frames(runs, spec):
+    return scoring.evaluate(runs, spec, CPU)
+
+
+def found_in(images, spec):
+    """What the network finds, from the folder in which it is kept by the images' content."""
+    return statistics(images, EFFICIENTNET, CPU, Path(spec["cache"]))
+
+
+def test_scores_are_those_of_the_images_against_the_first_training_images(runs, frames, spec):
+    real = found_in(photographs(0, 50)[:24], spec)
+    for sampler in SAMPLERS:
+        found = found_in(runs[1].samples()[sampler], spec)
+        rows = frames["scores"].query("variant == 'kan_unet' and sampler == @sampler")
+        rows = rows[rows["n"] == SAMPLERS[sampler]["images"]].set_index("metric")
+        assert rows.loc["fid", "value"] == pytest.approx(frechet_distance(real["1280"], found["1280"]), rel=1e-9)
+        assert rows.loc["isc", ["value", "sd"]].tolist() == [found["logits"].mean, found["logits"].sd]
+        assert len(rows) == 2
+        assert rows.loc["fid", "n_reference"] == 24 and np.isnan(rows.loc["isc", "n_reference"])
+        assert rows["layer"].to_dict() == {"fid": "1280", "isc": "logits"}
+
+
+def test_samplers_are_told_apart_by_what_they_are(frames):
+    rows = frames["scores"].query("variant == 'unet' and metric == 'fid'").drop_duplicates("sampler")
+    rows = rows.set_index("sampler")
+    assert list(rows.index) == list(SAMPLERS)
+    assert rows["count"].to_dict() == {"quad_20": 20, "uniform_10": 10, "ancestral": 1000}
+    assert rows.loc[["quad_20", "uniform_10"], "eta"].tolist() == [0, 0.5] and np.isnan(rows.loc["ancestral", "eta"])
+    assert (rows["extractor"] == "efficientnet_lite0").all() and (rows["experiment"] == "cifar10_ddim").all()
+
+
+def test_main_sampler_is_scored_with_as_few_images_as_the_others_too(runs, frames, spec):
+    rows = frames["scores"].query("variant == 'unet' and metric == 'fid' and sampler == 'quad_20'")
+    assert rows["n"].tolist() == [16, 10]
+    real, few = (found_in(part, spec) for part in (photographs(0, 50)[:24], runs[0].samples()["quad_20"][:10]))
+    assert rows["value"].iloc[1] == pytest.approx(frechet_distance(real["1280"], few["1280"]), rel=1e-9)
+
+
+def test_floor_is_the_training_images_after_the_reference(frames, spec):
+    rows = frames["scores"].query("variant == 'floor'").set_index("metric")
+    images = photographs(0, 50)
+    real, others = (found_in(part, spec) for part in (images[:24], images[24:40]))
+    assert rows.loc["fid", "value"] == pytest.approx(frechet_distance(real["1280"], others["1280"]), rel=1e-9)
+    assert rows.loc["isc", "value"] == others["logits"].mean
+    assert rows["n"].tolist() == [16, 16]
+
+
+def test_without_images_beside_the_reference_the_floor_is_one_half_against_the_other(spec):
+    images = photographs(0, 50)
+    rows = {row["metric"]: row for row in fidelity.Comparison(images[:42], spec, CPU).floor(images[42:])}
+    assert len(images[42:]) < SPLITS
+    first, second = (found_in(part, spec) for part in (images[:21], images[21:42]))
+    assert rows["fid"]["value"] == pytest.approx(frechet_distance(first["1280"], second["1280"]), rel=1e-9)
+    assert (rows["fid"]["n"], rows["fid"]["n_reference"]) == (21, 21)
+    assert rows["isc"]["value"] == second["logits"].mean
+
+
+def test_run_has_the_scores_of_its_main_sampler_and_nan_for_what_was_not_measured(frames):
+    row = frames["runs"].set_index("variant").loc["kan_unet"]
+    main = frames["scores"].query("variant == 'kan_unet' and sampler == 'quad_20' and n == 16").set_index("metric")
+    assert row["efficientnet_fid"] == main.loc["fid", "value"]
+    assert row[["efficientnet_isc", "efficientnet_isc_sd"]].tolist() == main.loc["isc", ["value", "sd"]].tolist()
+    assert row[["fid_64", "fid_192", "fid_768", "fid_2048", "isc", "isc_sd"]].isna().all()
+    assert row[["sampler", "samples", "reference_images"]].tolist() == ["quad_20", 16, 24]
+    assert row[["dataset", "family", "channels"]].tolist() == ["photographs", "kan", 4]
+    assert frames["runs"].set_index("variant").loc["unet", "channels"] == 8
+
+
+def test_inception_scores_have_names_of_their_own():
+    layers = ("64", "192", "768", "2048")
+    rows = [{"extractor": "inception", "layer": name, "metric": "fid", "value": float(name)} for name in layers]
+    rows += [{"extractor": "inception", "layer": "logits_unbiased", "metric": "isc", "value": 5.0, "sd": 0.5}]
+    found = fidelity.summary(rows)
+    assert [found[name] for name in fidelity.INCEPTION] == [64, 192, 768, 2048, 5, 0.5]
+    assert math.isnan(found["efficientnet_isc"]) and list(found) == list(fidelity.SCORES)
+
+
+def test_colours_are_those_of_the_results(runs, frames):
+    row, samples = frames["runs"].iloc[0], runs[0].samples()
+    start, end = samples["quad_20/start_means"].astype(float), samples["quad_20/end_means"].astype(float)
+    # covariance over the product of standard deviations, all images and channels being one sample
+    covariance = (start * end).mean() - start.mean() * end.mean()
+    assert row["mean_correlation"] == pytest.approx(covariance / start.std() / end.std(), rel=1e-5)
+    assert row["mean_correlation"] > 0.98
+    assert row["mean_sd"] == pytest.approx(np.sqrt(np.cov(end.T).diagonal()).mean(), rel=1e-6)
+    assert row["outside"] == pytest.approx(samples["quad_20/outside"].mean(), rel=1e-6)
+    assert row["images_per_second"] == 16 / 0.5
+
+
+def test_pixel_sd_is_that_of_all_values():
+    x = np.random.default_rng(0).normal(0.3, 2, (6, 3, 32, 32))
+    arrays = drawn(0, 6) | {"/end_means": x.mean(axis=(2, 3)), "/squares": (x**2).mean(axis=(1, 2, 3))}
+    found = scoring.colours({f"s{part}": values for part, values in arrays.items()}, "s")
+    assert found["pixel_sd"] == pytest.approx(x.std(), rel=1e-6)  # measures are kept in float32
+
+
+def test_spread_of_real_colours_is_that_of_images_from_minus_one_to_one(frames):
+    x = problem.scaled(torch.from_numpy(photographs(0, 50)[:24])).double()
+    expected = x.mean(dim=(1, 2)).std(dim=0).mean()
+    assert frames["runs"]["data_mean_sd"].tolist() == pytest.approx([expected.item()] * 2, rel=1e-6)
+
+
+def test_predicted_spread_is_that_of_a_walk_by_noise_of_mean_zero():
+    generator = torch.Generator().manual_seed(0)
+    x_T = torch.randn(400, *problem.SHAPE, generator=generator)
+
+    def predict(x, t):
+        noise = torch.randn(x.shape, generator=generator)
+        return noise - noise.mean(dim=(2, 3), keepdim=True)
+
+    for name, options in list(SAMPLERS.items())[:2]:
+        deterministic = options | {"eta": 0.0}
+        schedule = problem.schedule(PROBLEM, CPU)
+        (x,) = Sampler(name, **deterministic).walk(predict, x_T, schedule, generator, 1)
+        found = scoring.mean_sd(x.mean(dim=(2, 3)).numpy())
+        # 1,200 values have a standard deviation that is right to 1 / sqrt(2,400), 2 %
+        assert found == pytest.approx(scoring.predicted_mean_sd(deterministic, PROBLEM["diffusion"]), rel=0.06)
+
+
+def test_predicted_spread_at_the_published_setting_is_known():
+    # alpha_bar = 0.00151 at time 800
+    assert scoring.predicted_mean_sd(SAMPLERS["quad_20"], PROBLEM["diffusion"]) == pytest.approx(0.804, abs=0.005)
+
+
+def test_last_loss_is_the_mean_of_the_last_hundredth(frames):
+    assert frames["runs"]["last_loss"][0] == pytest.approx(np.linspace(1, 0.1, 300)[-3:].mean(), rel=1e-9)
+
+
+def test_knots_are_those_of_the_last_look_at_layers_with_bases(frames):
+    runs = frames["runs"].set_index("variant")
+    assert runs.loc["kan_unet", "outside_knots"] == 0.5
+    assert np.isnan(runs.loc["unet", "outside_knots"])
+    coverage = frames["coverage"]
+    assert set(coverage["variant"]) == {"kan_unet"} and len(coverage) == 4
+    assert coverage.query("step == 0 and layer == 'conv_in'")["outside_grid"].tolist() == [0.25]
+    assert coverage.query("layer == 'conv_out'")["slope"].tolist() == pytest.approx([0.3, 0.3])
+
+
+def test_channel_means_of_drawn_images_are_kept(runs, frames):
+    means = frames["means"].query("variant == 'kan_unet'")
+    assert len(means) == 16 * 3 and list(means.columns) == scoring.MEANS
+    one = means.query("image == 7 and channel == 2").iloc[0]
+    samples = runs[1].samples()
+    assert one["start"] == samples["quad_20/start_means"][7, 2] and one["end"] == samples["quad_20/end_means"][7, 2]
+
+
+def test_speed_is_of_the_named_variants(frames):
+    speed = frames["speed"].set_index("variant")
+    assert list(speed.index) == ["kan_unet", "unet"] and speed.notna().drop(columns="peak_memory_mib").all(axis=None)
+    gflop = frames["runs"].set_index("variant")["gflop_per_step"]
+    assert speed["gflop_per_step"].to_dict() == gflop.to_dict()
+
+
+def test_diverged_run_is_a_row_without_scores(tmp_path, spec):
+    run = finished(tmp_path / "run", "unet", status="diverged")
+    found = scoring.evaluate([run], spec | {"timing": EVALUATION["timing"] | {"variants": ["kan_unet"]}}, CPU)
+    row = found["runs"].iloc[0]
+    assert row["status"] == "diverged" and row["samples"] == 0
+    assert row[[*fidelity.SCORES, *scoring.COLOURS, "last_loss"]].isna().all()
+    assert set(found["scores"]["variant"]) == {"floor"}
+    for name in ("coverage", "means", "speed"):
+        assert found[name].empty and len(found[name].columns) > 3
+
+
+def test_run_without_images_of_a_sampler_has_no_rows_of_it(runs, spec, tmp_path):
+    arrays = runs[0].samples()
+    (tmp_path / "run").mkdir()
+    emptied = {
+        name: values[:0] if name.startswith("quad_20") and values.ndim else values for name, values in arrays.items()
+    }
+    np.savez(tmp_path / "run" / "samples.npz", **emptied)
+    for name in ("history.csv", "snapshots.safetensors"):
+        (tmp_path / "run" / name).write_bytes((runs[0].folder / name).read_bytes())
+    run = replace(runs[0], folder=tmp_path / "run")
+    found = scoring.evaluate([run], spec | {"timing": EVALUATION["timing"] | {"variants": []}}, CPU)
+    assert set(found["scores"]["sampler"].dropna()) == {"uniform_10", "ancestral"}
+    assert found["runs"]["efficientnet_fid"].isna().all() and np.isfinite(found["runs"]["last_loss"][0])

@@ -1,0 +1,222 @@
+"""The figures of the CIFAR-10 DDIM: what is drawn is what was measured."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgba
+from small_cifar10_ddim import COVERAGE, DIVERGED, SLOPE, SPEC, VARIANTS, make_frames, make_runs
+
+from kanpipe.experiments import stage
+from kanpipe.experiments.cifar10_ddim.channel_means import CHANNELS, channel_means
+from kanpipe.experiments.cifar10_ddim.cost_and_quality import COSTS, cost_and_quality
+from kanpipe.experiments.cifar10_ddim.figure_names import FIGURES
+from kanpipe.experiments.cifar10_ddim.image_grids import MISSING, denoising, pictures, samples
+from kanpipe.experiments.cifar10_ddim.knots import coverage
+from kanpipe.experiments.cifar10_ddim.published import PUBLISHED
+from kanpipe.experiments.cifar10_ddim.sampler_steps import samplers
+from kanpipe.experiments.cifar10_ddim.training_losses import training
+from kanpipe.experiments.cifar10_ddim.words import style, title
+from kanpipe.reporting.mosaics import mosaic
+from kanpipe.reporting.plots import house_style
+from kanpipe.reporting.smoothing import smoothed, window_for
+from kanpipe.reporting.variants import by_variant
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return make_runs(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def frames(runs):
+    return make_frames(runs)
+
+
+@pytest.fixture(scope="module")
+def variants(runs, frames):
+    return {variant.name: variant for variant in by_variant(runs, frames["runs"])}
+
+
+@pytest.fixture(scope="module")
+def named(variants):
+    return [variants[name] for name in SPEC["figure_variants"] if name in variants]
+
+
+@pytest.fixture(scope="module")
+def drawn(named):
+    return {variant.name: pictures(variant) for variant in named}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def style_of_the_house():
+    with house_style():
+        yield
+
+
+def words(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def entries(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def said(figure):
+    """The sentence that stands in the place of a figure."""
+    return "".join(words(figure.axes[0]))
+
+
+def test_every_figure_is_written_and_no_other(runs, frames, tmp_path):
+    stage("cifar10_ddim", "figures")(runs, frames, SPEC, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"{name}.{form}" for name in FIGURES for form in ("png", "pdf")
+    }
+
+
+def test_figures_when_nothing_has_finished(runs, frames, tmp_path):
+    lost = [run for run in runs if run.diverged]
+    table = frames["runs"][frames["runs"]["variant"] == DIVERGED]
+    empty = {name: frames[name].iloc[:0] for name in ("scores", "coverage", "means", "speed")}
+    stage("cifar10_ddim", "figures")(lost, empty | {"runs": table}, SPEC, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2 * len(FIGURES)
+
+
+def test_samples_are_the_first_images_of_the_first_seed(named, drawn, frames):
+    figure = samples(named, drawn)
+    panels = {axes.get_title(loc="left").split("\n")[0]: axes for axes in figure.axes if axes.get_title(loc="left")}
+    assert list(panels) == [title(variant.name) for variant in named]
+    for variant in named:
+        axes = panels[title(variant.name)]
+        if variant.name == DIVERGED:
+            assert words(axes) == ["diverged"]
+            continue
+        expected = mosaic(variant.runs[0].samples()["quad_20"][:64], 8)
+        shown = np.asarray(axes.images[0].get_array())
+        assert np.array_equal((255 * shown[..., :3]).round(), np.nan_to_num(expected))
+        fid = frames["runs"].query("variant == @variant.name and seed == 0")["fid_768"].iloc[0]
+        assert f"FID-768 {fid:.3g}" in axes.get_title(loc="left")
+
+
+def test_a_row_of_the_strip_has_the_states_of_one_image(named, drawn):
+    axes = denoising(named, drawn).axes[0]
+    shown = np.asarray(axes.images[0].get_array())
+    for row, variant in enumerate(named):
+        tiles = shown[33 * row : 33 * row + 32]
+        if variant.name == DIVERGED:
+            assert (tiles[..., 3] == 0).all()
+            continue
+        states = variant.runs[0].samples()["strip"][0]
+        for column, state in enumerate(states):
+            assert np.array_equal((255 * tiles[:, 33 * column : 33 * column + 32, :3]).round(), state)
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert [name.endswith("diverged") for name in names] == [variant.name == DIVERGED for variant in named]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["noise", "sample"]
+
+
+def test_without_samples_a_sentence_says_so(variants):
+    lost = [variants[DIVERGED]]
+    nothing = {DIVERGED: pictures(variants[DIVERGED])}
+    assert said(samples(lost, nothing)) == said(denoising(lost, nothing)) == MISSING
+    assert said(samples([], {})) == MISSING
+
+
+def test_channel_means_stand_against_those_of_their_noise(variants, frames):
+    shown = [variants[name] for name in ("unet", DIVERGED)]
+    first, second = channel_means(shown, frames["means"]).axes[:2]
+    own = frames["means"].query("variant == 'unet' and seed == 0")
+    cloud = first.collections[0]
+    inside = own[(own["start"].abs() < 0.1) & (own["end"].abs() < 2)]  # what lies beyond is drawn on the edge
+    points = {(*place, *hue) for place, hue in zip(cloud.get_offsets().tolist(), _colours(cloud), strict=True)}
+    hues = [to_rgba(hue, 0.7) for hue in CHANNELS.values()]
+    assert {(row.start, row.end, *hues[row.channel]) for row in inside.itertuples()} <= points
+    assert len(cloud.get_offsets()) == len(own)
+    (line,) = first.lines
+    assert np.allclose(np.diff(line.get_ydata()) / np.diff(line.get_xdata()), SLOPE)
+    correlation = frames["runs"].query("variant == 'unet' and seed == 0")["mean_correlation"].iloc[0]
+    assert f"correlation {correlation:.3f}" in first.get_title(loc="left")
+    assert words(second) == ["diverged"]
+
+
+def _colours(cloud):
+    return [tuple(hue) for hue in cloud.get_facecolors().tolist()]
+
+
+def test_without_channel_means_a_sentence_says_so(variants, frames):
+    assert said(channel_means(list(variants.values()), frames["means"].iloc[:0])).startswith("No samples")
+
+
+def test_the_heat_map_has_the_shares_of_layers_and_steps(variants, frames):
+    figure = coverage(list(variants.values()), frames["coverage"])
+    kans = [name for name, (family, _) in VARIANTS.items() if family == "kan"]
+    panels = [axes for axes in figure.axes if axes.images]
+    assert len(panels) == len(kans)  # ordinary networks have none
+    own = frames["coverage"].query("variant == 'kan_unet' and seed == 0")
+    shown = np.asarray(panels[0].images[0].get_array())
+    for row in own.itertuples():
+        assert shown[row.place // 2, [0, 100, 299].index(row.step)] == row.outside_grid
+    assert [label.get_text() for label in panels[0].get_yticklabels()] == ["time, in", "down", "out"]
+    assert panels[0].get_yticks().tolist() == [0.5, 2.5, 4.0]
+    assert [label.get_text() for label in panels[0].get_xticklabels()] == ["0", "299"]
+    assert "diverged" in panels[kans.index(DIVERGED)].get_title(loc="left")
+
+
+def test_layers_without_knots_are_left_out_of_the_heat_map(variants, frames):
+    ordinary = pd.DataFrame([["unet", 0, 0, "conv_out", 9, *[np.nan] * 4, 0.25]], columns=COVERAGE)
+    assert said(coverage(list(variants.values()), ordinary)).startswith("No KAN layer")
+
+
+def test_losses_are_smoothed_and_the_named_ones_have_their_colours(variants):
+    shown = [variants[name] for name in ("unet", "unet_instance_norm_out", "kan_unet", "kan_bare_ends", DIVERGED)]
+    axes = training(shown, ["unet", "kan_unet"]).axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["U-Net", "other variants", title("kan_unet")]
+    for line, variant in zip(axes.lines, shown, strict=False):
+        loss = variant.runs[0].history()["loss"]
+        assert np.allclose(line.get_ydata(), smoothed(loss, window_for(len(loss)))["mean"])
+    assert [line.get_color() for line in axes.lines][0::2] == [style("unet")[0], style("kan_unet")[0]]
+    assert "degree 3 diverged" in axes.get_title(loc="left")
+
+
+def marks(axes):
+    """The places of markers, and their faces."""
+    single = [line for line in axes.lines if len(line.get_xdata()) == 1]
+    return {(line.get_xdata()[0], line.get_ydata()[0]): line.get_markerfacecolor() for line in single}
+
+
+def test_points_are_means_at_their_costs(frames):
+    figure = cost_and_quality(frames["runs"], frames["scores"], published=True)
+    means = frames["runs"].groupby("variant")[["fid_768", *COSTS]].mean().drop(index=DIVERGED)
+    for axes, cost in zip(figure.axes, COSTS, strict=True):
+        expected = means[[cost, "fid_768"]].to_numpy().tolist()
+        assert np.allclose(sorted(marks(axes)), sorted(expected), rtol=1e-12)  # sums in another order
+        assert [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [0.5]
+    assert figure.axes[0].get_ylabel() == "FID-768"
+    # two have made fewer steps
+    assert list(marks(figure.axes[0]).values()).count("white") == 2
+    assert {"hollow: fewer steps", "small: other learning rates", "no score: KAN U-Net, degree 3"} <= set(
+        entries(figure)
+    )
+
+
+def test_published_distances_stand_beside_their_like_alone(frames):
+    measured = frames["runs"].assign(fid_2048=frames["runs"]["fid_768"] * 40)
+    places = {(found.parameters, found.fid) for found in PUBLISHED.values()}
+    assert places <= set(marks(cost_and_quality(measured, frames["scores"], published=True).axes[0]))
+    for runs, published in ((measured, False), (frames["runs"], True)):
+        assert not places & set(marks(cost_and_quality(runs, frames["scores"], published).axes[0]))
+
+
+def test_without_distances_a_sentence_says_so(frames):
+    nothing = frames["runs"].drop(columns=["fid_192", "fid_768", "efficientnet_fid"])
+    assert said(cost_and_quality(nothing, frames["scores"], True)) == "No Fréchet distance was measured"
+    assert said(samplers(nothing, frames["scores"], ["unet"])) == "No Fréchet distance was measured"
+
+
+def test_samplers_are_compared_by_equally_many_images(frames):
+    figure = samplers(frames["runs"], frames["scores"], SPEC["figure_variants"])
+    axes = figure.axes[0]
+    assert axes.get_ylabel() == "FID-768 of 30 images"  # three of the four samplers have drawn so many
+    rows = frames["scores"].query("layer == '768' and n == 30 and variant in ['unet', 'kan_unet']")
+    means = rows.groupby(["variant", "sampler", "count"])["value"].mean()
+    drawn = [(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines]
+    assert np.allclose(sorted(drawn), sorted((count, value) for (_, _, count), value in means.items()), rtol=1e-12)
+    assert entries(figure)[-3:] == ["quadratic times", "uniform times", "ancestral times"]

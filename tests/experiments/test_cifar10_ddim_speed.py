@@ -1,0 +1,98 @@
+"""CIFAR-10 DDIM: which training steps are timed, and what is said of them."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kanpipe.evaluation.flops import training_flops
+from kanpipe.experiments.cifar10_ddim import problem, speed
+from kanpipe.machine import Machine
+from kanpipe.runs import FinishedRun
+
+CPU = Machine.prepare("cpu", threads=1)
+IMAGES = np.random.default_rng(0).integers(0, 256, (9, 32, 32, 3), dtype=np.uint8)
+TIMING = {"variants": ["unet", "kan_unet", "ukan"], "rounds": 6, "block_seconds": 0.001}
+TRAINING = {"steps": 5, "batch_size": 4, "learning_rate": 1e-3, "decay": "constant", "clip_norm": 1.0}
+TRAINING |= {"ema": {"decay": 0.9, "ramp": True}, "precision": "float32", "compile": False, "cuda_graph": False}
+TRAINING |= {"micro_batches": 1, "probe_steps": [0]}
+VARIANTS = {
+    "unet": {"family": "mlp"},
+    "kan_unet": {"family": "kan", "grid_size": 3, "spline_order": 2, "training": {"batch_size": 8, "micro_batches": 2}},
+}
+
+
+def run(variant, seed=0):
+    spec = {
+        "diffusion": {"steps": 1000, "first": 1e-4, "last": 0.02},
+        "network": {"channels": 4, "multipliers": [1], "groups": 4, "dropout": 0.1},
+        "training": TRAINING,
+        "variant": VARIANTS[variant],
+    }
+    record = {"variant": variant, "seed": seed, "spec": spec, "parameters": 10 + seed, "peak_memory_mib": 77.0}
+    return FinishedRun(Path("nowhere"), record)
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    """Of each training that is timed, by family and seed: its pieces, and the steps that are asked for."""
+    made = {}
+
+    def pieces(spec, seed, images, *rest, original=speed.pieces, **options):
+        assert images is IMAGES
+        each, steps = original(spec, seed, images, *rest, **options), []
+        made[spec["variant"]["family"], seed] = each, steps
+        return replace(each, batch=lambda step: steps.append(step) or each.batch(step))
+
+    monkeypatch.setattr(speed, "pieces", pieces)
+    return made
+
+
+def test_trainings_of_the_first_run_of_each_variant_that_is_there_are_timed(trainings):
+    rows = speed.speed([run("kan_unet"), run("unet", 3), run("unet", 4)], TIMING, IMAGES, CPU)
+    assert [row["variant"] for row in rows] == ["unet", "kan_unet"] and rows[0]["parameters"] == 13
+    assert set(trainings) == {("mlp", 3), ("kan", 0)}
+    for made, steps in trainings.values():
+        assert steps == list(range(len(steps))) and len(steps) >= speed.WARM_UP + 6
+        taken = {int(state["step"]) for state in made.optimizer.state.values()}
+        assert taken == {len(steps)}, "every step is one of the optimiser"
+        moved = [not torch.equal(made.average.weights[name], w) for name, w in made.model.state_dict().items()]
+        assert any(moved), "the average follows the weights"
+
+
+def test_times_are_related_to_the_first_and_to_the_operations():
+    first, other = speed.speed([run("unet"), run("kan_unet")], TIMING, IMAGES, CPU)
+    assert first["step_ratio"] == 1
+    assert other["step_low"] <= other["step_ratio"] <= other["step_high"]
+    assert other["step_ratio"] > 1  # twice the images, and bases
+    for row in (first, other):
+        assert row["seconds_1563"] == pytest.approx(1.563 * row["step_ms"], rel=1e-12)
+        assert row["tflop_per_second"] == pytest.approx(row["gflop_per_step"] / row["step_ms"], rel=1e-12)
+        assert math.isnan(row["peak_memory_mib"]) and row["peak_memory_run_mib"] == 77
+    settings = ("batch", "precision", "compile", "threads", "rounds")
+    assert [other[name] for name in settings] == [8, "float32", False, 1, 6]
+
+
+def test_operations_are_those_of_the_variant_s_own_batch():
+    for variant, size in {"unet": 4, "kan_unet": 8}.items():
+        spec = run(variant).spec
+        batch = torch.zeros(size, *problem.SHAPE), torch.zeros(size, dtype=torch.int64)
+        expected = training_flops(problem.build(spec), *batch) / 1e9
+        assert speed.gflop_per_step(spec) == pytest.approx(expected, rel=1e-12)
+
+
+def test_without_its_variants_nothing_is_timed(trainings):
+    assert speed.speed([run("unet")], TIMING | {"variants": ["ukan"]}, IMAGES, CPU) == []
+    assert not trainings
+
+
+def test_number_of_threads_is_left_as_it_was():
+    torch.set_num_threads(2)
+    try:
+        speed.speed([run("unet")], TIMING, IMAGES, CPU)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
