@@ -282,12 +282,14 @@ def kill_training(folder: Path, command: list[str], when: Path) -> None:
 def test_downloads_come_from_the_mirror_and_outlive_a_rerun_without_it(tmp_path, monkeypatch):
     folder = copy_of_project(tmp_path)
     (folder / "weights.pth").touch()
-    monkeypatch.setenv("KANPIPE_INCEPTION", "weights.pth")  # so that only MNIST is asked for
-    answer = snakemake(folder, "download")
+    monkeypatch.setenv("KANPIPE_INCEPTION", "weights.pth")  # so that, with the overlay, only MNIST is asked for
+    (folder / "overlay.yaml").write_text("experiments: {cifar10_ddim: null}")
+    only_mnist = ("--configfile", "overlay.yaml")
+    answer = snakemake(folder, "download", *only_mnist)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert {path.name for path in (folder / "data").glob("*.npz")} == {"mnist.npz"}
     monkeypatch.setenv("KANPIPE_MIRROR", "/nowhere")
-    again = snakemake(folder, "download", "--forcerun", "download_file")
+    again = snakemake(folder, "download", "--forcerun", "download_file", *only_mnist)
     assert again.returncode == 0, "a sound file must not be deleted and asked for again"
 
 

@@ -259,21 +259,37 @@ def test_configured_variants_are_those_of_the_claims():
     assert named <= variants
 
 
-def test_extractor_sees_the_samples_of_its_forms_and_the_real_images_that_belong_to_them(monkeypatch, spec, data):
+def comparison_with(monkeypatch, spec, images, **extractor):
+    """A comparison by EfficientNet-Lite0 with these options, and what its statistics have been asked for."""
     seen = []
 
     def statistics(images, extractor, machine, cache, label):
-        seen.append((len(images), bool(np.isin(images, (0, 255)).all())))
+        seen.append((len(images), bool(np.isin(images, (0, 255)).all()), extractor.layers))
         return {layer: Statistics(len(images), np.zeros(1), np.zeros((1, 1))) for layer in extractor.layers}
 
     monkeypatch.setattr(fidelity, "statistics", statistics)
-    extractors = {"efficientnet_lite0": {"layers": [1280], "forms": ["grey"], "compile": False}}
-    images = problem.images(data)
+    extractors = {"efficientnet_lite0": {"layers": [1280], "forms": ["grey"], "compile": False} | extractor}
     measure = fidelity.measure_with(spec | {"extractors": extractors}, train_judge(images, CPU, 0, steps=1), CPU)
-    comparison = fidelity.Comparison(images, spec, measure)
-    assert sorted(seen) == [(40, False)] * 2 + [(40, True)] * 2, "grey samples meet grey and binary images"
+    return fidelity.Comparison(images, spec, measure), seen
+
+
+def test_extractor_sees_the_samples_of_its_forms_and_the_real_images_that_belong_to_them(monkeypatch, spec, data):
+    images = problem.images(data)
+    comparison, seen = comparison_with(monkeypatch, spec, images)
+    layers = ("1280",)
+    assert sorted(seen) == [(40, False, layers)] * 2 + [(40, True, layers)] * 2, "grey samples meet both forms"
     seen.clear()
-    rows = comparison.rows(images.test_images[:9], {})
-    assert seen == [(9, False)]
+    rows = comparison.rows(images.test_images[:9], {"variant": "vae"})
+    assert seen == [(9, False, layers)]
     pairs = {(row["reference_form"], row["sample_form"]) for row in rows if row["extractor"] != "judge"}
     assert pairs == {("grey", "grey"), ("binary", "grey")}
+
+
+def test_layer_that_is_for_some_variants_is_measured_of_theirs_and_of_real_images_alone(monkeypatch, spec, data):
+    images = problem.images(data)
+    comparison, seen = comparison_with(monkeypatch, spec, images, only={1280: ["vae"]})
+    assert len(seen) == 4
+    for variant, found in (("vae", {"judge", "efficientnet_lite0"}), ("kan_vae", {"judge"})):
+        rows = comparison.rows(images.test_images[:9], {"variant": variant})
+        assert {row["extractor"] for row in rows} == found
+    assert len(seen) == 5

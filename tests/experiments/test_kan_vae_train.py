@@ -202,12 +202,12 @@ def rates_by_torch(losses, rate, **plateau):
 def test_rate_is_halved_after_every_epoch_that_is_not_better(monkeypatch, machine, data, tmp_path):
     used, fit = [], training.fit
 
-    def watched(run, model, optimizer, objective, batch, *rest):
+    def watched(run, model, optimizer, objective, batch, *rest, **options):
         def noted(step):
             used.append(optimizer.param_groups[0]["lr"])
             return batch(step)
 
-        fit(run, model, optimizer, objective, noted, *rest)
+        fit(run, model, optimizer, objective, noted, *rest, **options)
 
     monkeypatch.setattr(training, "fit", watched)
     done = trained(tmp_path, data, machine)

@@ -18,7 +18,8 @@ from kanpipe.experiments.kan_vae import problem
 from kanpipe.machine import Machine
 
 Found = dict[tuple[str, str], Statistics]  # by extractor and layer
-Measure = Callable[[np.ndarray, set[str]], Found]  # of images that are to be compared with samples of these forms
+# of images that are to be compared with samples of these forms: real ones, or those of a variant
+Measure = Callable[[np.ndarray, set[str], str | None], Found]
 
 # The form of the real images and that of the samples. The first pair is the nearest reading of the source.
 FORMS = ("grey", "binary")
@@ -37,14 +38,14 @@ def measure_with(spec: problem.Spec, judge: DigitJudge, machine: Machine) -> Mea
 
     What the extractors find is kept in the folder `spec["cache"]`.
     """
-    extractors = {name: _extractor(name, options, spec) for name, options in spec["extractors"].items()}
 
-    def measure(images: np.ndarray, forms: set[str]) -> Found:
+    def measure(images: np.ndarray, forms: set[str], variant: str | None) -> Found:
         moments = Moments()
         moments.add(torch.from_numpy(judge_images(judge, images).features))
         found = {("judge", str(FEATURES)): moments.statistics()}
-        for name, extractor in extractors.items():
-            if forms & set(spec["extractors"][name]["forms"]):
+        for name, options in spec["extractors"].items():
+            if forms & set(options["forms"]) and (wanted := _layers(options, variant)):
+                extractor = _extractor(name, wanted, options, spec)
                 layers = statistics(images, extractor, machine, Path(spec["cache"]), f"features of {name}")
                 found |= {(name, layer): measured for layer, measured in layers.items()}
         return found
@@ -52,9 +53,15 @@ def measure_with(spec: problem.Spec, judge: DigitJudge, machine: Machine) -> Mea
     return measure
 
 
-def _extractor(name: str, options: dict[str, Any], spec: problem.Spec) -> Extractor:
+def _layers(options: dict[str, Any], variant: str | None) -> tuple[str, ...]:
+    """The layers in which samples of the variant are measured; all of them, for real images."""
+    only = options.get("only", {})
+    return tuple(str(layer) for layer in options["layers"] if variant in (None, *only.get(layer, [variant])))
+
+
+def _extractor(name: str, layers: tuple[str, ...], options: dict[str, Any], spec: problem.Spec) -> Extractor:
     weights = Path(spec["inception_weights"]) if name == "inception" else None
-    return Extractor(name, tuple(map(str, options["layers"])), weights, options["compile"])
+    return Extractor(name, layers, weights, options["compile"])
 
 
 class Comparison:
@@ -66,7 +73,7 @@ class Comparison:
         real = {"train": data.train_images[:count], "test": data.test_images[:count]}
         meeting = {form: {sample for real_form, sample in PAIRS.values() if real_form == form} for form in FORMS}
         self.real = {
-            (split, form): self._measured(images, form, meeting[form])
+            (split, form): self._measured(images, form, meeting[form], None)
             for split, images in real.items()
             for form in FORMS
         }
@@ -75,7 +82,7 @@ class Comparison:
         """A row for every form of the samples (n, 784), split, extractor and layer; each begins with `head`."""
         rows = []
         for form in FORMS:
-            found = self._measured(samples, form, {form})
+            found = self._measured(samples, form, {form}, head["variant"])
             rows += [head | row for split in ("train", "test") for row in self._against(split, form, found)]
         return rows
 
@@ -83,8 +90,8 @@ class Comparison:
         """The distances of the test images from the training images."""
         return [head | row for form in FORMS for row in self._against("train", form, self.real["test", form])]
 
-    def _measured(self, images: np.ndarray, form: str, forms: set[str]) -> Found:
-        return self.measure(in_form(images, form, self.spec["threshold"]), forms)
+    def _measured(self, images: np.ndarray, form: str, forms: set[str], variant: str | None) -> Found:
+        return self.measure(in_form(images, form, self.spec["threshold"]), forms, variant)
 
     def _against(self, split: str, form: str, found: Found) -> Iterable[dict[str, Any]]:
         for real_form in [real for real, other in PAIRS.values() if other == form]:
