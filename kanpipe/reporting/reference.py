@@ -50,16 +50,17 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
         write_table(target / f"{name}.csv", frames[name])
     for name, table in stage(experiment, "tables")(frames).items():
         table.write(target / "tables" / name)
-    _judge(experiment, frames["runs"]).write(target / "tables/claims")
+    _judge(experiment, frames).write(target / "tables/claims")
     benchmarks = sorted((results / "benchmarks" / experiment).glob("*.tsv"))
     cost_table({experiment: benchmarks}, {experiment: source}).write(target / "tables/cost")
     for page in (target / "tables").glob("*.html"):  # for the report of a run, which this is not
         page.unlink()
 
 
-def _judge(experiment: str, runs: pd.DataFrame) -> Table:
+def _judge(experiment: str, frames: dict[str, pd.DataFrame]) -> Table:
     claims = [claim for claim in load_claims(SOURCE / "workflow/claims.yaml") if claim["experiment"] == experiment]
-    return judge(claims, {experiment: runs}, _counted(experiment, runs))
+    sources = {f"{experiment}/{name}": frame for name, frame in frames.items()} | {experiment: frames["runs"]}
+    return judge(claims, sources, _counted(experiment, frames["runs"]))
 
 
 def _counted(experiment: str, runs: pd.DataFrame) -> pd.DataFrame:
