@@ -22,7 +22,7 @@ TRAININGS = {
     "paper": {"swiss_roll": 25, "range_init": 30, "kan_vae": 57, "cifar10_ddim": 48, "function_fit": 63},
     "cpu": {"swiss_roll": 25, "range_init": 30, "kan_vae": 19, "cifar10_ddim": 21, "function_fit": 63},
     "quick": {"swiss_roll": 2, "range_init": 3, "kan_vae": 2, "cifar10_ddim": 3, "function_fit": 3},
-    "tiny": {"swiss_roll": 4, "range_init": 6, "kan_vae": 4, "cifar10_ddim": 2, "function_fit": 6},
+    "tiny": {"swiss_roll": 4, "range_init": 3, "kan_vae": 2, "cifar10_ddim": 2, "function_fit": 3},
 }
 
 
