@@ -51,6 +51,15 @@ class Machine:
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
+    @contextmanager
+    def enough_memory(self, advice: str) -> Iterator[None]:
+        """UserError with `advice` in the place of CUDA's own error when the memory of the device is used up."""
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            used = self.peak_memory_mib() / 1024
+            raise UserError(f"{self.name} has not enough memory ({used:.1f} GiB were in use): {advice}") from error
+
     def generator(self, *key: int | str) -> torch.Generator:
         """A generator on the device, seeded by `key` alone."""
         return torch.Generator(self.device).manual_seed(derived_seed(*key))

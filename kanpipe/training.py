@@ -21,7 +21,6 @@ from torch import Tensor, nn
 
 from kanpipe import provenance
 from kanpipe.checkpoint import Checkpoint
-from kanpipe.errors import UserError
 from kanpipe.files import atomic, write_json
 from kanpipe.machine import Machine, seeded
 from kanpipe.models import parameter_count
@@ -33,6 +32,11 @@ log = logging.getLogger("kanpipe")
 
 Batch = Callable[[int], tuple[Tensor, ...]]  # step -> the tensors that the objective takes
 Snapshot = Callable[[nn.Module], dict[str, Tensor]]  # what is kept of a model, by name
+
+MEMORY_ADVICE = (
+    "set `recompute: true` for the KAN layers of the variant, or a larger `micro_batches` in the training settings, "
+    "and run again: the checkpoint is kept"
+)
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ class State:
                 self.history[name] = torch.full((steps,), math.nan, device=value.device)
             self.history[name][self.step] = value.detach()
 
-    def set_learning_rate(self) -> None:
+    def end_epoch(self) -> None:
         """At the end of an epoch, tell the scheduler the epoch's mean loss; this waits for the device."""
         if self.schedule and self.step % self.schedule.steps_per_epoch == 0:
             epoch = self.history["loss"][self.step - self.schedule.steps_per_epoch : self.step]
@@ -163,23 +167,10 @@ def fit(
             log.info("%s: resumed at step %d", run.label, state.step)
         state.commits.append(provenance.commit())
         update = Update(model, optimizer, objective, settings, average)
-        with enough_memory(machine):
+        with machine.enough_memory(MEMORY_ADVICE):
             _train(Training(run, state, update, batch, settings, rate, snapshot), checkpoint)
         _write_results(run, state, machine, settings)
         checkpoint.remove()
-
-
-@contextlib.contextmanager
-def enough_memory(machine: Machine):
-    """UserError in the place of CUDA's own error when the memory of the device is used up."""
-    try:
-        yield
-    except torch.cuda.OutOfMemoryError as error:
-        raise UserError(
-            f"{machine.name} has not enough memory: {machine.peak_memory_mib() / 1024:.1f} GiB were in use; set "
-            "`recompute: true` for the KAN layers of the variant, or a larger `micro_batches` in the training "
-            "settings, and run again: the checkpoint is kept"
-        ) from error
 
 
 def _identity(run: Run, machine: Machine, settings: Settings) -> dict[str, Any]:
@@ -216,7 +207,7 @@ class Training:
             scalars = self.update(*tensors)
         state.record(scalars, self.settings.steps)
         state.step += 1
-        state.set_learning_rate()
+        state.end_epoch()
 
     @cached_property
     def _draws(self) -> bool:

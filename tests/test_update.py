@@ -11,7 +11,7 @@ from torch import nn
 from kanpipe.errors import UserError
 from kanpipe.machine import Machine
 from kanpipe.runs import Run
-from kanpipe.training import Settings, enough_memory, fit
+from kanpipe.training import MEMORY_ADVICE, Settings, fit
 from kanpipe.update import MovingAverage, StepOptions, Update, _Captured
 
 RESULTS = ("weights.safetensors", "snapshots.safetensors", "history.csv")
@@ -107,8 +107,8 @@ def test_unknown_precision_is_refused():
 
 
 def test_memory_that_does_not_suffice_is_told_with_the_ways_out():
-    told = r"GiB were in use; set `recompute: true` .* `micro_batches` .* checkpoint"
-    with pytest.raises(UserError, match=told), enough_memory(Machine.prepare("cpu")):
+    told = r"GiB were in use\): set `recompute: true` .* `micro_batches` .* checkpoint"
+    with pytest.raises(UserError, match=told), Machine.prepare("cpu").enough_memory(MEMORY_ADVICE):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
 

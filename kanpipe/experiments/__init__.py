@@ -4,6 +4,7 @@
     train.py     train(run, machine, checkpoint_seconds)         one variant with one seed -> the files of run.folder
     sample.py    sample(finished_run, spec, machine, out)        one finished run -> samples.npz
     evaluate.py  evaluate(runs, spec, machine) -> {name: frame}  all runs -> "runs", a row a run, and others
+    speed.py     speed(runs, spec, machine) -> frame             times of steps, measured in a process of its own
     tables.py    tables(frames) -> {name: Table}                 what evaluate found, to be read
     figures.py   figures(runs, frames, spec, out)                what it looks like; both are drawn by one job, publish
 

@@ -1,4 +1,4 @@
-"""CIFAR-10 DDIM: scores against direct calls, colours against closed forms, and the times of training steps."""
+"""CIFAR-10 DDIM: scores against direct calls, and colours against closed forms."""
 
 import json
 import math
@@ -42,7 +42,6 @@ EVALUATION = {
     "figure_variants": ["unet"],
     "reference_images": 24,
     "extractors": {"efficientnet_lite0": {"layers": [1280, "logits"], "compile": False}},
-    "timing": {"variants": ["kan_unet", "unet"], "rounds": 6, "block_seconds": 0.001},
     "seed": 0,
     "samplers": SAMPLERS,
     "inception_weights": "",
@@ -271,21 +270,14 @@ def test_channel_means_of_drawn_images_are_kept(runs, frames):
     assert one["start"] == samples["quad_20/start_means"][7, 2] and one["end"] == samples["quad_20/end_means"][7, 2]
 
 
-def test_speed_is_of_the_named_variants(frames):
-    speed = frames["speed"].set_index("variant")
-    assert list(speed.index) == ["kan_unet", "unet"] and speed.notna().drop(columns="peak_memory_mib").all(axis=None)
-    gflop = frames["runs"].set_index("variant")["gflop_per_step"]
-    assert speed["gflop_per_step"].to_dict() == gflop.to_dict()
-
-
 def test_diverged_run_is_a_row_without_scores(tmp_path, spec):
     run = finished(tmp_path / "run", "unet", status="diverged")
-    found = scoring.evaluate([run], spec | {"timing": EVALUATION["timing"] | {"variants": ["kan_unet"]}}, CPU)
+    found = scoring.evaluate([run], spec, CPU)
     row = found["runs"].iloc[0]
     assert row["status"] == "diverged" and row["samples"] == 0
     assert row[[*fidelity.SCORES, *scoring.COLOURS, "last_loss"]].isna().all()
     assert set(found["scores"]["variant"]) == {"floor"}
-    for name in ("coverage", "means", "speed"):
+    for name in ("coverage", "means"):
         assert found[name].empty and len(found[name].columns) > 3
 
 
@@ -299,6 +291,6 @@ def test_run_without_images_of_a_sampler_has_no_rows_of_it(runs, spec, tmp_path)
     for name in ("history.csv", "snapshots.safetensors"):
         (tmp_path / "run" / name).write_bytes((runs[0].folder / name).read_bytes())
     run = replace(runs[0], folder=tmp_path / "run")
-    found = scoring.evaluate([run], spec | {"timing": EVALUATION["timing"] | {"variants": []}}, CPU)
+    found = scoring.evaluate([run], spec, CPU)
     assert set(found["scores"]["sampler"].dropna()) == {"uniform_10", "ancestral"}
     assert found["runs"]["efficientnet_fid"].isna().all() and np.isfinite(found["runs"]["last_loss"][0])

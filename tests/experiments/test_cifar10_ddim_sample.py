@@ -352,7 +352,8 @@ def test_samples_that_another_process_writes_are_refused(run, tmp_path):
 
 def test_memory_that_does_not_suffice_is_told_with_the_key(tmp_path, monkeypatch):
     run = finished(tmp_path)
-    with pytest.raises(UserError, match=r"does not suffice .*peak \d+ MiB\); lower sampling.batch_size, which is 3"):
+    told = r"not enough memory \([\d.]+ GiB .*\): lower `sampling.batch_size`, which is 3"
+    with pytest.raises(UserError, match=told):
         kill_after(5, monkeypatch, run, fault=torch.OutOfMemoryError)
 
 

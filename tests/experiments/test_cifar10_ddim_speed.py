@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from kanpipe.evaluation.flops import training_flops
-from kanpipe.experiments.cifar10_ddim import problem, speed
+from kanpipe.experiments.cifar10_ddim import operations, problem, speed
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun
 
 CPU = Machine.prepare("cpu", threads=1)
 IMAGES = np.random.default_rng(0).integers(0, 256, (9, 32, 32, 3), dtype=np.uint8)
 TIMING = {"variants": ["unet", "kan_unet", "ukan"], "rounds": 6, "block_seconds": 0.001}
+SPEC = {"timing": TIMING, "data": "photographs.npz"}
 TRAINING = {"steps": 5, "batch_size": 4, "learning_rate": 1e-3, "decay": "constant", "clip_norm": 1.0}
 TRAINING |= {"ema": {"decay": 0.9, "ramp": True}, "precision": "float32", "compile": False, "cuda_graph": False}
 TRAINING |= {"micro_batches": 1, "probe_steps": [0]}
@@ -36,6 +37,11 @@ def run(variant, seed=0):
     return FinishedRun(Path("nowhere"), record)
 
 
+@pytest.fixture(autouse=True)
+def photographs(monkeypatch):
+    monkeypatch.setattr(problem, "images", lambda path: {"photographs.npz": IMAGES}[str(path)])
+
+
 @pytest.fixture
 def trainings(monkeypatch):
     """Of each training that is timed, by family and seed: its pieces, and the steps that are asked for."""
@@ -52,8 +58,8 @@ def trainings(monkeypatch):
 
 
 def test_trainings_of_the_first_run_of_each_variant_that_is_there_are_timed(trainings):
-    rows = speed.speed([run("kan_unet"), run("unet", 3), run("unet", 4)], TIMING, IMAGES, CPU)
-    assert [row["variant"] for row in rows] == ["unet", "kan_unet"] and rows[0]["parameters"] == 13
+    rows = speed.speed([run("kan_unet"), run("unet", 3), run("unet", 4)], SPEC, CPU)
+    assert rows["variant"].tolist() == ["unet", "kan_unet"] and rows["parameters"][0] == 13
     assert set(trainings) == {("mlp", 3), ("kan", 0)}
     for made, steps in trainings.values():
         assert steps == list(range(len(steps))) and len(steps) >= speed.WARM_UP + 6
@@ -64,7 +70,7 @@ def test_trainings_of_the_first_run_of_each_variant_that_is_there_are_timed(trai
 
 
 def test_times_are_related_to_the_first_and_to_the_operations():
-    first, other = speed.speed([run("unet"), run("kan_unet")], TIMING, IMAGES, CPU)
+    first, other = speed.speed([run("unet"), run("kan_unet")], SPEC, CPU).to_dict("records")
     assert first["step_ratio"] == 1
     assert other["step_low"] <= other["step_ratio"] <= other["step_high"]
     assert other["step_ratio"] > 1  # twice the images, and bases
@@ -81,18 +87,10 @@ def test_operations_are_those_of_the_variant_s_own_batch():
         spec = run(variant).spec
         batch = torch.zeros(size, *problem.SHAPE), torch.zeros(size, dtype=torch.int64)
         expected = training_flops(problem.build(spec), *batch) / 1e9
-        assert speed.gflop_per_step(spec) == pytest.approx(expected, rel=1e-12)
+        assert operations.gflop_per_step(spec) == pytest.approx(expected, rel=1e-12)
 
 
 def test_without_its_variants_nothing_is_timed(trainings):
-    assert speed.speed([run("unet")], TIMING | {"variants": ["ukan"]}, IMAGES, CPU) == []
+    nothing = speed.speed([run("unet")], SPEC | {"timing": TIMING | {"variants": ["ukan"]}}, CPU)
+    assert nothing.empty and list(nothing.columns) == speed.COLUMNS
     assert not trainings
-
-
-def test_number_of_threads_is_left_as_it_was():
-    torch.set_num_threads(2)
-    try:
-        speed.speed([run("unet")], TIMING, IMAGES, CPU)
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(1)

@@ -82,7 +82,6 @@ rule cifar10_ddim_evaluate:
             scores="scores.csv",
             coverage="coverage.csv",
             means="means.csv",
-            speed="speed.csv",
         ),
     log:
         f"{RESULTS}/logs/cifar10_ddim/evaluate.log",
@@ -90,7 +89,7 @@ rule cifar10_ddim_evaluate:
         f"{RESULTS}/benchmarks/cifar10_ddim/evaluate.tsv"
     conda:
         ENVIRONMENT
-    # All, so that nothing disturbs its timings. `workflow.cores` fails without --cores.
+    # All: networks look at many images. `workflow.cores` fails without --cores.
     threads: workflow.resource_settings.cores or 1
     resources:
         gpu=GPU,
@@ -104,9 +103,37 @@ rule cifar10_ddim_evaluate:
         experiment="cifar10_ddim",
         code=code("cifar10_ddim", "evaluate"),
     message:
-        "cifar10_ddim: fidelity of every run, its colours, and times"
+        "cifar10_ddim: fidelity of every run, and its colours"
     script:
         "../scripts/evaluate.py"
+
+
+rule cifar10_ddim_speed:
+    input:
+        data=prepared("cifar10_ddim"),
+        runs=runs("cifar10_ddim", "run.json"),
+    output:
+        f"{RESULTS}/cifar10_ddim/speed.csv",
+    log:
+        f"{RESULTS}/logs/cifar10_ddim/speed.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/cifar10_ddim/speed.tsv"
+    conda:
+        ENVIRONMENT
+    # All, so that nothing runs beside it; what it times has one thread. `workflow.cores` fails without --cores.
+    threads: workflow.resource_settings.cores or 1
+    resources:
+        gpu=GPU,
+        mem_mb=12000,
+        runtime=60,
+    params:
+        spec={"timing": CIFAR10_DDIM["evaluation"]["timing"], "data": prepared("cifar10_ddim")},
+        experiment="cifar10_ddim",
+        code=code("cifar10_ddim", "speed"),
+    message:
+        "cifar10_ddim: timing the training steps"
+    script:
+        "../scripts/speed.py"
 
 
 rule cifar10_ddim_publish:
@@ -114,7 +141,7 @@ rule cifar10_ddim_publish:
         runs=runs("cifar10_ddim", "run.json"),
         histories=runs("cifar10_ddim", "history.csv"),
         samples=runs("cifar10_ddim", "samples.npz"),
-        frames=rules.cifar10_ddim_evaluate.output,
+        frames=[*rules.cifar10_ddim_evaluate.output, *rules.cifar10_ddim_speed.output],
     output:
         tables=tables(
             "cifar10_ddim",

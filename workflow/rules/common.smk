@@ -122,6 +122,12 @@ def all_prepared():
     return sorted({prepared(name) for name in EXPERIMENTS if "dataset" in EXPERIMENTS[name].get("problem", {})})
 
 
+def claimed_frames(file):
+    """The tables beside `runs` that claims are read from."""
+    own = [claim for claim in told(load_yaml, Path(file)) if "frame" in claim and claim["experiment"] in EXPERIMENTS]
+    return sorted({f"{RESULTS}/{claim['experiment']}/{claim['frame']}.csv" for claim in own})
+
+
 def extractor_weights(experiment):
     """The weights of the feature extractors that the experiment is scored with, and that no package brings along."""
     extractors = EXPERIMENTS[experiment].get("evaluation", {}).get("extractors", {})

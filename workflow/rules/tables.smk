@@ -27,7 +27,7 @@ rule claims:
         claims=workflow.source_path("../claims.yaml"),
         parameters=rules.parameters.output.csv,
         runs=expand(f"{RESULTS}/{{experiment}}/runs.csv", experiment=having("evaluate")),
-        frames=[f"{RESULTS}/cifar10_ddim/speed.csv"] if "cifar10_ddim" in EXPERIMENTS else [],
+        frames=claimed_frames(workflow.source_path("../claims.yaml")),
     output:
         **table("claims", "claims"),
     log:

@@ -1,4 +1,4 @@
-"""Fidelity of the samples of every run, what becomes of their colours, and the cost of a training step."""
+"""Fidelity of the samples of every run, and what becomes of their colours."""
 
 import math
 from pathlib import Path
@@ -11,8 +11,8 @@ from kanpipe.diffusion import linear_schedule
 from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim.coverage import MEASURES, coverage_frame
 from kanpipe.experiments.cifar10_ddim.fidelity import Comparison, summary
+from kanpipe.experiments.cifar10_ddim.operations import gflop_per_step
 from kanpipe.experiments.cifar10_ddim.samplers import ANCESTRAL, TIMESTEPS
-from kanpipe.experiments.cifar10_ddim.speed import gflop_per_step, speed
 from kanpipe.machine import Machine
 from kanpipe.progress import Progress
 from kanpipe.runs import FinishedRun
@@ -24,9 +24,6 @@ SAMPLER = ["sampler", "timesteps", "count", "eta"]
 LONG = [*HEAD, *SAMPLER, "extractor", "layer", "metric", "n", "n_reference", "value", "sd"]
 COVERAGE = ["variant", "seed", "step", "layer", "place", *MEASURES]
 MEANS = ["variant", "seed", "image", "channel", "start", "end"]
-SPEED = ["variant", "parameters", "batch", "precision", "compile", "device", "threads", "rounds", "block_seconds"]
-SPEED += ["step_ms", "step_ratio", "step_low", "step_high", "seconds_1563", "gflop_per_step", "tflop_per_second"]
-SPEED += ["peak_memory_mib", "peak_memory_run_mib"]
 COLOURS = ("mean_correlation", "mean_sd", "outside", "pixel_sd", "images_per_second")
 DRAWN_IMAGES = 200  # of each run, whose channel means are kept
 
@@ -90,8 +87,8 @@ class Evaluation:
 
 
 def evaluate(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> dict[str, pd.DataFrame]:
-    """Five tables: `runs`, a row a run; `scores`, a row a set of images and layer of a network; `coverage`, a row a
-    KAN layer and step at which its inputs were looked at; `means`, a row a drawn image and channel; `speed`.
+    """Four tables: `runs`, a row a run; `scores`, a row a set of images and layer of a network; `coverage`, a row a
+    KAN layer and step at which its inputs were looked at; `means`, a row a drawn image and channel.
 
     `spec["data"]` is the prepared dataset. What networks find in images is kept in `spec["cache"]`.
     """
@@ -106,7 +103,6 @@ def evaluate(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> d
         "scores": pd.DataFrame(evaluation.scores, columns=LONG),
         "coverage": pd.DataFrame(evaluation.coverage, columns=COVERAGE),
         "means": pd.DataFrame(evaluation.means, columns=MEANS),
-        "speed": pd.DataFrame(speed(runs, spec["timing"], images, machine), columns=SPEED),
     }
 
 

@@ -95,13 +95,8 @@ def sample(run: FinishedRun, spec: problem.Spec, machine: Machine, out: Path) ->
     calls = _calls([batch for own in batches.values() for batch in own], run)
     compiled = problem.recipe(run.spec)["compile"] and calls >= COMPILE_FROM
     with Shards(out, _identity(run, spec, machine, compiled)).held() as shards:
-        try:
+        with machine.enough_memory(f"lower `sampling.batch_size`, which is {spec['batch_size']}, and run again"):
             _write(out, _all_drawn(run, spec, machine, compiled, batches, shards))
-        except torch.OutOfMemoryError as error:
-            raise UserError(
-                f"the memory of the GPU does not suffice to sample from {run.folder} (peak "
-                f"{machine.peak_memory_mib():.0f} MiB); lower sampling.batch_size, which is {spec['batch_size']}"
-            ) from error
         shards.remove()
 
 

@@ -3,14 +3,16 @@
 import math
 from collections.abc import Callable, Mapping
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
-from kanpipe.evaluation.flops import training_flops
 from kanpipe.evaluation.timing import Work, estimate, interleaved, paired_ratio, peak_bytes, stopwatch
 from kanpipe.experiments.cifar10_ddim import problem
+from kanpipe.experiments.cifar10_ddim.operations import gflop_per_step
 from kanpipe.experiments.cifar10_ddim.train import objective, pieces
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun
@@ -19,27 +21,31 @@ from kanpipe.update import Update
 PUBLISHED_STEPS = 1563  # an epoch of batches of 32, which the source gives the time of
 WARM_UP = 6  # steps: a CUDA graph is captured in one of the first
 
+COLUMNS = ["variant", "parameters", "batch", "precision", "compile", "device", "threads", "rounds", "block_seconds"]
+COLUMNS += ["step_ms", "step_ratio", "step_low", "step_high", "seconds_1563", "gflop_per_step", "tflop_per_second"]
+COLUMNS += ["peak_memory_mib", "peak_memory_run_mib"]
 
-def speed(
-    runs: list[FinishedRun], timing: Mapping[str, Any], images: np.ndarray, machine: Machine
-) -> list[dict[str, Any]]:
-    """A row for each of `timing["variants"]` among `runs`: its training step on one CPU thread, or on the GPU.
 
-    `timing` has also `rounds` and `block_seconds`. Steps are taken as in the training of the runs, its drawing of the
-    batches included; ratios are to the first variant. Memory is that of the device, weights and optimiser included.
+def speed(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> pd.DataFrame:
+    """A row for each of `spec["timing"]["variants"]` among `runs`: its training step.
+
+    Ratios are to the first. Steps are taken as in the training of the runs, its drawing of the batches from
+    `spec["data"]` included. `timing` has also `rounds` and `block_seconds`. Memory is that of the device, weights and
+    optimiser included.
     """
+    images, timing = problem.images(Path(spec["data"])), spec["timing"]
     chosen = {name: run for name in timing["variants"] for run in reversed(runs) if run.record["variant"] == name}
-    if not chosen:
-        return []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.compiler.reset()  # else the second net would be compiled for any batch
+    return pd.DataFrame(_rows(chosen, timing, images, machine) if chosen else [], columns=COLUMNS)
+
+
+def _rows(
+    chosen: dict[str, FinishedRun], timing: Mapping[str, Any], images: np.ndarray, machine: Machine
+) -> list[dict[str, Any]]:
     rounds = {name: timing[name] for name in ("rounds", "block_seconds")}
     steps, peaks = _warmed_up(chosen, images, machine)
     seconds = interleaved(steps, stopwatch(machine.device), **rounds)
-    torch.set_num_threads(threads)
     first = seconds[next(iter(chosen))]
-    place = {"device": machine.name, "threads": 1, **rounds}
+    place = {"device": machine.name, "threads": machine.threads, **rounds}
     return [
         _settings(name, run)
         | place
@@ -47,12 +53,6 @@ def speed(
         | _memory(run, peaks[name])
         for name, run in chosen.items()
     ]
-
-
-def gflop_per_step(spec: problem.Spec) -> float:
-    """10^9 floating-point operations of the forward and the backward pass on one batch of the training."""
-    image = torch.zeros(1, *problem.SHAPE), torch.zeros(1, dtype=torch.int64)
-    return problem.recipe(spec)["batch_size"] * training_flops(problem.build(spec), *image) / 1e9
 
 
 def _warmed_up(

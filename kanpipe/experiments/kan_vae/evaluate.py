@@ -12,7 +12,6 @@ from kanpipe.evaluation.latent_space import latent_means, neighbour_accuracy, si
 from kanpipe.evaluation.likelihood import evidence_lower_bound, importance_weighted_elbo
 from kanpipe.experiments.kan_vae import problem
 from kanpipe.experiments.kan_vae.fidelity import FLOOR, FORMS, Comparison, in_form, measure_with, summary
-from kanpipe.experiments.kan_vae.speed import speed
 from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
 from kanpipe.models.vae import VAE
@@ -22,8 +21,6 @@ from kanpipe.runs import FinishedRun
 HEAD = ["experiment", "variant", "seed", "status"]
 STAGES = [*HEAD, "updates", "reconstruction", "kl", "elbo", "train_reconstruction", "train_kl"]
 LATENTS = ["variant", "seed", "digit", "x", "y"]
-SPEED = ["variant", "parameters", "batch", "compile", "device", "rounds", "block_seconds"]
-SPEED += [f"{what}_{column}" for what in ("step", "samples") for column in ("ms", "ratio", "low", "high")]
 LAST_UPDATES = 375  # over which the course of training is averaged: about the last 12,000 images
 
 
@@ -117,8 +114,8 @@ class Evaluation:
 
 
 def evaluate(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> dict[str, pd.DataFrame]:
-    """Six tables: `runs`, a row a run; `fidelity`, a row a distance; `judgements`, a row a set of samples; `stages`,
-    a row a run and stage of training; `latents`, a row a drawn latent mean; `speed`, a row a variant of the figures.
+    """Five tables: `runs`, a row a run; `fidelity`, a row a distance; `judgements`, a row a set of samples; `stages`,
+    a row a run and stage of training; `latents`, a row a drawn latent mean.
 
     `spec["data"]` is the prepared dataset. Statistics of features are kept in `spec["cache"]`.
     """
@@ -133,7 +130,6 @@ def evaluate(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> d
         "judgements": pd.DataFrame(evaluation.judgements),
         "stages": pd.DataFrame(evaluation.stages, columns=STAGES),
         "latents": pd.DataFrame(evaluation.latents, columns=LATENTS),
-        "speed": pd.DataFrame(_speed(runs, spec, machine), columns=SPEED),
     }
 
 
@@ -142,11 +138,6 @@ def settled_share(loss: pd.Series) -> float:
     smooth = loss.rolling(max(1, len(loss) // 100)).mean().bfill()
     outside = (smooth - smooth.iloc[-1]).abs() > 0.1 * abs(smooth.iloc[-1])
     return float(np.flatnonzero(outside)[-1] + 1) / len(loss) if outside.any() else 0.0
-
-
-def _speed(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> list[dict[str, Any]]:
-    chosen = [run for name in spec["figure_variants"] for run in runs if run.record["variant"] == name]
-    return speed(chosen, spec["timing"], machine) if chosen else []
 
 
 def _judged(model: DigitJudge, images: np.ndarray, form: str, spec: problem.Spec) -> dict[str, Any]:

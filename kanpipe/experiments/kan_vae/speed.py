@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -11,26 +12,25 @@ from kanpipe.evaluation.timing import Estimate, Work, estimate, interleaved, pai
 from kanpipe.experiments.kan_vae import problem
 from kanpipe.experiments.kan_vae.sample import CHUNK, pixels
 from kanpipe.experiments.kan_vae.train import objective
-from kanpipe.jobs import keep_freed_memory
 from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
 from kanpipe.models import parameter_count
 from kanpipe.runs import FinishedRun
 
+COLUMNS = ["variant", "parameters", "batch", "compile", "device", "rounds", "block_seconds"]
+COLUMNS += [f"{what}_{column}" for what in ("step", "samples") for column in ("ms", "ratio", "low", "high")]
 
-def speed(runs: list[FinishedRun], timing: dict[str, Any], machine: Machine) -> list[dict[str, Any]]:
-    """A row for each variant among `runs`: ms of one thread, or of the GPU, a training step and 1,000 prior samples.
 
-    `timing` has `rounds` and `block_seconds`. Steps are compiled where the runs were; the ratios are to the first run.
-    As in a training, the process keeps from here on the memory that it frees.
+def speed(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> pd.DataFrame:
+    """A row for each of `spec["figure_variants"]` among `runs`: ms of a training step and of 1,000 prior samples.
+
+    Ratios are to the first. Steps are compiled where the runs were. `spec["timing"]` has `rounds` and `block_seconds`.
     """
-    keep_freed_memory()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.compiler.reset()  # else the second model would be compiled for any batch
-    chosen: dict[str, FinishedRun] = {}
-    for run in runs:
-        chosen.setdefault(run.record["variant"], run)
+    chosen = {name: run for name in spec["figure_variants"] for run in reversed(runs) if run.record["variant"] == name}
+    return pd.DataFrame(_rows(chosen, spec["timing"], machine) if chosen else [], columns=COLUMNS)
+
+
+def _rows(chosen: dict[str, FinishedRun], timing: dict[str, Any], machine: Machine) -> list[dict[str, Any]]:
     models = {name: problem.build(run.spec, run.seed).to(machine.device) for name, run in chosen.items()}
     steps = {name: _training_step(models[name], run.spec, machine) for name, run in chosen.items()}
     samples = {name: _sampling(model, machine) for name, model in models.items()}
@@ -38,8 +38,7 @@ def speed(runs: list[FinishedRun], timing: dict[str, Any], machine: Machine) -> 
     step_seconds = interleaved(steps, watch, **timing)
     with weights_kept_packed(nn.ModuleDict(models)):
         sample_seconds = interleaved(samples, watch, **timing)
-    torch.set_num_threads(threads)
-    first = runs[0].record["variant"]
+    first = next(iter(chosen))
     return [
         {"variant": name, "parameters": parameter_count(model), "batch": chosen[name].spec["training"]["batch_size"]}
         | {"compile": chosen[name].spec["training"]["compile"], "device": machine.name, **timing}

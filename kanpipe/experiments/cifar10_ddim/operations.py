@@ -1,0 +1,12 @@
+"""Floating-point operations of a training step of the variants."""
+
+import torch
+
+from kanpipe.evaluation.flops import training_flops
+from kanpipe.experiments.cifar10_ddim import problem
+
+
+def gflop_per_step(spec: problem.Spec) -> float:
+    """10^9 floating-point operations of the forward and the backward pass on one batch of the training."""
+    image = torch.zeros(1, *problem.SHAPE), torch.zeros(1, dtype=torch.int64)
+    return problem.recipe(spec)["batch_size"] * training_flops(problem.build(spec), *image) / 1e9

@@ -1,0 +1,17 @@
+"""Time what the models of an experiment do, on one thread or the GPU, and write the table."""
+
+from pathlib import Path
+
+from kanpipe.jobs import job, keep_freed_memory
+
+with job(snakemake.log[0]):
+    from kanpipe.experiments import stage
+    from kanpipe.files import write_table
+    from kanpipe.machine import Machine
+    from kanpipe.runs import FinishedRun
+
+    keep_freed_memory()  # as trainings do
+    machine = Machine.prepare(snakemake.config["device"], threads=1, gpus=snakemake.resources.gpu)
+    runs = [FinishedRun.read(Path(record).parent) for record in snakemake.input.runs]
+    speed = stage(snakemake.params.experiment, "speed")
+    write_table(Path(snakemake.output[0]), speed(runs, snakemake.params.spec, machine))
