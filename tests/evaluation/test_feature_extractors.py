@@ -11,7 +11,7 @@ from torch_fidelity.utils import create_feature_extractor
 from torchvision.transforms.functional import center_crop, resize
 
 from kanpipe.errors import UserError
-from kanpipe.evaluation.efficientnet_lite import BUNDLED_WEIGHTS, EfficientNetLite0
+from kanpipe.evaluation.efficientnet_lite import BUNDLED_WEIGHTS
 from kanpipe.evaluation.feature_extractors import Extractor, network
 
 CPU = torch.device("cpu")
@@ -31,6 +31,19 @@ def assert_close(found, expected):
     assert (found - expected).abs().max() <= ROUNDING * expected.abs().max()
 
 
+@pytest.fixture(scope="module")
+def efficientnet():
+    """The network as its package has it."""
+    network = EfficientNet.from_name("efficientnet-lite0").eval()
+    network.load_state_dict(torch.load(BUNDLED_WEIGHTS, weights_only=True))
+    return network
+
+
+def as_efficientnet_takes_them(images):
+    """Pixels of -0.99 to 1: (n, 3, 224, 224)."""
+    return (torch.nn.functional.interpolate(images.float(), size=(224, 224), mode="bilinear") - 127) / 128
+
+
 def test_inception_gives_the_features_of_torch_fidelity(images, inception_file):
     layers = ("64", "192")
     original = create_feature_extractor(
@@ -48,24 +61,18 @@ def test_layers_come_in_the_order_asked_for(images, inception_file):
     assert [feature.shape for feature in features] == [(1, 192), (1, 64)]
 
 
-def test_efficientnet_gives_the_features_of_its_package(images):
-    original = EfficientNet.from_name("efficientnet-lite0").eval()
-    original.load_state_dict(torch.load(BUNDLED_WEIGHTS, weights_only=True))
+def test_efficientnet_gives_the_features_of_its_package(images, efficientnet):
     few = coloured(images[:3])
     with torch.no_grad():
-        pixels = torch.nn.functional.interpolate(few.float(), size=(224, 224), mode="bilinear")
-        expected = original.extract_features((pixels - 127) / 128).mean(dim=(2, 3))
+        expected = efficientnet.extract_features(as_efficientnet_takes_them(few)).mean(dim=(2, 3))
     (found,) = network(Extractor("efficientnet_lite0", ("1280",)), CPU)(few)
     assert_close(found, expected)
 
 
-def test_efficientnet_gives_the_logits_of_its_package(images):
-    original = EfficientNet.from_name("efficientnet-lite0").eval()
-    original.load_state_dict(torch.load(BUNDLED_WEIGHTS, weights_only=True))
+def test_efficientnet_gives_the_logits_of_its_package(images, efficientnet):
     few = coloured(images[:3])
     with torch.no_grad():
-        pixels = torch.nn.functional.interpolate(few.float(), size=(224, 224), mode="bilinear")
-        expected = original((pixels - 127) / 128)
+        expected = efficientnet(as_efficientnet_takes_them(few))
     logits, features = network(Extractor("efficientnet_lite0", ("logits", "1280")), CPU)(few)
     assert_close(logits, expected)
     assert logits.shape == (3, 1000) and features.shape == (3, 1280)
@@ -95,10 +102,8 @@ def test_inception_gives_the_logits_of_torch_fidelity(images, inception_file, tm
 def test_efficientnet_recognises_photographs(photograph, label):
     photo = torch.from_numpy(load_sample_image(photograph).copy()).permute(2, 0, 1).unsqueeze(0)
     square = resize(center_crop(photo, min(photo.shape[-2:])), [224, 224], antialias=True)
-    extractor = EfficientNetLite0("efficientnet-lite0", ["1280"]).eval()
-    with torch.no_grad():
-        (features,) = extractor(square)
-        assert extractor.network._fc(features).argmax() == label
+    (logits,) = network(Extractor("efficientnet_lite0", ("logits",)), CPU)(square)
+    assert logits.argmax() == label
 
 
 def test_compiled_network_gives_the_same_features(images, inception_file):

@@ -67,7 +67,7 @@ def test_score_of_images_is_that_of_torch_fidelity(draw, machine):
     expected = calculate_metrics(
         input1=Subset(coloured.permute(0, 3, 1, 2), range(23)),
         isc=True,
-        feature_extractor="efficientnet-lite0-logits",
+        feature_extractor="efficientnet-lite0",
         feature_layer_isc="logits",
         cuda=False,
         cache=False,

@@ -219,4 +219,4 @@ def test_samplers_are_compared_by_equally_many_images(frames):
     means = rows.groupby(["variant", "sampler", "count"])["value"].mean()
     drawn = [(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines]
     assert np.allclose(sorted(drawn), sorted((count, value) for (_, _, count), value in means.items()), rtol=1e-12)
-    assert entries(figure)[-3:] == ["quadratic times", "uniform times", "ancestral times"]
+    assert entries(figure)[-3:] == ["quadratic times", "uniform times", "ancestral"]

@@ -82,12 +82,13 @@ def spec(data, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def frames(finished, spec):
-    return stage("kan_vae", "evaluate")(finished, spec, CPU) | {"speed": timed(finished)}
+def frames(finished, spec, data):
+    return stage("kan_vae", "evaluate")(finished, spec, CPU) | {"speed": timed(finished, data)}
 
 
-def timed(runs, options=EVALUATION):
-    return stage("kan_vae", "speed")(runs, {"timing": EVALUATION["timing"]} | options, CPU)
+def timed(runs, data, names=EVALUATION["figure_variants"]):
+    spec = {"timing": EVALUATION["timing"], "figure_variants": names, "data": str(data)}
+    return stage("kan_vae", "speed")(runs, spec, CPU)
 
 
 def model_of(run):
@@ -197,11 +198,11 @@ def test_latents_are_drawn_for_the_figure_alone(frames, data):
     assert latents.query("seed == 0")["digit"].tolist() == np.load(data)["test_labels"][:40].tolist()
 
 
-def test_speed_is_of_the_models_in_the_figures_and_relative_to_the_first(finished, frames):
+def test_speed_is_of_the_models_in_the_figures_and_relative_to_the_first(finished, data, frames):
     alone = frames["speed"].set_index("variant")
     assert list(alone.index) == ["kan_vae_h3_z2"] and alone["step_ratio"].tolist() == [1]
     names = ["kan_vae_h3_z2", "vae_h8_z2"]
-    both = timed(finished, {"figure_variants": names}).set_index("variant")
+    both = timed(finished, data, names).set_index("variant")
     assert list(both.index) == names
     assert both.loc["kan_vae_h3_z2", ["step_ratio", "samples_ratio"]].tolist() == [1, 1]
     row = both.loc["vae_h8_z2"]
@@ -218,7 +219,7 @@ def test_settled_share_is_where_the_loss_stays_near_its_end():
 def test_diverged_run_is_a_row_without_scores(tmp_path, data, spec, frames):
     run = trained(tmp_path / "run", data, "vae_h8_z2", 0, learning_rate=1e38)
     assert run.diverged and run.samples()["prior"].shape == (1, 0, 784)
-    found = stage("kan_vae", "evaluate")([run], spec, CPU) | {"speed": timed([])}
+    found = stage("kan_vae", "evaluate")([run], spec, CPU) | {"speed": timed([], data)}
     assert found["runs"]["status"].tolist() == ["diverged"] and "elbo" not in found["runs"]
     both = {name: pd.concat([frames[name], found[name]]) for name in frames}
     shown = {name: table.text.to_csv() for name, table in stage("kan_vae", "tables")(both).items()}

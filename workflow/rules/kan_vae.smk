@@ -109,6 +109,7 @@ rule kan_vae_evaluate:
 
 rule kan_vae_speed:
     input:
+        data=prepared("kan_vae"),
         runs=runs("kan_vae", "run.json"),
     output:
         f"{RESULTS}/kan_vae/speed.csv",
@@ -125,7 +126,8 @@ rule kan_vae_speed:
         mem_mb=4000,
         runtime=60,
     params:
-        spec={key: KAN_VAE["evaluation"][key] for key in ("timing", "figure_variants")},
+        spec={key: KAN_VAE["evaluation"][key] for key in ("timing", "figure_variants")}
+        | {"data": prepared("kan_vae")},
         experiment="kan_vae",
         code=code("kan_vae", "speed"),
     message:

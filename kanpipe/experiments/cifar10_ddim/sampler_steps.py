@@ -50,5 +50,7 @@ def _legend(figure: Figure, rows: pd.DataFrame) -> None:
     looks = {title(name): style(name) for name in rows["variant"].unique()}
     entries = [Line2D([], [], color=hue, marker=shape, label=name) for name, (hue, shape) in looks.items()]
     kinds = [kind for kind in KINDS if kind in set(rows["timesteps"])]
-    entries += [Line2D([], [], color=INK, linestyle=KINDS[kind], label=f"{kind} times") for kind in kinds]
+    for kind in kinds:
+        label = kind if kind == "ancestral" else f"{kind} times"
+        entries.append(Line2D([], [], color=INK, linestyle=KINDS[kind], label=label))
     figure.legend(handles=entries, loc="outside right upper")

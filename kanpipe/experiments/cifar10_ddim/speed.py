@@ -2,21 +2,19 @@
 
 import math
 from collections.abc import Callable, Mapping
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from kanpipe.evaluation.timing import Work, estimate, interleaved, paired_ratio, peak_bytes, stopwatch
+from kanpipe.evaluation.training_steps import next_step
 from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim.operations import gflop_per_step
 from kanpipe.experiments.cifar10_ddim.train import objective, pieces
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun
-from kanpipe.update import Update
 
 PUBLISHED_STEPS = 1563  # an epoch of batches of 32, which the source gives the time of
 WARM_UP = 6  # steps: a CUDA graph is captured in one of the first
@@ -74,16 +72,9 @@ def _warmed_up(
 
 
 def _training_step(run: FinishedRun, images: np.ndarray, machine: Machine) -> Work:
-    """The next step of a training of the run's net from the start, without records and checkpoints."""
-    made, steps = pieces(run.spec, run.seed, images, machine, checkpoint_seconds=math.inf), count()
-    update = Update(made.model, made.optimizer, objective, made.settings, made.average)
-
-    def work(mark: Callable[[], None]) -> None:
-        step = next(steps)
-        made.average.set_step(step)
-        update(*made.batch(step))
-
-    return work
+    """The next step of a training of the run's net from the start."""
+    made = pieces(run.spec, run.seed, images, machine, checkpoint_seconds=math.inf)
+    return next_step(run, made, objective)
 
 
 def _peak_mib(work: Work, machine: Machine) -> float:

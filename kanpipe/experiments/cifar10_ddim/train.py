@@ -1,7 +1,6 @@
 """Training of one U-Net to predict the noise in photographs (Ho et al. 2020, algorithm 1, with antithetic times)."""
 
 import math
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,7 @@ from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim.coverage import probe, probe_batch
 from kanpipe.machine import Machine
 from kanpipe.runs import Run
-from kanpipe.training import Settings, fit
+from kanpipe.training import Pieces, Settings, fit
 from kanpipe.update import MovingAverage
 
 PROBED = 1000  # training images from which those of the probe are drawn
@@ -77,17 +76,6 @@ def learning_rate(step: int, recipe: dict[str, Any]) -> float:
     return recipe["learning_rate"] * (1 + math.cos(math.pi * step / recipe["steps"])) / 2
 
 
-@dataclass(frozen=True)
-class Pieces:
-    """All that a training consists of."""
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    average: MovingAverage
-    batch: Batches
-    settings: Settings
-
-
 def pieces(spec: problem.Spec, seed: int, images: np.ndarray, machine: Machine, checkpoint_seconds: float) -> Pieces:
     """The training of the variant in `spec` with a seed, before its first step."""
     recipe, graph = problem.recipe(spec), machine.device.type == "cuda"
@@ -103,19 +91,15 @@ def pieces(spec: problem.Spec, seed: int, images: np.ndarray, machine: Machine, 
         snapshot_steps=tuple(recipe["probe_steps"]),
         checkpoint_seconds=checkpoint_seconds,
     )
-    return Pieces(
-        model,
-        torch.optim.Adam(model.parameters(), lr=rate, fused=True, capturable=graph),
-        MovingAverage(model, **recipe["ema"]),
-        Batches(images, recipe, problem.schedule(spec, machine), seed, machine),
-        settings,
-    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True, capturable=graph)
+    batches = Batches(images, recipe, problem.schedule(spec, machine), seed, machine)
+    return Pieces(model, optimizer, batches, settings, average=MovingAverage(model, **recipe["ema"]))
 
 
 def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
     """Train the run's variant with its seed on the images of `run.data` and write the results into its folder."""
     images = problem.images(run.data)
-    made = pieces(run.spec, run.seed, images, machine, checkpoint_seconds)
+    made, recipe = pieces(run.spec, run.seed, images, machine, checkpoint_seconds), problem.recipe(run.spec)
     seen = problem.scaled(torch.from_numpy(images[:PROBED]).permute(0, 3, 1, 2).to(machine.device))
     probed = probe_batch(seen, problem.schedule(run.spec, machine), machine, run.seed)
     fit(
@@ -126,7 +110,7 @@ def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
         made.batch,
         machine,
         made.settings,
-        rate=partial(learning_rate, recipe=problem.recipe(run.spec)),
+        rate=partial(learning_rate, recipe=recipe),
         average=made.average,
         snapshot=lambda model: probe(model, probed),
     )

@@ -1,17 +1,20 @@
 """Times of a training step and of sampling, all models in turns, as ratios to the first of them."""
 
+import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from kanpipe.evaluation.timing import Estimate, Work, estimate, interleaved, paired_ratio, stopwatch
+from kanpipe.evaluation.training_steps import next_step
 from kanpipe.experiments.kan_vae import problem
 from kanpipe.experiments.kan_vae.sample import CHUNK, pixels
-from kanpipe.experiments.kan_vae.train import objective
+from kanpipe.experiments.kan_vae.train import objective, pieces
 from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
 from kanpipe.models import parameter_count
@@ -24,15 +27,19 @@ COLUMNS += [f"{what}_{column}" for what in ("step", "samples") for column in ("m
 def speed(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> pd.DataFrame:
     """A row for each of `spec["figure_variants"]` among `runs`: ms of a training step and of 1,000 prior samples.
 
-    Ratios are to the first. Steps are compiled where the runs were. `spec["timing"]` has `rounds` and `block_seconds`.
+    Ratios are to the first. Steps are taken as in the training of the runs, its drawing of the batches from
+    `spec["data"]` included. `spec["timing"]` has `rounds` and `block_seconds`.
     """
     chosen = {name: run for name in spec["figure_variants"] for run in reversed(runs) if run.record["variant"] == name}
-    return pd.DataFrame(_rows(chosen, spec["timing"], machine) if chosen else [], columns=COLUMNS)
+    images = problem.images(Path(spec["data"])).train_images
+    return pd.DataFrame(_rows(chosen, spec["timing"], images, machine) if chosen else [], columns=COLUMNS)
 
 
-def _rows(chosen: dict[str, FinishedRun], timing: dict[str, Any], machine: Machine) -> list[dict[str, Any]]:
+def _rows(
+    chosen: dict[str, FinishedRun], timing: dict[str, Any], images: np.ndarray, machine: Machine
+) -> list[dict[str, Any]]:
     models = {name: problem.build(run.spec, run.seed).to(machine.device) for name, run in chosen.items()}
-    steps = {name: _training_step(models[name], run.spec, machine) for name, run in chosen.items()}
+    steps = {name: _training_step(run, images, machine) for name, run in chosen.items()}
     samples = {name: _sampling(model, machine) for name, model in models.items()}
     watch = stopwatch(machine.device)
     step_seconds = interleaved(steps, watch, **timing)
@@ -48,24 +55,10 @@ def _rows(chosen: dict[str, FinishedRun], timing: dict[str, Any], machine: Machi
     ]
 
 
-def _training_step(model: nn.Module, spec: problem.Spec, machine: Machine) -> Work:
-    """One step of Adam on a fixed batch."""
-    draw, batch = machine.generator("speed"), spec["training"]["batch_size"]
-    x = torch.rand(batch, problem.SIDE**2, generator=draw, device=machine.device).round()
-    noise = torch.randn(batch, model.latent, generator=draw, device=machine.device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-5, fused=True)
-
-    def loss() -> Tensor:
-        return objective(model, x, noise)["loss"]
-
-    loss = torch.compile(loss, fullgraph=True, dynamic=False) if spec["training"]["compile"] else loss
-
-    def step(mark: Callable[[], None]) -> None:
-        optimizer.zero_grad()
-        loss().backward()
-        optimizer.step()
-
-    return step
+def _training_step(run: FinishedRun, images: np.ndarray, machine: Machine) -> Work:
+    """The next step of a training of the run's model from the start."""
+    digits = problem.binary(images, run.spec, machine)
+    return next_step(run, pieces(run.spec, run.seed, digits, machine, checkpoint_seconds=math.inf), objective)
 
 
 def _sampling(model: nn.Module, machine: Machine) -> Work:
