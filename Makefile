@@ -22,7 +22,7 @@ quick: $(STAMP) ## run the whole chain at small scale, without downloads
 	@echo "Tables: results/quick/tables; figures: results/quick/*/figures; report: results/quick/report.html"
 
 test: lint ## check the style and run all tests
-	@$(IN_VENV) pytest
+	@$(IN_VENV) OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
 
 lint: $(STAMP) ## check the style of Python and Snakemake files
 	@$(IN_VENV) ruff check .
