@@ -161,7 +161,7 @@ def test_second_make_installs_nothing(checkout, tmp_path):
     ]
     assert second == first[3:]
     assert installs(third) == []
-    assert third[-1].split() == ["pytest"]
+    assert third[-1].split()[0] == "pytest"
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])
