@@ -126,8 +126,7 @@ rule kan_vae_speed:
         mem_mb=4000,
         runtime=60,
     params:
-        spec={key: KAN_VAE["evaluation"][key] for key in ("timing", "figure_variants")}
-        | {"data": prepared("kan_vae")},
+        spec={key: KAN_VAE["evaluation"][key] for key in ("timing", "figure_variants")} | {"data": prepared("kan_vae")},
         experiment="kan_vae",
         code=code("kan_vae", "speed"),
     message:
