@@ -1,6 +1,7 @@
 """What more steps of the sampler gain."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,7 +12,7 @@ from kanpipe.experiments.cifar10_ddim.words import FIDS, main_fid, style, title
 from kanpipe.reporting.log_axes import log_log
 from kanpipe.reporting.plots import FULL, INK, statement
 
-KINDS = {"quadratic": "-", "uniform": "--", "ancestral": ":"}  # of times: the line
+KINDS = {"quadratic": "-", "uniform": "--", "ancestral": ":"}  # of times: the line; marks of all but the first are hollow
 
 
 def samplers(runs: pd.DataFrame, scores: pd.DataFrame, named: Sequence[str]) -> Figure:
@@ -32,8 +33,7 @@ def samplers(runs: pd.DataFrame, scores: pd.DataFrame, named: Sequence[str]) -> 
         for kind, walks in own.groupby("timesteps", sort=False):
             means = walks.groupby("count")["value"].mean()
             hue, shape = style(variant)
-            look = {"markersize": 4.5, "markeredgecolor": "white", "markeredgewidth": 0.4}
-            axes.plot(means.index, means, color=hue, marker=shape, linestyle=KINDS.get(kind, "-."), **look)
+            axes.plot(means.index, means, marker=shape, markersize=4.5, **_look(kind, hue))
     axes.set(xlabel="times at which the sampler stops", ylabel=f"{FIDS[fid]} of {images:,.0f} images")
     log_log(axes)
     _legend(figure, rows)
@@ -46,11 +46,18 @@ def most_common_count(rows: pd.DataFrame) -> int:
     return samplers[samplers == samplers.max()].index.max()
 
 
+def _look(kind: str, hue: str) -> dict[str, Any]:
+    """The line of a kind of times, and whether its marks are filled: one mark alone has no line."""
+    filled = kind == next(iter(KINDS))
+    edge = {"markeredgecolor": "white", "markeredgewidth": 0.4} if filled else {"markerfacecolor": "white"}
+    return {"color": hue, "linestyle": KINDS.get(kind, "-."), **edge}
+
+
 def _legend(figure: Figure, rows: pd.DataFrame) -> None:
     looks = {title(name): style(name) for name in rows["variant"].unique()}
     entries = [Line2D([], [], color=hue, marker=shape, label=name) for name, (hue, shape) in looks.items()]
     kinds = [kind for kind in KINDS if kind in set(rows["timesteps"])]
     for kind in kinds:
         label = kind if kind == "ancestral" else f"{kind} times"
-        entries.append(Line2D([], [], color=INK, linestyle=KINDS[kind], label=label))
+        entries.append(Line2D([], [], marker="o", markersize=4.5, label=label, **_look(kind, INK)))
     figure.legend(handles=entries, loc="outside right upper")
