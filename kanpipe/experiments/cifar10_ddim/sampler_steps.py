@@ -12,7 +12,7 @@ from kanpipe.experiments.cifar10_ddim.words import FIDS, main_fid, style, title
 from kanpipe.reporting.log_axes import log_log
 from kanpipe.reporting.plots import FULL, INK, statement
 
-KINDS = {"quadratic": "-", "uniform": "--", "ancestral": ":"}  # of times: the line; marks of all but the first are hollow
+KINDS = {"quadratic": "-", "uniform": "--", "ancestral": ":"}  # of times: the line; marks are hollow but for the first
 
 
 def samplers(runs: pd.DataFrame, scores: pd.DataFrame, named: Sequence[str]) -> Figure:
