@@ -1,5 +1,8 @@
 """Random numbers by key, and the choice of the device."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -75,6 +78,25 @@ def test_auto_is_the_cpu_without_a_gpu(monkeypatch, threads_restored, available,
 
 def test_threads_are_those_of_torch(threads_restored):
     assert Machine.prepare("cpu", threads=2).threads == torch.get_num_threads() == 2
+
+
+def test_no_thread_of_a_training_leaves_denormal_numbers():
+    made = """
+import torch
+from kanpipe.machine import Machine
+Machine.prepare("cpu", threads=2, flush_denormals={})
+product = torch.full((10**6,), 1e-20) * 1e-20
+print(product.view(torch.int32).count_nonzero().item())
+"""
+    counts = [
+        int(
+            subprocess.run(
+                [sys.executable, "-c", made.format(flush)], check=True, capture_output=True, text=True
+            ).stdout
+        )
+        for flush in (False, True)
+    ]
+    assert counts == [10**6, 0]
 
 
 def test_machine_says_its_name_and_memory(machine):

@@ -10,8 +10,8 @@ with job(snakemake.log[0]):
     from kanpipe.machine import Machine
     from kanpipe.runs import FinishedRun
 
-    keep_freed_memory()  # as trainings do
-    machine = Machine.prepare(snakemake.config["device"], threads=1, gpus=snakemake.resources.gpu)
+    keep_freed_memory()  # this and the denormals as in trainings
+    machine = Machine.prepare(snakemake.config["device"], threads=1, gpus=snakemake.resources.gpu, flush_denormals=True)
     runs = [FinishedRun.read(Path(record).parent) for record in snakemake.input.runs]
     speed = stage(snakemake.params.experiment, "speed")
     write_table(Path(snakemake.output[0]), speed(runs, snakemake.params.spec, machine))

@@ -20,5 +20,7 @@ with job(snakemake.log[0]):
         folder=Path(snakemake.output.run).parent,
         data=Path(path) if (path := snakemake.input.get("data")) else None,
     )
-    machine = Machine.prepare(snakemake.config["device"], snakemake.threads, gpus=snakemake.resources.gpu)
+    machine = Machine.prepare(
+        snakemake.config["device"], snakemake.threads, gpus=snakemake.resources.gpu, flush_denormals=True
+    )
     stage(run.experiment, "train")(run, machine, snakemake.config["checkpoint_seconds"])
