@@ -10,7 +10,7 @@ from matplotlib.ticker import EngFormatter
 
 from kanpipe.experiments.cifar10_ddim.fidelity import FLOOR, score_name
 from kanpipe.experiments.cifar10_ddim.published import PUBLISHED
-from kanpipe.experiments.cifar10_ddim.words import FIDS, YELLOW, base, is_sweep, main_fid, style, title
+from kanpipe.experiments.cifar10_ddim.words import FIDS, YELLOW, base, is_long, is_sweep, main_fid, style, title
 from kanpipe.reporting.log_axes import log_log
 from kanpipe.reporting.plots import FULL, INK, SMALL, statement
 from kanpipe.reporting.tables import FINISHED
@@ -22,6 +22,7 @@ COSTS = {  # column of the runs: the title of its panel, its axis
 }
 DOT = {"linestyle": "none", "markersize": 5.5, "markeredgecolor": "white", "markeredgewidth": 0.4, "zorder": 3}
 SMALL_DOT = {"markersize": 3.5, "zorder": 2}
+LARGE_DOT = {"markersize": 8.5}
 HOLLOW = {"markerfacecolor": "white", "markeredgewidth": 0.9}
 PUBLISHED_MARK = {"linestyle": "none", "marker": "x", "markersize": 7, "markeredgewidth": 1.5, "zorder": 5}
 REAL = {"color": INK, "linewidth": 0.8, "linestyle": "--", "zorder": 1}
@@ -30,14 +31,15 @@ REAL = {"color": INK, "linewidth": 0.8, "linestyle": "--", "zorder": 1}
 def cost_and_quality(runs: pd.DataFrame, scores: pd.DataFrame, published: bool) -> Figure:
     """The Fréchet distance of every variant, mean over its seeds, against three costs.
 
-    Small marks are of other learning rates, hollow ones of fewer steps than the longest training made.
+    Small marks are of other learning rates, hollow ones of fewer steps than the others made, large ones of more.
     """
     fid = main_fid(runs)
     if fid is None:
         return statement("No Fréchet distance was measured")
     points = runs[runs["status"] == FINISHED].dropna(subset=fid)
     points = points.groupby("variant", sort=False)[[fid, "steps", *COSTS]].agg(["mean", "std"])
-    looks = {name: _look(name, short) for name, short in (points["steps"]["mean"] < runs["steps"].max()).items()}
+    usual = runs.loc[~runs["variant"].map(is_long), "steps"].max()
+    looks = {name: _look(name, steps < usual) for name, steps in points["steps"]["mean"].items()}
     floor = _floor(fid, scores)
     figure = Figure(figsize=(FULL, 4.1), layout="constrained")
     for axes, (cost, (head, words)) in zip(figure.subplots(1, 3, sharey=True), COSTS.items(), strict=True):
@@ -57,7 +59,7 @@ def cost_and_quality(runs: pd.DataFrame, scores: pd.DataFrame, published: bool) 
 def _look(variant: str, short: bool) -> dict[str, Any]:
     hue, shape = style(variant)
     look = DOT | {"color": hue, "marker": shape, "zorder": 3 if hue == YELLOW else 4}
-    look |= SMALL_DOT if is_sweep(variant) else {}
+    look |= SMALL_DOT if is_sweep(variant) else LARGE_DOT if is_long(variant) else {}
     return look | (HOLLOW | {"markeredgecolor": hue} if short else {})
 
 
@@ -89,6 +91,8 @@ def _legend(figure: Figure, runs: pd.DataFrame, looks: dict[str, dict], lines: d
     marks = {title(base(name)): DOT | dict(zip(("color", "marker"), style(name), strict=True)) for name in looks}
     if any(is_sweep(name) for name in looks):
         marks["small: other learning rates"] = DOT | SMALL_DOT | {"color": INK, "marker": "o"}
+    if any(is_long(name) for name in looks):
+        marks["large: more steps"] = DOT | LARGE_DOT | {"color": INK, "marker": "o"}
     if any("markerfacecolor" in look for look in looks.values()):
         marks["hollow: fewer steps"] = DOT | HOLLOW | {"color": INK, "markeredgecolor": INK, "marker": "o"}
     entries = [Line2D([], [], label=words, **{"color": INK} | look) for words, look in (marks | lines).items()]

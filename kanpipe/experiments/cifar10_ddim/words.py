@@ -67,7 +67,8 @@ STYLES = {  # variant: (colour, marker); yellow for one factor changed
     "unet_improved": (PALE_GREEN, "P"),
 }
 SWEEP = re.compile(r"(?P<base>.+)_lr_(?P<rate>\w+)")
-SHORT = "_short"  # the end of a name: the same, trained for fewer steps
+LENGTH = re.compile(r"(?P<base>.+)_(?P<length>short|long)")  # the same, trained for fewer or more steps
+LENGTHS = {"short": "fewer steps", "long": "more steps"}
 
 FIDS = {  # column of the runs: its title, the one of the source first
     "fid_2048": "FID-2048",
@@ -82,8 +83,8 @@ def title(name: str) -> str:
     """What a figure or table calls a variant; the words of any other name."""
     if found := SWEEP.fullmatch(name):
         return f"{title(found['base'])}, learning rate {_rate(found['rate'])}"
-    if is_short(name):
-        return f"{title(base(name))}, fewer steps"
+    if found := LENGTH.fullmatch(name):
+        return f"{title(found['base'])}, {LENGTHS[found['length']]}"
     return TITLES.get(name, label(name))
 
 
@@ -94,8 +95,8 @@ def _rate(words: str) -> str:
 
 def change(name: str) -> str:
     """What the variant differs in; nothing for one that is not known."""
-    words = CHANGES.get(base(name), "")
-    return f"{words}; fewer steps" if words and is_short(name) else words
+    words, found = CHANGES.get(base(name), ""), LENGTH.fullmatch(name)
+    return f"{words}; {LENGTHS[found['length']]}" if words and found else words
 
 
 def is_sweep(name: str) -> bool:
@@ -103,15 +104,16 @@ def is_sweep(name: str) -> bool:
     return SWEEP.fullmatch(name) is not None
 
 
-def is_short(name: str) -> bool:
-    """Whether the variant is another only with fewer steps."""
-    return name.endswith(SHORT)
+def is_long(name: str) -> bool:
+    """Whether the variant is another only with more steps."""
+    found = LENGTH.fullmatch(name)
+    return found is not None and found["length"] == "long"
 
 
 def base(name: str) -> str:
     """The variant whose network, but not training, this one has; most are their own."""
-    found = SWEEP.fullmatch(name)
-    return found["base"] if found else name.removesuffix(SHORT)
+    found = SWEEP.fullmatch(name) or LENGTH.fullmatch(name)
+    return found["base"] if found else name
 
 
 def style(name: str) -> tuple[str, str]:
