@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
-from small_cifar10_ddim import COVERAGE, DIVERGED, SLOPE, SPEC, VARIANTS, make_frames, make_runs
+from small_cifar10_ddim import COVERAGE, DIVERGED, SLOPE, SPEC, STEPS, VARIANTS, make_frames, make_runs
 
 from kanpipe.experiments import stage
 from kanpipe.experiments.cifar10_ddim.channel_means import CHANNELS, channel_means
@@ -195,6 +195,14 @@ def test_points_are_means_at_their_costs(frames):
     assert {"hollow: fewer steps", "small: other learning rates", "no score: KAN U-Net, degree 3"} <= set(
         entries(figure)
     )
+
+
+def test_a_longer_training_leaves_the_others_full(frames):
+    long = frames["runs"].query("variant == 'unet'").assign(variant="unet_long", steps=10 * STEPS, minutes=9.0)
+    figure = cost_and_quality(pd.concat([frames["runs"], long]), frames["scores"], published=True)
+    assert list(marks(figure.axes[0]).values()).count("white") == 2
+    assert [line.get_markersize() for line in figure.axes[2].lines if line.get_xdata()[0] == 9.0] == [8.5]
+    assert "large: more steps" in entries(figure)
 
 
 def test_published_distances_stand_beside_their_like_alone(frames):

@@ -32,6 +32,7 @@ CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
         ("kan_unet_repaired_lr_5e5", "Repaired KAN U-Net, learning rate 5e-5"),
         ("unet_lr_0_001", "U-Net, learning rate 0.001"),
         ("kan_unet_short", "KAN U-Net (published), fewer steps"),
+        ("unet_instance_norm_out_long", "U-Net + InstanceNorm at conv_out, more steps"),
         ("my_kan_unet", "my KAN unet"),
     ],
 )
@@ -52,13 +53,14 @@ def test_what_has_a_title_has_a_description_and_a_look_of_its_own():
         assert len(set(table.values())) == len(table)
 
 
-@pytest.mark.parametrize("name", ["unet_lr_1e_3", "unet_short"])
+@pytest.mark.parametrize("name", ["unet_lr_1e_3", "unet_short", "unet_long"])
 def test_another_training_looks_like_its_base(name):
     assert base(name) == "unet"
     assert style(name) == style("unet")
     assert is_sweep(name) == ("_lr_" in name)
     assert base("unet_improved") == "unet_improved"
     assert change("unet_short") == f"{CHANGES['unet']}; fewer steps"
+    assert change("unet_long") == f"{CHANGES['unet']}; more steps"
 
 
 def test_the_distance_of_the_source_comes_first_where_it_was_measured():
