@@ -51,6 +51,15 @@ def test_preset_is_valid(preset):
     check(without_nulls(overlaid(PAPER, load_yaml(Path(preset_file({"preset": preset}, PRESETS))))), SCHEMA)
 
 
+@pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.yaml")))
+def test_no_unet_normalises_each_channel_by_itself(preset):
+    config = without_nulls(overlaid(PAPER, load_yaml(Path(preset_file({"preset": preset}, PRESETS)))))
+    experiment = config["experiments"]["cifar10_ddim"]
+    networks = [experiment["problem"]["network"] | v.get("network", {}) for v in experiment["variants"].values()]
+    assert networks
+    assert all(network["channels"] >= 2 * network["groups"] for network in networks)
+
+
 def test_preset_is_the_file_of_its_name():
     assert preset_file({"preset": "quick"}, PRESETS) == str(PRESETS / "quick.yaml")
 

@@ -36,8 +36,9 @@ class UNet(nn.Module):
     By default, with `mlp`, it has 23,220,867 parameters; with `kan`, the layers of torch-conv-kan, spline_order 2 and
     grid_size 3 it has 132,531,642. `conv_in` and `conv_out` are families of their own for the first and the last
     convolution; with `middle` three layers of that family stand on tokens between the two middle blocks. With
-    `end_gain` the last convolution of every block and of the net begin so much below a Xavier start. Raises
-    ValueError for channels, groups or a gain that cannot be.
+    `end_gain` the last convolution of every block and of the net begin so much below a Xavier start. With as many
+    `groups` as channels the last GroupNorm is an InstanceNorm, after which the mean of a channel, so the colour of an
+    image, can hardly be told. Raises ValueError for channels, groups or a gain that cannot be.
     """
 
     def __init__(
