@@ -46,20 +46,20 @@ def test_idx_comes_back(tmp_path, shape):
 WHOLE = idx(np.zeros((3, 4, 5), np.uint8))
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        gzip.compress(WHOLE)[:-9],
-        b"",
-        b"not gzip at all",
-        gzip.compress(WHOLE)[:20] + b"????" + gzip.compress(WHOLE)[24:],
-        gzip.compress(WHOLE[:-1]),
-        gzip.compress(WHOLE + b"!"),
-        gzip.compress(WHOLE[:6]),
-        gzip.compress(b""),
-        gzip.compress(idx(np.zeros(3, np.uint8), kind=0x0D)),  # floats
-    ],
-)
+DAMAGED = {
+    "cut": gzip.compress(WHOLE)[:-9],
+    "empty": b"",
+    "no gzip": b"not gzip at all",
+    "four bytes changed": gzip.compress(WHOLE)[:20] + b"????" + gzip.compress(WHOLE)[24:],
+    "an entry too few": gzip.compress(WHOLE[:-1]),
+    "an entry too many": gzip.compress(WHOLE + b"!"),
+    "half a header": gzip.compress(WHOLE[:6]),
+    "nothing in it": gzip.compress(b""),
+    "floats": gzip.compress(idx(np.zeros(3, np.uint8), kind=0x0D)),
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)  # gzip writes the time: bytes are no names
 def test_damaged_idx_is_told_with_its_file(tmp_path, content):
     path = tmp_path / "train-labels-idx1-ubyte.gz"
     path.write_bytes(content)
