@@ -32,7 +32,7 @@ CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
         ("kan_unet_repaired_lr_5e5", "Repaired KAN U-Net, learning rate 5e-5"),
         ("unet_lr_0_001", "U-Net, learning rate 0.001"),
         ("kan_unet_short", "KAN U-Net (published), fewer steps"),
-        ("unet_instance_norm_out_long", "U-Net + InstanceNorm at conv_out, more steps"),
+        ("kan_unet_repaired_small_long", "Repaired KAN U-Net, U-Net's size, more steps"),
         ("my_kan_unet", "my KAN unet"),
     ],
 )
