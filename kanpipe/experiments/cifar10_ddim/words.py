@@ -64,7 +64,7 @@ STYLES = {  # variant: (colour, marker); yellow for one factor changed
     "kan_end_gain": (YELLOW, "p"),
     "kan_unet_repaired": (DATA, "X"),
     "kan_unet_repaired_small": (SPARE_COLOURS[2], "D"),
-    "kan_unet_repaired_linear": (SPARE_COLOURS[0], "*"),
+    "kan_unet_repaired_linear": (SPARE_COLOURS[0], "D"),
     "unet_narrow": (PALE_GREEN, "D"),
     "ukan": (SPARE_COLOURS[0], "h"),
     "umlp": (SPARE_COLOURS[1], "p"),
