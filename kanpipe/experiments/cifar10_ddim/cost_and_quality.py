@@ -22,7 +22,7 @@ COSTS = {  # column of the runs: the title of its panel, its axis
 }
 DOT = {"linestyle": "none", "markersize": 5.5, "markeredgecolor": "white", "markeredgewidth": 0.4, "zorder": 3}
 SMALL_DOT = {"markersize": 3.5, "zorder": 2}
-LARGE_DOT = {"markersize": 8.5}
+LARGE_DOT = {"markersize": 8.5, "zorder": 2}
 HOLLOW = {"markerfacecolor": "white", "markeredgewidth": 0.9}
 PUBLISHED_MARK = {"linestyle": "none", "marker": "x", "markersize": 7, "markeredgewidth": 1.5, "zorder": 5}
 REAL = {"color": INK, "linewidth": 0.8, "linestyle": "--", "zorder": 1}
