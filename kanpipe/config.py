@@ -90,6 +90,8 @@ def _faults(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _not_finite(config)
     for name, experiment in config["experiments"].items():
         path = f"experiments.{name}"
+        if unknown := experiment.get("variant_seeds", {}).keys() - experiment.get("variants", {}):
+            yield f"{path}.variant_seeds", f"there is no variant {min(unknown)}"
         for variant, options in experiment.get("variants", {}).items():
             yield from _variant_faults(f"{path}.variants.{variant}", options)
             if own := options.get("training"):

@@ -123,6 +123,8 @@ def test_experiments_and_variants_can_be_left_out():
         ("seeds", [0, 1, 0], "seeds", "[0, 1, 0] names something twice"),
         ("seeds", [], "seeds", "[] should be non-empty (training seeds"),
         ("seeds", [-1], "seeds.0", "-1 is less than the minimum of 0"),
+        ("variant_seeds", {"kan": [-1]}, "variant_seeds.kan.0", "-1 is less than the minimum of 0"),
+        ("variant_seeds", {"kann": [0]}, "variant_seeds", "there is no variant kann"),
         ("training.snapshot_epochs", [0, 4000], "training.snapshot_epochs", "[4000] lies at or beyond the end"),
         ("problem.diffusion.beta", 1, "problem.diffusion.beta", "1 is greater than or equal to the maximum of 1"),
         ("evaluation", None, "", "'evaluation' is a required property"),

@@ -64,7 +64,9 @@ def runs(experiment, file):
 def every_run(experiment, pattern):
     """The pattern with every variant and seed of the experiment; once, where it names neither."""
     settings = EXPERIMENTS[experiment]
-    filled = expand(pattern, variant=settings.get("variants", [""]), seed=settings.get("seeds", [0]))
+    seeds = dict.fromkeys(settings.get("variants", [""]), settings.get("seeds", [0]))
+    seeds |= settings.get("variant_seeds", {})
+    filled = [path for variant in seeds for path in expand(pattern, variant=variant, seed=seeds[variant])]
     return list(dict.fromkeys(filled))
 
 
