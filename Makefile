@@ -53,7 +53,7 @@ $(STAMP): requirements.lock pyproject.toml
 	newer, which $(PYTHON) is not: install one and name it, as in: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c '$(HAS_VENV)' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: install its \
 	venv module (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
-	@echo "Installing the pinned packages into .venv: once, some minutes, about 3 GB to download on Linux"
+	@echo "Installing the pinned packages into .venv: once, some minutes, about 3 GB to download on Linux, 6 GB on the disk"
 	@rm -f $@
 	@$(PYTHON) -m venv .venv
 	@$(PIP) install -r requirements.lock
