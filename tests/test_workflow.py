@@ -20,7 +20,7 @@ JOBS = re.compile(r"^(?!total)([a-z]\w*)\s+(\d+)$", re.MULTILINE)  # a line of t
 EXPERIMENTS = ("swiss_roll", "range_init", "kan_vae", "cifar10_ddim", "layer_speed", "function_fit")
 TRAININGS = {
     "paper": {"swiss_roll": 25, "range_init": 30, "kan_vae": 57, "cifar10_ddim": 52, "function_fit": 63},
-    "cpu": {"swiss_roll": 25, "range_init": 30, "kan_vae": 19, "cifar10_ddim": 37, "function_fit": 63},
+    "cpu": {"swiss_roll": 25, "range_init": 30, "kan_vae": 19, "cifar10_ddim": 40, "function_fit": 63},
     "quick": {"swiss_roll": 2, "range_init": 3, "kan_vae": 2, "cifar10_ddim": 3, "function_fit": 3},
     "tiny": {"swiss_roll": 4, "range_init": 3, "kan_vae": 2, "cifar10_ddim": 2, "function_fit": 3},
 }
