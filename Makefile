@@ -1,7 +1,7 @@
 # Everything runs in .venv, which the first call installs from requirements.lock.
 # Variables: CORES (default all), PYTHON (default: the first complete Python from 3.11 on).
 .DEFAULT_GOAL := help
-.PHONY: help quick test lint format bench lock clean
+.PHONY: help quick test check lint format bench lock clean
 
 CORES ?= all
 IS_NEW := import sys; sys.exit(sys.version_info < (3, 11))
@@ -21,8 +21,11 @@ quick: $(STAMP) ## run the whole chain at small scale, without downloads
 	@$(IN_VENV) snakemake --config preset=quick --report results/quick/report.html
 	@echo "Tables: results/quick/tables; figures: results/quick/*/figures; report: results/quick/report.html"
 
-test: lint ## check the style and run all tests
+test: lint ## check the style and run all tests: about nine minutes on two cores
 	@$(IN_VENV) OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
+
+check: lint ## the same without whole workflows and compilation: for while you work
+	@$(IN_VENV) OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m 'not slow and not workflow'
 
 lint: $(STAMP) ## check the style of Python and Snakemake files
 	@$(IN_VENV) ruff check .

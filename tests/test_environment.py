@@ -189,5 +189,16 @@ def test_interrupted_install_is_not_taken_for_a_finished_one(checkout, tmp_path)
 def test_help_is_the_default_and_lists_every_target(checkout):
     result, calls = make(checkout)
     listed = [line.split()[1] for line in result.stdout.splitlines()]
-    assert listed == ["help", "quick", "test", "lint", "format", "bench", "lock", "clean"]
+    assert listed == ["help", "quick", "test", "check", "lint", "format", "bench", "lock", "clean"]
     assert calls == []
+
+
+def test_ci_calls_targets_of_the_makefile_and_keeps_the_report_that_one_leaves():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    called = [step["run"].split()[1] for step in steps if step.get("run", "").startswith("make ")]
+    makefile = (ROOT / "Makefile").read_text()
+    assert called == ["test", "quick"]
+    assert not [target for target in called if f"\n{target}:" not in makefile]
+    kept = [step["with"]["path"] for step in steps if "upload-artifact" in step.get("uses", "")]
+    assert kept == ["results/quick/report.html"] and kept[0] in makefile

@@ -14,6 +14,8 @@ import psutil
 import pytest
 import yaml
 
+pytestmark = pytest.mark.workflow
+
 ROOT = Path(__file__).parent.parent
 PARTS = ("Snakefile", "config.yaml", "envs", "kanpipe", "workflow", "profiles")
 JOBS = re.compile(r"^(?!total)([a-z]\w*)\s+(\d+)$", re.MULTILINE)  # a line of the table that a dry run prints

@@ -106,6 +106,7 @@ def test_efficientnet_recognises_photographs(photograph, label):
     assert logits.argmax() == label
 
 
+@pytest.mark.slow
 def test_compiled_network_gives_the_same_features(images, inception_file):
     few = coloured(images[:3])
     torch.compiler.reset()

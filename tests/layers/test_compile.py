@@ -1,5 +1,6 @@
 """Whole models of KAN layers under `torch.compile`."""
 
+import pytest
 import torch
 from torch import nn
 from torch._dynamo.testing import CompileCounterWithBackend
@@ -7,6 +8,8 @@ from torch._dynamo.utils import counters
 from torch.nn import functional as F
 
 from kanpipe.layers import FasterKANLinear, FastKANConv2d, FastKANLinear, KANConv2d, KANLinear
+
+pytestmark = pytest.mark.slow
 
 
 class ManyShapes(nn.Module):

@@ -54,6 +54,7 @@ LAYERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recompute", [False, True])
 @pytest.mark.parametrize("name", LAYERS)
 def test_compiled_layer_has_the_gradients_of_an_eager_one(name, recompute, draw, make):

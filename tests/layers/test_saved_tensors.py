@@ -71,6 +71,7 @@ def test_with_a_scaler_the_packed_weight_is_kept_too(draw, make):
 
 
 # A compiled convolution has its input and weight in channels-last order and keeps these copies instead.
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "backend"), [("convolution", "aot_eager"), ("linear", "inductor")])
 def test_compiled_too(name, backend, draw, make):
     kind, sizes, options, shape = CASES[name]
@@ -87,6 +88,7 @@ def test_compiled_too(name, backend, draw, make):
     torch.testing.assert_close(ours, eager, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_compiled_network_keeps_no_features(draw, make):
     layers = [make(KANLinear, 12, 30, scaler=False, recompute=True), make(FastKANLinear, 30, 5, recompute=True)]
     net, x = torch.nn.Sequential(*layers), torch.randn(33, 12, generator=draw)
