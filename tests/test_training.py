@@ -92,6 +92,7 @@ def test_two_undisturbed_runs_have_the_same_bytes(undisturbed, tmp_path):
     assert_same_results(tmp_path, undisturbed, sittings=1)
 
 
+@pytest.mark.slow
 def test_killed_at_any_step_and_resumed_three_times_the_bytes_are_the_same(undisturbed, tmp_path):
     for step in (137, 200, 499):  # inside a block, right after a checkpoint, at the last step
         status, said = sit(tmp_path, "--die-at", step)
@@ -103,6 +104,7 @@ def test_killed_at_any_step_and_resumed_three_times_the_bytes_are_the_same(undis
     assert_same_results(tmp_path, undisturbed, sittings=4)
 
 
+@pytest.mark.slow
 def test_killed_from_outside_at_random_moments_the_bytes_are_the_same(undisturbed, tmp_path):
     delays = random.Random(0)
     assert sitting_killed_after(tmp_path, checkpoints=1, delay=delays.uniform(0, 0.2))

@@ -121,6 +121,7 @@ def data(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", [{"family": "mlp"}, KAN], ids=["ordinary", "kan"])
 def test_killed_training_ends_with_the_same_bytes(variant, data, tmp_path, machine, monkeypatch):
     whole = run(tmp_path / "whole", data, variant)
