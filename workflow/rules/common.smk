@@ -82,7 +82,7 @@ def code(experiment, stage):
 
 def training_code(experiment):
     """The hash for a variant's training, as a function of the wildcards: of the layers, it knows the variant's own."""
-    variants = EXPERIMENTS[experiment]["variants"] if experiment in EXPERIMENTS else {}
+    variants = EXPERIMENTS[experiment]["variants"]
     return lambda wildcards: variant_code(stage_module(experiment, "train"), variants[wildcards.variant])
 
 
