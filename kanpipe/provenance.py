@@ -2,7 +2,8 @@
 
 A workflow engine sees a changed script but not a changed module that the script imports. So every rule carries, as
 a parameter, a hash of the source that its stage depends on: the stage's module and whatever of this package it
-imports, directly or not, with comments, docstrings and layout left out, and so are the few modules in `NO_NUMBERS`.
+imports, directly or not; of the layers that are chosen by name, those of the families that a variant names. Comments,
+docstrings and layout are left out, and so are the few modules in `NO_NUMBERS`.
 """
 
 import ast
@@ -10,26 +11,47 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
+from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from kanpipe import layers
+
 PACKAGE = Path(__file__).parent
-# Modules that say how a job is run and told of, and cannot change a number.
+SWITCH = "kanpipe.layers.families"  # imports the layers of a family when it is asked for it
+ALL_FAMILIES = tuple(layers.FAMILY_LAYERS)
+# Modules that say how a job is run and told of, and cannot change a number. `files` decides how many digits a table
+# has, which is part of the format that all stages share: whoever changes it starts from empty results.
 NO_NUMBERS = {"kanpipe", "kanpipe.errors", "kanpipe.files", "kanpipe.progress", "kanpipe.provenance"}
 RECORDED = ("torch", "numpy", "scipy", "scikit-learn", "pot", "pandas", "safetensors", "snakemake")
 
 
-def code_hash(module: str) -> str:
-    """A hash of `module` (a dotted name in this package) and of the modules of the package that it depends on."""
+def code_hash(module: str, families: Collection[str] = ALL_FAMILIES) -> str:
+    """A hash of `module` (a dotted name in this package) and of the modules of the package that it depends on.
+
+    Of layers that are chosen by the name of their family, those of `families` count.
+    """
     digest = hashlib.sha256()
-    for name in sorted(imported_modules(module) - NO_NUMBERS):
+    for name in sorted(imported_modules(module, families) - NO_NUMBERS):
         digest.update(f"{name}\n{_normal_form(_source(name))}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def imported_modules(module: str) -> set[str]:
+def variant_code(module: str, options: Any) -> str:
+    """The `code_hash` of a stage that runs one variant: of the layer families, those that its options name count."""
+    return code_hash(module, named_families(options))
+
+
+def named_families(options: Any) -> set[str]:
+    """The layer families that the options of a variant name, at any depth."""
+    if isinstance(options, dict):
+        return set().union(*map(named_families, options.values()))
+    return {options} & set(ALL_FAMILIES) if isinstance(options, str) else set()
+
+
+def imported_modules(module: str, families: Collection[str] = ALL_FAMILIES) -> set[str]:
     """The names of the modules of this package that `module` depends on, itself and the parents included."""
     found: set[str] = set()
     waiting = [module]
@@ -38,7 +60,13 @@ def imported_modules(module: str) -> set[str]:
         if name not in found:
             found.add(name)
             waiting += _imports(_source(name)) | _parents(name)
+            waiting += _layers(families) if name == SWITCH else []
     return found
+
+
+def _layers(families: Collection[str]) -> list[str]:
+    """The modules that the switch between families imports when it is asked for these."""
+    return [f"{layers.__name__}.{layers.HOMES[layer]}" for name in families for layer in layers.FAMILY_LAYERS[name]]
 
 
 def _parents(name: str) -> set[str]:

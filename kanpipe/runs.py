@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
+FINISHED = "finished"  # the status of a run that did not diverge
+
 
 @dataclass(frozen=True)
 class Run:

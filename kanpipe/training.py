@@ -23,7 +23,7 @@ from kanpipe import provenance
 from kanpipe.checkpoint import Checkpoint
 from kanpipe.files import atomic, write_json
 from kanpipe.machine import Machine, seeded
-from kanpipe.models import parameter_count
+from kanpipe.models.counting import parameter_count
 from kanpipe.progress import Progress
 from kanpipe.runs import Run
 from kanpipe.update import MovingAverage, Objective, StepOptions, Update

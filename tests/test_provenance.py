@@ -2,11 +2,15 @@
 
 import ast
 import shutil
+from pathlib import Path
 
 import pytest
+import yaml
 
 from kanpipe import provenance
-from kanpipe.provenance import code_hash, imported_modules
+from kanpipe.experiments import has_stage, stage_module
+from kanpipe.layers.families import FAMILIES
+from kanpipe.provenance import code_hash, imported_modules, named_families, variant_code
 
 TRAIN = "kanpipe.experiments.swiss_roll.train"
 STAGES = [f"kanpipe.experiments.swiss_roll.{stage}" for stage in ("train", "sample", "evaluate")]
@@ -146,3 +150,71 @@ def test_versions_name_every_recorded_library():
     versions = provenance.versions()
     assert {"python", "torch", "numpy"} <= versions.keys() == {"python", *provenance.RECORDED}
     assert all(version[0].isdigit() for version in versions.values())
+
+
+EXPERIMENTS = [path.name for path in (provenance.PACKAGE / "experiments").iterdir() if (path / "__init__.py").exists()]
+SAMPLERS = {f"kanpipe.diffusion.{name}" for name in ("ancestral", "ddim", "timesteps")}
+DRAWN = (".figures", ".tables", ".figure_names", ".curve_figures", ".words")
+
+
+def closures(*stages):
+    """What each stage of these names depends on, in every experiment that has it."""
+    modules = [stage_module(name, stage) for name in EXPERIMENTS for stage in stages if has_stage(name, stage)]
+    assert modules
+    return {module: imported_modules(module) for module in modules}
+
+
+def test_no_training_depends_on_a_sampler_a_score_or_a_table():
+    for module, found in closures("train").items():
+        assert not found & SAMPLERS, module
+        assert not [name for name in found if name.startswith(("kanpipe.evaluation", "kanpipe.reporting"))], module
+
+
+def test_no_measurement_depends_on_how_it_is_shown():
+    for module, found in closures("train", "sample", "evaluate", "speed").items():
+        shown = [name for name in found if name.startswith("kanpipe.reporting") or name.endswith(DRAWN)]
+        assert not shown, module
+
+
+def test_no_table_or_figure_depends_on_how_it_is_measured():
+    for module, found in closures("tables", "figures").items():
+        assert not [name for name in found if name.startswith("kanpipe.evaluation")], module
+    for module, found in closures("tables").items():
+        assert not [name for name in found if name.startswith(("kanpipe.layers.", "kanpipe.models."))], module
+
+
+def training_codes():
+    """The hash of every variant's training as it is configured, and the families that it names."""
+    settings = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())["experiments"]
+    return {
+        (name, variant): (variant_code(stage_module(name, "train"), options), named_families(options))
+        for name in EXPERIMENTS
+        if has_stage(name, "train")
+        for variant, options in settings[name]["variants"].items()
+    }
+
+
+def test_changed_sampler_retrains_nothing(package):
+    before = training_codes()
+    change(package / "diffusion" / "ddim.py", "def ddim_sample", "CHANGED = 1\n\n\ndef ddim_sample")
+    assert training_codes() == before
+
+
+def test_changed_family_retrains_the_variants_that_use_it(package):
+    before = training_codes()
+    change(package / "layers" / "faster_kan.py", "class FasterKANLinear", "CHANGED = 1\n\n\nclass FasterKANLinear")
+    after = training_codes()
+    users = {key for key, (_, families) in before.items() if "fasterkan" in families}
+    assert users and {key for key in before if before[key] != after[key]} == users
+
+
+def test_families_are_found_at_any_depth():
+    assert named_families({"family": "mlp", "middle": {"family": "kan", "scaler": False}, "hidden": [8]}) == {
+        "mlp",
+        "kan",
+    }
+    assert named_families({"family": "fastkan", "first_layer": "mlp"}) == {"fastkan", "mlp"}
+
+
+def test_family_table_and_switch_name_the_same_families():
+    assert set(FAMILIES) == set(provenance.ALL_FAMILIES)

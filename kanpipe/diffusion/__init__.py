@@ -1,16 +1,19 @@
 """Noise schedules, the forward process and samplers."""
 
-from kanpipe.diffusion.ancestral import ancestral_sample
-from kanpipe.diffusion.ddim import ddim_sample
-from kanpipe.diffusion.schedules import Schedule, constant_schedule, linear_schedule
-from kanpipe.diffusion.timesteps import quadratic_timesteps, uniform_timesteps
+from kanpipe.lazy import names_from
 
-__all__ = [
-    "Schedule",
-    "ancestral_sample",
-    "constant_schedule",
-    "ddim_sample",
-    "linear_schedule",
-    "quadratic_timesteps",
-    "uniform_timesteps",
-]
+HOMES = {
+    "Schedule": "schedules",
+    "ancestral_sample": "ancestral",
+    "constant_schedule": "schedules",
+    "ddim_sample": "ddim",
+    "linear_schedule": "schedules",
+    "quadratic_timesteps": "timesteps",
+    "uniform_timesteps": "timesteps",
+}
+__all__ = list(HOMES)
+__getattr__ = names_from(__name__, HOMES)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,19 +1,27 @@
 """Kolmogorov-Arnold layers that stand in for `nn.Linear` and `nn.Conv2d`, and the switch between layer families."""
 
-from kanpipe.layers.families import family
-from kanpipe.layers.fast_kan import FastKANConv2d, FastKANLinear
-from kanpipe.layers.faster_kan import FasterKANConv2d, FasterKANLinear
-from kanpipe.layers.kan_conv2d import KANConv2d
-from kanpipe.layers.kan_linear import KANLinear
-from kanpipe.layers.splines import bspline_basis
+from kanpipe.lazy import names_from
 
-__all__ = [
-    "FastKANConv2d",
-    "FastKANLinear",
-    "FasterKANConv2d",
-    "FasterKANLinear",
-    "KANConv2d",
-    "KANLinear",
-    "bspline_basis",
-    "family",
-]
+HOMES = {
+    "FastKANConv2d": "fast_kan",
+    "FastKANLinear": "fast_kan",
+    "FasterKANConv2d": "faster_kan",
+    "FasterKANLinear": "faster_kan",
+    "KANConv2d": "kan_conv2d",
+    "KANLinear": "kan_linear",
+    "bspline_basis": "splines",
+    "family": "families",
+}
+# The layers that a family is made of, beside those of torch: what a network of the family depends on.
+FAMILY_LAYERS = {
+    "mlp": (),
+    "kan": ("KANLinear", "KANConv2d"),
+    "fastkan": ("FastKANLinear", "FastKANConv2d"),
+    "fasterkan": ("FasterKANLinear", "FasterKANConv2d"),
+}
+__all__ = list(HOMES)
+__getattr__ = names_from(__name__, HOMES)
+
+
+def __dir__() -> list[str]:
+    return __all__

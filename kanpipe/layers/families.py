@@ -1,7 +1,8 @@
 """One switch between ordinary and Kolmogorov-Arnold layers.
 
 A model asks its family for layers and never names a layer type, so "MLP against KAN" is one word of the
-configuration. A new family is one entry of `FAMILIES`.
+configuration. A new family is one entry of `FAMILIES` and one of `FAMILY_LAYERS`. The layers of a family are imported
+when it is asked for, so that a network depends on no family but its own.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,10 +12,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from kanpipe.layers.fast_kan import FastKANConv2d, FastKANLinear
-from kanpipe.layers.faster_kan import FasterKANConv2d, FasterKANLinear
-from kanpipe.layers.kan_conv2d import KANConv2d
-from kanpipe.layers.kan_linear import KANLinear
+from kanpipe import layers
 
 LINEAR_NORMS: dict[str, Callable[[int], nn.Module]] = {"layer": nn.LayerNorm, "batch": nn.BatchNorm1d}
 CONV_NORMS: dict[str, Callable[[int], nn.Module]] = {
@@ -122,9 +120,9 @@ def _radial(linear_layer: Callable, conv_layer: Callable, input_norm: str | None
 
 FAMILIES: dict[str, Callable[..., Family]] = {
     "mlp": _ordinary,
-    "kan": partial(_kan, KANLinear, KANConv2d),
-    "fastkan": partial(_radial, FastKANLinear, FastKANConv2d),
-    "fasterkan": partial(_radial, FasterKANLinear, FasterKANConv2d),
+    "kan": _kan,
+    "fastkan": _radial,
+    "fasterkan": _radial,
 }
 
 
@@ -135,4 +133,5 @@ def family(name: str, **options: Any) -> Family:
     """
     if name not in FAMILIES:
         raise ValueError(f"there is no layer family {name!r}; choose one of {', '.join(FAMILIES)}")
-    return FAMILIES[name](**options)
+    own = [getattr(layers, layer) for layer in layers.FAMILY_LAYERS[name]]
+    return FAMILIES[name](*own, **options)

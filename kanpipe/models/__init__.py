@@ -1,17 +1,17 @@
 """The models of the experiments, each written once for any layer family."""
 
-from importlib import import_module
+from kanpipe.lazy import names_from
 
-HOMES = {"SwissRollDenoiser": "denoiser", "FullyConnected": "fully_connected", "UNet": "unet", "VAE": "vae"}
+HOMES = {
+    "FullyConnected": "fully_connected",
+    "SwissRollDenoiser": "denoiser",
+    "UNet": "unet",
+    "VAE": "vae",
+    "parameter_count": "counting",
+}
+__all__ = list(HOMES)
+__getattr__ = names_from(__name__, HOMES)
 
 
-def __getattr__(name: str):
-    """Models are imported when they are asked for: a change of one is none of what the others depend on."""
-    if name not in HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
-
-
-def parameter_count(model) -> int:
-    """The number of trainable parameters."""
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+def __dir__() -> list[str]:
+    return __all__

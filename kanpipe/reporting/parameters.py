@@ -3,7 +3,7 @@
 import pandas as pd
 from torch import nn
 
-from kanpipe.models import parameter_count
+from kanpipe.models.counting import parameter_count
 from kanpipe.reporting.claims import Claim
 from kanpipe.reporting.tables import Table
 

@@ -18,7 +18,7 @@ from kanpipe.config import load_yaml
 from kanpipe.errors import UserError
 from kanpipe.experiments import has_stage, stage
 from kanpipe.files import read_table, write_table
-from kanpipe.models import parameter_count
+from kanpipe.models.counting import parameter_count
 from kanpipe.reporting.claims import judge, load_claims
 from kanpipe.reporting.cost import cost_table
 from kanpipe.reporting.tables import Table

@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from kanpipe.files import atomic, write_table
+from kanpipe.runs import FINISHED
 
-FINISHED, NOT_RUN = "finished", "not run"
+NOT_RUN = "not run"
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>

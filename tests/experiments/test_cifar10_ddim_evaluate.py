@@ -15,7 +15,7 @@ from kanpipe.evaluation.feature_extractors import Extractor
 from kanpipe.evaluation.fidelity import frechet_distance, statistics
 from kanpipe.evaluation.inception_score import SPLITS
 from kanpipe.experiments.cifar10_ddim import evaluate as scoring
-from kanpipe.experiments.cifar10_ddim import fidelity, problem
+from kanpipe.experiments.cifar10_ddim import fidelity, problem, scores
 from kanpipe.experiments.cifar10_ddim.samplers import Sampler
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun
@@ -197,8 +197,8 @@ def test_inception_scores_have_names_of_their_own():
     rows = [{"extractor": "inception", "layer": name, "metric": "fid", "value": float(name)} for name in layers]
     rows += [{"extractor": "inception", "layer": "logits_unbiased", "metric": "isc", "value": 5.0, "sd": 0.5}]
     found = fidelity.summary(rows)
-    assert [found[name] for name in fidelity.INCEPTION] == [64, 192, 768, 2048, 5, 0.5]
-    assert math.isnan(found["efficientnet_isc"]) and list(found) == list(fidelity.SCORES)
+    assert [found[name] for name in scores.INCEPTION] == [64, 192, 768, 2048, 5, 0.5]
+    assert math.isnan(found["efficientnet_isc"]) and list(found) == list(scores.SCORES)
 
 
 def test_colours_are_those_of_the_results(runs, frames):
@@ -275,7 +275,7 @@ def test_diverged_run_is_a_row_without_scores(tmp_path, spec):
     found = scoring.evaluate([run], spec, CPU)
     row = found["runs"].iloc[0]
     assert row["status"] == "diverged" and row["samples"] == 0
-    assert row[[*fidelity.SCORES, *scoring.COLOURS, "last_loss"]].isna().all()
+    assert row[[*scores.SCORES, *scoring.COLOURS, "last_loss"]].isna().all()
     assert set(found["scores"]["variant"]) == {"floor"}
     for name in ("coverage", "means"):
         assert found[name].empty and len(found[name].columns) > 3

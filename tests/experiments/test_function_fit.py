@@ -13,8 +13,8 @@ from kanpipe.errors import UserError
 from kanpipe.experiments.function_fit import lbfgs, problem, train
 from kanpipe.experiments.function_fit.curves import changed_share, labelled_points, locality, warm_up
 from kanpipe.experiments.function_fit.evaluate import fitted_slope
+from kanpipe.experiments.function_fit.exponents import exponents
 from kanpipe.experiments.function_fit.grids import extend, follow
-from kanpipe.experiments.function_fit.growth import exponents
 from kanpipe.experiments.function_fit.lbfgs import Stage, rmse
 from kanpipe.experiments.function_fit.local_splines import EdgeFunctions
 from kanpipe.experiments.function_fit.networks import KAN, KANOnPoints

@@ -31,7 +31,7 @@ rule cifar10_ddim_train:
         training=CIFAR10_DDIM["training"],
         variant=lookup(dpath="variants/{variant}", within=CIFAR10_DDIM),
         experiment="cifar10_ddim",
-        code=code("cifar10_ddim", "train"),
+        code=training_code("cifar10_ddim"),
     message:
         "cifar10_ddim: training {wildcards.variant} with seed {wildcards.seed}"
     script:

@@ -10,7 +10,7 @@ from kanpipe.data.sources import SOURCES
 from kanpipe.errors import UserError
 from kanpipe.experiments import has_stage, stage_module
 from kanpipe.jobs import set_environment
-from kanpipe.provenance import code_hash
+from kanpipe.provenance import code_hash, variant_code
 from snakemake.io import strip_wildcard_constraints
 
 set_environment(ROOT)
@@ -78,6 +78,12 @@ def having(stage):
 def code(experiment, stage):
     """The hash of the source that a stage depends on: when it changes, the stage runs again."""
     return code_hash(stage_module(experiment, stage))
+
+
+def training_code(experiment):
+    """The hash for a variant's training, as a function of the wildcards: of the layers, it knows the variant's own."""
+    variants = EXPERIMENTS[experiment]["variants"]
+    return lambda wildcards: variant_code(stage_module(experiment, "train"), variants[wildcards.variant])
 
 
 def table(name, caption):

@@ -31,7 +31,7 @@ rule function_fit_train:
         training=FUNCTION_FIT["training"],
         variant=lookup(dpath="variants/{variant}", within=FUNCTION_FIT),
         experiment="function_fit",
-        code=code("function_fit", "train"),
+        code=training_code("function_fit"),
     message:
         "function_fit: training {wildcards.variant} with seed {wildcards.seed}"
     script:

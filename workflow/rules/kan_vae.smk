@@ -31,7 +31,7 @@ rule kan_vae_train:
         training=KAN_VAE["training"],
         variant=lookup(dpath="variants/{variant}", within=KAN_VAE),
         experiment="kan_vae",
-        code=code("kan_vae", "train"),
+        code=training_code("kan_vae"),
     message:
         "kan_vae: training {wildcards.variant} with seed {wildcards.seed}"
     script:

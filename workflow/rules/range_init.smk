@@ -29,7 +29,7 @@ rule range_init_train:
         training=RANGE_INIT["training"],
         variant=lookup(dpath="variants/{variant}", within=RANGE_INIT),
         experiment="range_init",
-        code=code("range_init", "train"),
+        code=training_code("range_init"),
     message:
         "range_init: training {wildcards.variant} with seed {wildcards.seed}"
     script:

@@ -29,7 +29,7 @@ rule swiss_roll_train:
         training=SWISS_ROLL["training"],
         variant=lookup(dpath="variants/{variant}", within=SWISS_ROLL),
         experiment="swiss_roll",
-        code=code("swiss_roll", "train"),
+        code=training_code("swiss_roll"),
     message:
         "swiss_roll: training {wildcards.variant} with seed {wildcards.seed}"
     script:

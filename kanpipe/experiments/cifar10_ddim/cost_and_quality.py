@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 
-from kanpipe.experiments.cifar10_ddim.fidelity import FLOOR, score_name
 from kanpipe.experiments.cifar10_ddim.published import PUBLISHED
+from kanpipe.experiments.cifar10_ddim.scores import FLOOR, score_name
 from kanpipe.experiments.cifar10_ddim.words import FIDS, YELLOW, base, is_long, is_sweep, main_fid, style, title
 from kanpipe.reporting.log_axes import log_log
 from kanpipe.reporting.plots import FULL, INK, SMALL, statement

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from kanpipe.diffusion import Schedule
+from kanpipe.diffusion.schedules import Schedule
 from kanpipe.layers.diagnostics import observe_inputs, outside_counts
 from kanpipe.layers.families import FinishedLayer
 from kanpipe.layers.kan_layer import KANLayer

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kanpipe.diffusion import linear_schedule
+from kanpipe.diffusion.schedules import linear_schedule
 from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim.coverage import MEASURES, coverage_frame
 from kanpipe.experiments.cifar10_ddim.fidelity import Comparison, summary

@@ -11,14 +11,11 @@ from kanpipe.evaluation.feature_extractors import Extractor
 from kanpipe.evaluation.fidelity import Found, frechet_distance, statistics
 from kanpipe.evaluation.inception_score import SPLITS, InceptionScore
 from kanpipe.experiments.cifar10_ddim import problem
+from kanpipe.experiments.cifar10_ddim.scores import FLOOR, SCORES, score_name
 from kanpipe.machine import Machine
 
 Row = dict[str, Any]
 Measured = dict[tuple[str, str], Found]  # what is found of a set of images, by extractor and layer
-
-FLOOR = "floor"
-INCEPTION = ("fid_64", "fid_192", "fid_768", "fid_2048", "isc", "isc_sd")
-SCORES = (*INCEPTION, "efficientnet_fid", "efficientnet_isc", "efficientnet_isc_sd")
 
 
 class Comparison:
@@ -69,13 +66,6 @@ def summary(rows: list[Row]) -> dict[str, float]:
     found = {score_name(row): row["value"] for row in rows}
     spread = {f"{score_name(row)}_sd": row["sd"] for row in rows if row["metric"] == "isc"}
     return dict.fromkeys(SCORES, math.nan) | found | spread
-
-
-def score_name(row: Row) -> str:
-    """`fid_192` or `isc` in the FID Inception, `efficientnet_fid` or `efficientnet_isc` in EfficientNet-Lite0."""
-    if row["extractor"] == "inception":
-        return f"fid_{row['layer']}" if row["metric"] == "fid" else "isc"
-    return f"efficientnet_{row['metric']}"
 
 
 def _extractor(name: str, options: dict[str, Any], spec: problem.Spec) -> Extractor:

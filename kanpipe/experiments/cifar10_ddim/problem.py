@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kanpipe.data.prepared import load
-from kanpipe.diffusion import Schedule, linear_schedule
+from kanpipe.diffusion.schedules import Schedule, linear_schedule
 from kanpipe.errors import UserError
 from kanpipe.layers.families import Family, family
 from kanpipe.machine import Machine, seeded

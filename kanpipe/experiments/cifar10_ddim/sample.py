@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpipe.diffusion import Schedule
+from kanpipe.diffusion.schedules import Schedule
 from kanpipe.errors import UserError
 from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim.samplers import Predict, Sampler

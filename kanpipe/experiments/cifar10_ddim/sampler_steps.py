@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from kanpipe.experiments.cifar10_ddim.fidelity import score_name
+from kanpipe.experiments.cifar10_ddim.scores import score_name
 from kanpipe.experiments.cifar10_ddim.words import FIDS, main_fid, style, title
 from kanpipe.reporting.log_axes import log_log
 from kanpipe.reporting.plots import FULL, INK, statement

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kanpipe.diffusion import Schedule, ancestral_sample, ddim_sample, quadratic_timesteps, uniform_timesteps
+from kanpipe.diffusion.ancestral import ancestral_sample
+from kanpipe.diffusion.ddim import ddim_sample
+from kanpipe.diffusion.schedules import Schedule
+from kanpipe.diffusion.timesteps import quadratic_timesteps, uniform_timesteps
 from kanpipe.errors import UserError
 
 Predict = Callable[[Tensor, Tensor], Tensor]  # x (n, ...) and the network's times (n,), 0 ... steps - 1 -> the noise

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from kanpipe.experiments.cifar10_ddim.fidelity import FLOOR, score_name
 from kanpipe.experiments.cifar10_ddim.published import CHANNELS, DATASET, PUBLISHED, STEPS
+from kanpipe.experiments.cifar10_ddim.scores import FLOOR, score_name
 from kanpipe.experiments.cifar10_ddim.speed_table import speed_table
 from kanpipe.experiments.cifar10_ddim.words import FIDS, base, change, is_sweep, main_fid, sampler_words, title
 from kanpipe.reporting.tables import FINISHED, NOT_RUN, Table, mean_and_sd, measured, summarise, with_columns

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kanpipe.data.batches import ShuffledBatches
-from kanpipe.diffusion import Schedule
+from kanpipe.diffusion.schedules import Schedule
 from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim.coverage import probe, probe_batch
 from kanpipe.machine import Machine

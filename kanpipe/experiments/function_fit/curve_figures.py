@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from kanpipe.experiments.function_fit.curves import changed_share, labelled_points
-from kanpipe.experiments.function_fit.growth import exponents
+from kanpipe.experiments.function_fit.exponents import exponents
 from kanpipe.reporting.plots import DATA, FULL, GENERATED, GROUND, INK, KAN_COLOURS, MLP_COLOURS, MUTED
 
 NETWORKS = {"kan": ("KAN", KAN_COLOURS["kan"], "o"), "mlp": ("MLP", MLP_COLOURS["mlp"], "s")}

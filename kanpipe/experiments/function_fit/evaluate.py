@@ -8,11 +8,11 @@ from scipy import stats
 
 from kanpipe.experiments.function_fit import problem
 from kanpipe.experiments.function_fit.curves import locality, warm_up
-from kanpipe.experiments.function_fit.growth import exponents, growth
+from kanpipe.experiments.function_fit.exponents import exponents
+from kanpipe.experiments.function_fit.growth import growth
 from kanpipe.files import read_table
 from kanpipe.machine import Machine
-from kanpipe.reporting.tables import FINISHED
-from kanpipe.runs import FinishedRun
+from kanpipe.runs import FINISHED, FinishedRun
 
 ESCAPED = 0.1  # a restart with a smaller error has found the composition; all others stay far above
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -55,10 +54,3 @@ def _layer(kind: str, width: int, grid_size: int) -> nn.Module:
     if kind == "kan":
         return KANLinear(width, width, grid_size=grid_size, scaler=False)
     return nn.Sequential(nn.Linear(width, width), nn.SiLU())
-
-
-def exponents(times: pd.DataFrame) -> pd.DataFrame:
-    """A row for every network, axis and round: the slope of log seconds over log value, fitted to the round."""
-    groups = times.groupby(["kind", "axis", "round"], sort=False)
-    fits = [(*key, np.polyfit(np.log(group["value"]), np.log(group["seconds"]), 1)[0]) for key, group in groups]
-    return pd.DataFrame(fits, columns=["kind", "axis", "round", "exponent"])

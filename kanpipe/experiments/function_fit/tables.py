@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from kanpipe.experiments.function_fit.curves import changed_share
-from kanpipe.experiments.function_fit.growth import exponents
+from kanpipe.experiments.function_fit.exponents import exponents
 from kanpipe.experiments.function_fit.published import TEST_RMSE
 from kanpipe.reporting.tables import Table, summarise
 

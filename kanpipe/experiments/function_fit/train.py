@@ -25,7 +25,7 @@ from kanpipe.experiments.function_fit.lbfgs import Stage, rmse
 from kanpipe.experiments.function_fit.networks import KAN
 from kanpipe.files import atomic, write_json, write_table
 from kanpipe.machine import Machine
-from kanpipe.models import parameter_count
+from kanpipe.models.counting import parameter_count
 from kanpipe.progress import Progress
 from kanpipe.runs import Run
 

@@ -11,7 +11,8 @@ from kanpipe.evaluation.digit_judge import DigitJudge, accuracy, judge, train_ju
 from kanpipe.evaluation.latent_space import latent_means, neighbour_accuracy, silhouette, tsne
 from kanpipe.evaluation.likelihood import evidence_lower_bound, importance_weighted_elbo
 from kanpipe.experiments.kan_vae import problem
-from kanpipe.experiments.kan_vae.fidelity import FLOOR, FORMS, Comparison, in_form, measure_with, summary
+from kanpipe.experiments.kan_vae.fidelity import Comparison, in_form, measure_with, summary
+from kanpipe.experiments.kan_vae.forms import FLOOR, FORMS
 from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
 from kanpipe.models.vae import VAE

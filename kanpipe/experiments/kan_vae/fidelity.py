@@ -15,16 +15,12 @@ from kanpipe.evaluation.digit_judge import judge as judge_images
 from kanpipe.evaluation.feature_extractors import Extractor
 from kanpipe.evaluation.fidelity import Moments, Statistics, frechet_distance, statistics
 from kanpipe.experiments.kan_vae import problem
+from kanpipe.experiments.kan_vae.forms import FORMS, PAIRS
 from kanpipe.machine import Machine
 
 Found = dict[tuple[str, str], Statistics]  # by extractor and layer
 # of images that are to be compared with samples of these forms: real ones, or those of a variant
 Measure = Callable[[np.ndarray, set[str], str | None], Found]
-
-# The form of the real images and that of the samples. The first pair is the nearest reading of the source.
-FORMS = ("grey", "binary")
-PAIRS = {"mixed": ("binary", "grey"), "grey": ("grey", "grey"), "binary": ("binary", "binary")}
-FLOOR = "floor"
 
 
 def in_form(images: np.ndarray, form: str, threshold: float) -> np.ndarray:

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from kanpipe.experiments.kan_vae.fidelity import FLOOR, PAIRS
+from kanpipe.experiments.kan_vae.forms import FLOOR, PAIRS
 from kanpipe.experiments.kan_vae.published import FID
 from kanpipe.experiments.kan_vae.words import KINDS, OTHER, title
 from kanpipe.reporting.panels import blank

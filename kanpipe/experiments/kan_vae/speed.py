@@ -17,7 +17,7 @@ from kanpipe.experiments.kan_vae.sample import CHUNK, pixels
 from kanpipe.experiments.kan_vae.train import objective, pieces
 from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
-from kanpipe.models import parameter_count
+from kanpipe.models.counting import parameter_count
 from kanpipe.runs import FinishedRun
 
 COLUMNS = ["variant", "parameters", "batch", "compile", "device", "rounds", "block_seconds"]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from kanpipe.experiments.kan_vae.fidelity import FLOOR, PAIRS
+from kanpipe.experiments.kan_vae.forms import FLOOR, PAIRS
 from kanpipe.experiments.kan_vae.published import CURVE_ENDS, DATASET, FID
 from kanpipe.experiments.kan_vae.words import title
 from kanpipe.reporting.tables import NOT_RUN, Table, measured, summarise, with_columns

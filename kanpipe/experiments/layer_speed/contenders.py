@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from kanpipe.errors import UserError
 from kanpipe.experiments.layer_speed.cox_de_boor import CoxDeBoorConv2d, CoxDeBoorLinear
 from kanpipe.experiments.layer_speed.radial import FasterKANLayer, FastKANLayer
-from kanpipe.layers import family
-from kanpipe.layers.families import Family
+from kanpipe.layers.families import Family, family
 
 Setup = dict[str, Any]  # widths, batch, bases, spline_order, layer_norm, kernel_size and size of a convolution, loss
 

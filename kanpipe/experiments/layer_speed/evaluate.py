@@ -15,7 +15,7 @@ from kanpipe.experiments.layer_speed.passes import BACKWARD, FORWARD, passes, tr
 from kanpipe.experiments.layer_speed.precision import PRECISIONS, matmul_tflops, precision
 from kanpipe.jobs import keep_freed_memory
 from kanpipe.machine import Machine, seeded
-from kanpipe.models import parameter_count
+from kanpipe.models.counting import parameter_count
 from kanpipe.provenance import commit
 from kanpipe.runs import FinishedRun
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from kanpipe.layers import family
+from kanpipe.layers.families import family
 
 
 def models(spec: dict[str, Any]) -> dict[str, nn.Module]:
