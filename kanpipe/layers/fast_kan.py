@@ -1,17 +1,16 @@
 """FastKAN: Gaussians behind a LayerNorm, on a base with SiLU and bias (arXiv:2405.06721)."""
 
-from torch import nn
+import torch
 
 from kanpipe.layers.bases import Gaussian, Range
-from kanpipe.layers.kan_conv2d import BasisConv2d
-from kanpipe.layers.kan_linear import BasisLinear
+from kanpipe.layers.radial import RadialConv2d, RadialLinear
 
 
-class FastKANLinear(BasisLinear):
+class FastKANLinear(RadialLinear):
     """(..., in_features) -> (..., out_features); the base sees x, the Gaussians the LayerNorm of x.
 
-    in * out * (centres + 1) + out parameters, and 2 * in of the LayerNorm. The centres are fixed. Other options are
-    those of `BasisLinear`. Source: github.com/ZiyaoLi/fast-kan.
+    in * out * (centres + 1) + out parameters, and 2 * in of the LayerNorm. The centres are fixed.
+    Source: github.com/ZiyaoLi/fast-kan.
     """
 
     def __init__(
@@ -22,16 +21,46 @@ class FastKANLinear(BasisLinear):
         centres: int = 8,
         grid_range: Range = (-2.0, 2.0),
         layer_norm: bool = True,
+        base_activation: str | None = "silu",
+        scaler: bool = False,
         bias: bool = True,
+        recompute: bool = False,
         init: str = "fast_kan",
-        **options,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        norm = nn.LayerNorm(in_features, **factory(options)) if layer_norm else None
+        """Arguments, all but the features by keyword:
+
+        centres: how many basis functions there are, at least 2
+        grid_range: the first and the last centre, in the units of the normalised input
+        layer_norm: whether the bases see the normalised input
+        base_activation: what the base applies to x: silu, gelu, identity, or None for no base
+        scaler: whether a learned factor of every edge multiplies its basis functions
+        bias: whether a learned bias is added
+        recompute: keep nothing but the input for the backward pass, which computes the features again
+        init: the start of the weights, a name in `initialisation.INITIALISATIONS`
+        device: where the parameters lie
+        dtype: the floating-point type of the parameters
+
+        Raises ValueError for an option that does not exist or does not fit.
+        """
         basis = Gaussian(centres, tuple(grid_range))
-        super().__init__(in_features, out_features, basis, input_norm=norm, bias=bias, init=init, **options)
+        super().__init__(
+            in_features,
+            out_features,
+            basis,
+            layer_norm=layer_norm,
+            base_activation=base_activation,
+            scaler=scaler,
+            bias=bias,
+            recompute=recompute,
+            init=init,
+            device=device,
+            dtype=dtype,
+        )
 
 
-class FastKANConv2d(BasisConv2d):
+class FastKANConv2d(RadialConv2d):
     """The convolution of the same features; the LayerNorm is over channels, height and width of an image."""
 
     def __init__(
@@ -43,17 +72,56 @@ class FastKANConv2d(BasisConv2d):
         centres: int = 8,
         grid_range: Range = (-2.0, 2.0),
         layer_norm: bool = True,
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] | str = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+        padding_mode: str = "zero_features",
+        base_activation: str | None = "silu",
+        scaler: bool = False,
         bias: bool = True,
+        recompute: bool = False,
         init: str = "fast_kan",
-        **options,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        norm = nn.GroupNorm(1, in_channels, **factory(options)) if layer_norm else None
+        """Arguments, all but the channels and the kernel by keyword:
+
+        centres: how many basis functions there are, at least 2
+        grid_range: the first and the last centre, in the units of the normalised input
+        layer_norm: whether the bases see the normalised input
+        stride: the step of the kernel, in pixels
+        padding: pixels beyond every border, or 'valid' or 'same'
+        dilation: the distance of kernel entries, in pixels
+        groups: into how many separate groups the channels are cut
+        padding_mode: what stands beyond the border (see `BasisConv2d`)
+        base_activation: what the base applies to x: silu, gelu, identity, or None for no base
+        scaler: whether a learned factor of every edge multiplies its basis functions
+        bias: whether a learned bias is added
+        recompute: keep nothing but the input for the backward pass, which computes the features again
+        init: the start of the weights, a name in `initialisation.INITIALISATIONS`
+        device: where the parameters lie
+        dtype: the floating-point type of the parameters
+
+        Raises ValueError for an option that does not exist or does not fit.
+        """
         basis = Gaussian(centres, tuple(grid_range))
         super().__init__(
-            in_channels, out_channels, kernel_size, basis, input_norm=norm, bias=bias, init=init, **options
+            in_channels,
+            out_channels,
+            kernel_size,
+            basis,
+            layer_norm=layer_norm,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            padding_mode=padding_mode,
+            base_activation=base_activation,
+            scaler=scaler,
+            bias=bias,
+            recompute=recompute,
+            init=init,
+            device=device,
+            dtype=dtype,
         )
-
-
-def factory(options: dict) -> dict:
-    """The device and dtype among the options of a layer."""
-    return {name: options[name] for name in ("device", "dtype") if name in options}

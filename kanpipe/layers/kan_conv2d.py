@@ -1,7 +1,7 @@
 """The convolutional KAN layer."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kanpipe.layers.bases import Basis
@@ -105,10 +105,63 @@ class KANConv2d(BasisConv2d):
         spline_order: int = 3,
         grid_range: tuple[float, float] | tuple[Tensor, Tensor] = (-1.0, 1.0),
         knots: Tensor | None = None,
-        **options,
+        input_norm: nn.Module | None = None,
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] | str = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+        padding_mode: str = "zero_features",
+        base_activation: str | None = "silu",
+        scaler: bool = False,
+        bias: bool = False,
+        recompute: bool = False,
+        init: str = "kaiming",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
+        """Arguments, all but the channels and the kernel by keyword:
+
+        grid_size: how many intervals the grid has
+        spline_order: the degree of the splines, at least 1
+        grid_range: the ends of the grid, in the units of the input: numbers or tensors (in_channels,)
+        knots: (n,) or (in_channels, n), replaces grid_range and grid_size (much slower)
+        input_norm: a module through which the bases, and not the base, see x
+        stride: the step of the kernel, in pixels
+        padding: pixels beyond every border, or 'valid' or 'same'
+        dilation: the distance of kernel entries, in pixels
+        groups: into how many separate groups the channels are cut
+        padding_mode: what stands beyond the border (see `BasisConv2d`)
+        base_activation: what the base applies to x: silu, gelu, identity, or None for no base
+        scaler: whether a learned factor of every edge multiplies its basis functions
+        bias: whether a learned bias is added
+        recompute: keep nothing but the input for the backward pass, which computes the features again
+        init: the start of the weights, a name in `initialisation.INITIALISATIONS`
+        device: where the parameters lie
+        dtype: the floating-point type of the parameters
+
+        Raises ValueError for an option that does not exist or does not fit.
+        """
         basis, grid = spline_grid(in_channels, grid_size, spline_order, grid_range, knots)
-        super().__init__(in_channels, out_channels, kernel_size, basis, grid=grid, **options)
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            basis,
+            grid=grid,
+            input_norm=input_norm,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            padding_mode=padding_mode,
+            base_activation=base_activation,
+            scaler=scaler,
+            bias=bias,
+            recompute=recompute,
+            init=init,
+            device=device,
+            dtype=dtype,
+        )
 
 
 def _as_the_compiler_wants_it(x: Tensor) -> Tensor:

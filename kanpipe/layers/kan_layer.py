@@ -12,8 +12,8 @@ from kanpipe.layers.cox_de_boor import KnotSpline, check_knots
 from kanpipe.layers.expansion import BASE_ACTIVATIONS, Convolution, Expansion, Linear, expand, expanded_product
 from kanpipe.layers.initialisation import INITIALISATIONS
 from kanpipe.layers.packing import packed
-from kanpipe.layers.published import from_published
 from kanpipe.layers.splines import UniformSpline, check_degree, check_grid
+from kanpipe.layers.state_dicts import from_published
 
 
 class KANLayer(nn.Module):
@@ -21,7 +21,7 @@ class KANLayer(nn.Module):
 
     `weight` has the shape (out, parts * in, *kernel), its columns in the order of the features: the base part (if
     there is one), then basis after basis, each for all inputs. `base_weight` and `spline_weight` are views of it in
-    the layout of the published layers. State dicts of the published layers can be loaded (see `published`).
+    the layout of the published layers. State dicts of the published layers can be loaded (see `state_dicts`).
     """
 
     _kept: Tensor | None = None  # the packed weight, within `weights_kept_packed`

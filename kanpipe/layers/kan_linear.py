@@ -1,7 +1,7 @@
 """The fully connected KAN layer."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from kanpipe.layers.bases import Basis
 from kanpipe.layers.expansion import Expansion, Linear
@@ -68,8 +68,44 @@ class KANLinear(BasisLinear):
         spline_order: int = 3,
         grid_range: tuple[float, float] | tuple[Tensor, Tensor] = (-1.0, 1.0),
         knots: Tensor | None = None,
+        input_norm: nn.Module | None = None,
+        base_activation: str | None = "silu",
         scaler: bool = True,
-        **options,
+        bias: bool = False,
+        recompute: bool = False,
+        init: str = "kaiming",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
+        """Arguments, all but the features by keyword:
+
+        grid_size: how many intervals the grid has
+        spline_order: the degree of the splines, at least 1
+        grid_range: the ends of the grid, in the units of the input: numbers or tensors (in_features,)
+        knots: (n,) or (in_features, n), replaces grid_range and grid_size (much slower)
+        input_norm: a module through which the bases, and not the base, see x
+        base_activation: what the base applies to x: silu, gelu, identity, or None for no base
+        scaler: whether a learned factor of every edge multiplies its basis functions
+        bias: whether a learned bias is added
+        recompute: keep nothing but the input for the backward pass, which computes the features again
+        init: the start of the weights, a name in `initialisation.INITIALISATIONS`
+        device: where the parameters lie
+        dtype: the floating-point type of the parameters
+
+        Raises ValueError for an option that does not exist or does not fit.
+        """
         basis, grid = spline_grid(in_features, grid_size, spline_order, grid_range, knots)
-        super().__init__(in_features, out_features, basis, grid=grid, scaler=scaler, **options)
+        super().__init__(
+            in_features,
+            out_features,
+            basis,
+            grid=grid,
+            input_norm=input_norm,
+            base_activation=base_activation,
+            scaler=scaler,
+            bias=bias,
+            recompute=recompute,
+            init=init,
+            device=device,
+            dtype=dtype,
+        )

@@ -11,12 +11,20 @@ from kanpipe.errors import UserError
 from kanpipe.evaluation.timing import saved_bytes
 from kanpipe.experiments.layer_speed import figure_names
 from kanpipe.experiments.layer_speed.contenders import contender, exists, input_shape, multiply_adds, network
-from kanpipe.experiments.layer_speed.cox_de_boor import CoxDeBoorConv2d, CoxDeBoorLinear, cox_de_boor, uniform_knots
 from kanpipe.experiments.layer_speed.evaluate import REFERENCES, evaluate, time_columns
 from kanpipe.experiments.layer_speed.figures import figures
 from kanpipe.experiments.layer_speed.models import models
 from kanpipe.experiments.layer_speed.passes import passes, training_passes
-from kanpipe.experiments.layer_speed.radial import FasterKANLayer, FastKANLayer, gaussian, reflectional_switch
+from kanpipe.experiments.layer_speed.published_layers import (
+    CoxDeBoorConv2d,
+    CoxDeBoorLinear,
+    FasterKANLayer,
+    FastKANLayer,
+    cox_de_boor,
+    gaussian,
+    reflectional_switch,
+    uniform_knots,
+)
 from kanpipe.experiments.layer_speed.tables import tables
 from kanpipe.layers import FasterKANLinear, FastKANLinear, KANConv2d, KANLinear
 

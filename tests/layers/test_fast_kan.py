@@ -1,4 +1,4 @@
-"""FastKAN by its published formula (the published state dict is in test_published)."""
+"""FastKAN by its published formula (the published state dict is in test_state_dicts)."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The KAN layer by scipy's splines; efficient-kan's formula is in test_published."""
+"""The KAN layer by scipy's splines; efficient-kan's formula is in test_state_dicts."""
 
 import math
 

@@ -9,8 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from kanpipe.errors import UserError
-from kanpipe.experiments.layer_speed.cox_de_boor import CoxDeBoorConv2d, CoxDeBoorLinear
-from kanpipe.experiments.layer_speed.radial import FasterKANLayer, FastKANLayer
+from kanpipe.experiments.layer_speed.published_layers import (
+    CoxDeBoorConv2d,
+    CoxDeBoorLinear,
+    FasterKANLayer,
+    FastKANLayer,
+)
 from kanpipe.layers.families import Family, family
 
 Setup = dict[str, Any]  # widths, batch, bases, spline_order, layer_norm, kernel_size and size of a convolution, loss

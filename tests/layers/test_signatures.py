@@ -1,0 +1,32 @@
+"""The signatures of the layers say everything that a layer takes."""
+
+import inspect
+
+import pytest
+from torch import nn
+
+from kanpipe import layers
+from kanpipe.config import FAMILY_OPTIONS
+
+CONVOLUTION = {"stride", "padding", "dilation", "groups", "padding_mode"}
+# A configuration holds neither tensors nor modules, and networks are moved as a whole.
+NOT_CONFIGURED = {"knots", "input_norm", "device", "dtype"}
+AROUND = {"linear_norm", "conv_norm", "output_activation", "input_norm"}
+NAMES = {"kan": "KAN", "fastkan": "FastKAN", "fasterkan": "FasterKAN"}
+
+
+def keywords(kind: type[nn.Module]) -> set[str]:
+    parameters = inspect.signature(kind).parameters.values()
+    return {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+
+
+@pytest.mark.parametrize("kind", ["Linear", "Conv2d"])
+@pytest.mark.parametrize("family", NAMES)
+def test_signature_is_whole_and_equals_what_a_configuration_may_say(family, kind):
+    layer = getattr(layers, NAMES[family] + kind)
+    parameters = inspect.signature(layer).parameters.values()
+    assert not [parameter for parameter in parameters if parameter.kind is parameter.VAR_KEYWORD]
+    assert all(parameter.annotation is not parameter.empty for parameter in parameters)
+    assert keywords(layer) - CONVOLUTION - NOT_CONFIGURED == set(FAMILY_OPTIONS[family]) - AROUND
+    assert keywords(layer) >= (CONVOLUTION if kind == "Conv2d" else set())
+    assert all(f"{name}: " in layer.__init__.__doc__ for name in keywords(layer))
