@@ -5,6 +5,10 @@ not reproduced   the interval leaves only the opposite
 within noise     the interval holds both
 not comparable   the runs differ from the reported ones in scale, or are too few to have a spread
 not run          there is nothing to read
+
+A claim that names a column which its rows do not have is a fault of the claims, not a verdict. Where a column is there
+only in some settings, such as the error at a grid size or the distance in one layer's features, the claim says
+`optional: true` and reads `not run` without it.
 """
 
 import math
@@ -17,6 +21,12 @@ import pandas as pd
 from kanpipe.config import load_yaml
 from kanpipe.errors import UserError
 from kanpipe.reporting.tables import FINISHED, Table
+
+NOTE = (
+    "Spread: 95 % interval; of two variants that of the difference of means (Welch), of one that of its mean (t), "
+    "of ratios of times that of the median over paired rounds, of a trend that of the rank correlation."
+)
+PLACE = ["setup", "mode", "precision"]  # the columns that the `where` of a ratio gives the values of
 
 Claim = dict[str, Any]
 Verdict = dict[str, Any]  # measured, spread, n, verdict, why
@@ -48,12 +58,31 @@ def _fault(claim: Claim) -> str:
 def judge(claims: list[Claim], runs: dict[str, pd.DataFrame], parameters: pd.DataFrame) -> Table:
     """A row a claim; `parameters` has those of all variants, `runs` the rows of each experiment that was run.
 
-    A claim with a `frame` is read from the frame "<experiment>/<frame>" of `runs`.
+    A claim with a `frame` is read from the frame "<experiment>/<frame>" of `runs`. Raises UserError for a claim that
+    names a column which its rows lack.
     """
+    for claim in claims:
+        _check_columns(claim, runs.get(_source(claim)))
     rows = [_row(claim, runs.get(_source(claim)), parameters) for claim in claims]
     numbers = pd.DataFrame(rows)
     text = numbers.drop(columns=["id"]).fillna("").astype(str)
-    return Table(numbers, text, "Spread: 95 % confidence interval of the difference of the means (Welch).")
+    return Table(numbers, text, NOTE)
+
+
+def named_columns(claim: Claim) -> set[str]:
+    """The columns that a claim needs in its rows, whatever the settings: all but an optional metric."""
+    test = claim["test"]
+    named = {*claim.get("scale", {}), *claim.get("same", []), *test.get("ends", [])}
+    named |= set(PLACE) if "where" in test else set()
+    return named | ({test["metric"]} if "metric" in test and not claim.get("optional") else set())
+
+
+def _check_columns(claim: Claim, rows: pd.DataFrame | None) -> None:
+    if rows is None or rows.empty:
+        return
+    if missing := sorted({"variant", *named_columns(claim)} - set(rows.columns)):
+        have = ", ".join(sorted(rows.columns))
+        raise UserError(f"claim {claim['id']}: {_source(claim)} has no column {', '.join(missing)}; it has {have}")
 
 
 def _source(claim: Claim) -> str:
@@ -94,11 +123,11 @@ def _comparison(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFram
     if missing:
         return _verdict("not run", f"no runs of {' and '.join(missing)}")
     if test["metric"] not in runs:
-        return _verdict("not comparable", f"the runs have no {test['metric']}")
+        return _unmeasured_metric(test)
     left, right = (runs[runs["variant"] == test[side]] for side in ("left", "right"))
     left, right = (side[side["status"] == FINISHED] for side in (left, right))
     if _unmeasured(test["metric"], left, right):
-        return _verdict("not run", f"no {test['metric']} was measured")
+        return _unmeasured_metric(test)
     ended = [side[test["metric"]].dropna() for side in (left, right)]
     measured = " against ".join(f"{side.mean():.4f}" if len(side) else "diverged" for side in ended)
     n = " and ".join(str(len(side)) for side in ended)
@@ -123,7 +152,7 @@ def _ratio(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) ->
     test = claim["test"]
     column = f"{test['phase']}_over_{test['right']}"
     rows = pd.DataFrame() if runs is None else runs[runs["variant"] == test["left"]]
-    rows = rows[(rows[["setup", "mode", "precision"]] == test["where"]).all(axis=1)] if len(rows) else rows
+    rows = rows[(rows[PLACE] == test["where"]).all(axis=1)] if len(rows) else rows
     if rows.empty or column not in rows or pd.isna(rows[column].iloc[0]):
         return _verdict("not run", f"no times of {test['left']} and {test['right']} on {', '.join(test['where'])}")
     ratio, low, high = rows[[column, f"{column}_low", f"{column}_high"]].iloc[0]
@@ -147,7 +176,7 @@ def _trend(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) ->
     if missing:
         return _verdict("not run", f"no runs of {', '.join(sorted(missing))}")
     if test["metric"] not in rows:
-        return _verdict("not comparable", f"the runs have no {test['metric']}")
+        return _unmeasured_metric(test)
     rows = rows[rows["status"] == FINISHED].dropna(subset=test["metric"])
     if reason := _other_scale(claim, rows) or ("a trend needs five runs" if len(rows) < 5 else ""):
         return _verdict("not comparable", reason, "", "", str(len(rows)))
@@ -185,9 +214,9 @@ def _level(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) ->
     if rows.empty:
         return _verdict("not run", f"no runs of {test['variant']}")
     rows = rows[rows["status"] == FINISHED]
-    if test["metric"] in rows and _unmeasured(test["metric"], rows):
-        return _verdict("not run", f"no {test['metric']} was measured")
-    values = rows[test["metric"]].dropna() if test["metric"] in rows else pd.Series(dtype=float)
+    if test["metric"] not in rows or _unmeasured(test["metric"], rows):
+        return _unmeasured_metric(test)
+    values = rows[test["metric"]].dropna()
     measured, n = f"{values.mean():.4f}" if len(values) else "diverged", str(len(values))
     if reason := _other_scale(claim, rows) or ("a spread needs two finished seeds" if len(values) < 2 else ""):
         return _verdict("not comparable", reason, measured, "", n)
@@ -230,9 +259,9 @@ def _t_quantile(degrees: int) -> float:
 
 def _other_scale(claim: Claim, runs: pd.DataFrame) -> str:
     differences = [
-        f"{key} {', '.join(map(str, sorted(runs.get(key, pd.Series(['unknown'])).unique())))}, reported {value}"
+        f"{key} {', '.join(map(str, sorted(runs[key].unique())))}, reported {value}"
         for key, value in claim.get("scale", {}).items()
-        if key not in runs or (runs[key] != value).any()
+        if (runs[key] != value).any()
     ]
     unequal = [
         f"{key} differ: {', '.join(map(str, sorted(runs[key].unique())))}"
@@ -240,6 +269,10 @@ def _other_scale(claim: Claim, runs: pd.DataFrame) -> str:
         if runs[key].nunique() > 1
     ]
     return "; ".join(differences + unequal)
+
+
+def _unmeasured_metric(test: dict[str, Any]) -> Verdict:
+    return _verdict("not run", f"no {test['metric']} was measured")
 
 
 def _unmeasured(metric: str, *sides: pd.DataFrame) -> bool:

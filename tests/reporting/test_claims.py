@@ -8,9 +8,11 @@ import pytest
 import yaml
 
 from kanpipe.errors import UserError
-from kanpipe.reporting.claims import judge, load_claims
+from kanpipe.files import read_table
+from kanpipe.reporting.claims import judge, load_claims, named_columns
 
-CLAIMS = Path(__file__).parents[2] / "workflow/claims.yaml"
+SOURCE = Path(__file__).parents[2]
+CLAIMS = SOURCE / "workflow/claims.yaml"
 PARAMETERS = pd.DataFrame({"experiment": ["toy"], "variant": ["kan"], "parameters": [10]})
 
 
@@ -95,6 +97,47 @@ def test_counts(reported, expected):
 def test_claims_of_the_project_are_complete():
     names = [made["id"] for made in load_claims(CLAIMS)]
     assert len(names) == len(set(names)) > 0
+
+
+@pytest.mark.parametrize(
+    ("more", "column"),
+    [
+        ({"test": {"kind": "above", "metric": "speed", "left": "kan", "right": "mlp"}}, "speed"),
+        ({"test": {"kind": "level", "metric": "speed", "variant": "kan"}}, "speed"),
+        ({"test": {"kind": "trend", "metric": "speed", "variants": ["kan"]}}, "speed"),
+        ({"scale": {"images": 7}}, "images"),
+        ({"same": ["images"], "optional": True}, "images"),
+    ],
+)
+def test_a_column_that_is_not_there_is_an_error_that_names_it(more, column):
+    with pytest.raises(UserError, match=f"claim toy.claim: toy has no column {column}; it has loss, status"):
+        verdict(claim("above") | more, rows(LOW, HIGH))
+
+
+def test_an_optional_metric_that_is_not_there_was_not_run():
+    level = {"kind": "level", "metric": "speed", "variant": "kan"}
+    for test in (level, claim("above")["test"] | {"metric": "speed"}):
+        found = verdict(claim("above", test=test, optional=True), rows(LOW, HIGH))
+        assert (found["verdict"], found["measured"]) == ("not run", "not run")
+
+
+@pytest.mark.parametrize("made", load_claims(CLAIMS), ids=lambda made: made["id"])
+def test_every_claim_names_columns_of_the_kept_rows_and_variants_of_the_configuration(made):
+    test = made["test"]
+    kept = read_table(SOURCE / f"results/reference/{made['experiment']}/{made.get('frame', 'runs')}.csv")
+    metric = {test["metric"]} if "metric" in test else set()
+    if test["kind"] == "ratio":
+        metric = {f"{test['phase']}_over_{test['right']}"}
+    assert named_columns(made) | metric <= set(kept.columns)
+    named = [test.get(key, []) for key in ("variant", "variants", "left", "right", "others", "to")]
+    names = {name for side in named for name in ([side] if isinstance(side, str) else side)}
+    assert names <= _known_variants(made["experiment"]) | set(kept["variant"])
+
+
+def _known_variants(experiment: str) -> set[str]:
+    files = [SOURCE / "config.yaml", *(SOURCE / "workflow/presets").glob("*.yaml")]
+    entries = [(yaml.safe_load(path.read_text()) or {}).get("experiments") or {} for path in files]
+    return {name for entry in entries for name in entry.get(experiment, {}).get("variants", {})}
 
 
 @pytest.mark.parametrize(

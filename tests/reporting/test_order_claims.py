@@ -56,7 +56,7 @@ def test_trend_counts_every_seed_and_asks_for_five_runs_and_all_variants():
     assert trend(few)["why"] == "a trend needs five runs"
     assert trend(rows(range(7), NAMES[:7]))["why"] == "no runs of v7"
     assert trend(None)["verdict"] == "not run"
-    assert trend(rows(range(8)).drop(columns="fid"))["verdict"] == "not comparable"
+    assert trend(rows(range(8)).drop(columns="fid"), optional=True)["verdict"] == "not run"
     assert trend(rows(range(8)), scale={"steps": 7})["verdict"] == "not comparable"
 
 
