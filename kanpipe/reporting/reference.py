@@ -42,7 +42,7 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
     shutil.copytree(source / "figures", target / "figures")
     if has_stage(experiment, "train"):
         frames["runs"] = _merged(target / "runs.csv", frames["runs"])
-        for _, row in frames["runs"].dropna(subset="config_hash").iterrows():  # of trainings, not of timings
+        for _, row in frames["runs"].iterrows():
             _copy(source / row["variant"] / f"seed{row['seed']}" / "run.json", reference / record_path(row))
     else:
         write_table(target / "runs.csv", frames["runs"])

@@ -51,6 +51,7 @@ rule function_fit_evaluate:
             stages="stages.csv",
             restarts="restarts.csv",
             growth="growth.csv",
+            exponents="exponents.csv",
             pieces="pieces.csv",
             locality="locality.csv",
         ),

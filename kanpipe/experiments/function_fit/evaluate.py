@@ -18,21 +18,22 @@ ESCAPED = 0.1  # a restart with a smaller error has found the composition; all o
 
 
 def evaluate(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> dict[str, pd.DataFrame]:
-    """Six tables.
+    """Seven tables.
 
-    runs      a row a run, and a row for every round of timing (variant time_<network>_<axis>, column `exponent`)
+    runs      a row a run
     stages    a row for every run and grid, with the slope from the grid before
     restarts  a row for every restart
+    exponents  a row for every exponent of the growth of time and every round (variant time_<network>_<axis>)
     growth, pieces, locality
     """
     stages = pd.concat([_stages(run) for run in runs], ignore_index=True)
     times = growth(spec["growth"])
-    rows = [run.row() | _metrics(run, spec) for run in runs]
     return {
-        "runs": pd.concat([pd.DataFrame(rows), _rounds(exponents(times), spec["growth"])], ignore_index=True),
+        "runs": pd.DataFrame([run.row() | _metrics(run, spec) for run in runs]),
         "stages": stages,
         "restarts": pd.concat([_named(run, "restarts") for run in runs], ignore_index=True),
         "growth": times,
+        "exponents": _rounds(exponents(times), spec["growth"]),
         "pieces": warm_up(spec["warm_up"]),
         "locality": locality(spec["locality"]),
     }
@@ -89,7 +90,7 @@ def fitted_slope(stages: pd.DataFrame) -> dict[str, float]:
 
 
 def _rounds(found: pd.DataFrame, spec: dict[str, Any]) -> pd.DataFrame:
-    """Exponents as rows of runs, so that claims about them are judged over rounds as others are over seeds."""
+    """Exponents as rows like those of runs, so that claims about them are judged over rounds as others are over seeds."""
     names = [f"time_{kind}_{axis}" for kind, axis in zip(found["kind"], found["axis"], strict=True)]
     head = {"experiment": "function_fit", "variant": names, "seed": found["round"], "status": FINISHED}
     scale = {"batch": spec["batch"], "rounds": spec["rounds"]}

@@ -11,9 +11,8 @@ from kanpipe.reporting.tables import Table, summarise
 
 def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
     """From the frames that `evaluate` made."""
-    runs = frames["runs"][frames["runs"]["target"].notna()]  # the other rows are rounds of timing
     return {
-        "function_fit": _networks(runs),
+        "function_fit": _networks(frames["runs"]),
         "function_fit_grids": _grids(frames["stages"]),
         "function_fit_growth": _growth(frames["growth"]),
         "function_fit_curves": _curves(frames["pieces"], frames["locality"]),
@@ -24,7 +23,7 @@ def _networks(runs: pd.DataFrame) -> Table:
     metrics = ["train_rmse", "test_rmse", "log_test_rmse", "log_gain", "log_u_turn", "slope", "escaped", "minutes"]
     runs = runs.assign(**{metric: np.nan for metric in metrics if metric not in runs})
     by = ["variant", "target", "samples", "parameters"]
-    summary = summarise(runs.astype({"samples": int, "parameters": int, "restarts": int}), [*by, "restarts"], metrics)
+    summary = summarise(runs, [*by, "restarts"], metrics)
     text = pd.DataFrame(
         {
             "network": summary["variant"],
