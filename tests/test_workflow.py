@@ -332,9 +332,7 @@ def test_experiment_without_training_is_a_folder_and_a_file_of_rules(tmp_path):
     (folder / "kanpipe/experiments/toy/__init__.py").write_text("")
     (folder / "kanpipe/experiments/toy/evaluate.py").write_text(TOY_EVALUATE)
     (folder / "workflow/rules/toy.smk").write_text(TOY_RULES)
-    schema = folder / "workflow/schemas/config.schema.yaml"
-    known = "swiss_roll: {$ref: "
-    schema.write_text(schema.read_text().replace(known, f"toy: {{type: object}}\n      {known}"))
+    (folder / "kanpipe/experiments/toy/config.py").write_text("from kanpipe.config.models import Entry as Experiment\n")
     others = dict.fromkeys(yaml.safe_load((folder / "config.yaml").read_text())["experiments"])
     (folder / "toy.yaml").write_text(yaml.safe_dump({"experiments": others | {"toy": {}}}))
     answer = snakemake(folder, "--configfile", "toy.yaml")

@@ -4,7 +4,7 @@ from pathlib import Path
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
-from kanpipe.config import check, check_writable, load_yaml, preset_file, without_nulls
+from kanpipe.config import check_writable, effective, load_yaml, preset_file
 from kanpipe.data.inception import inception_weights
 from kanpipe.data.sources import SOURCES
 from kanpipe.errors import UserError
@@ -38,8 +38,7 @@ told(load_yaml, Path(preset))
 configfile: preset
 
 
-config = without_nulls(config)
-told(check, config, ROOT / "workflow/schemas/config.schema.yaml")
+config = told(effective, config)
 
 EXPERIMENTS = config["experiments"]
 RESULTS = f"{config['results_dir']}/{config['preset']}"

@@ -90,7 +90,7 @@ def fitted_slope(stages: pd.DataFrame) -> dict[str, float]:
 
 
 def _rounds(found: pd.DataFrame, spec: dict[str, Any]) -> pd.DataFrame:
-    """Exponents as rows like those of runs, so that claims about them are judged over rounds as others are over seeds."""
+    """Exponents as rows like those of runs, so that claims are judged over rounds as others are over seeds."""
     names = [f"time_{kind}_{axis}" for kind, axis in zip(found["kind"], found["axis"], strict=True)]
     head = {"experiment": "function_fit", "variant": names, "seed": found["round"], "status": FINISHED}
     scale = {"batch": spec["batch"], "rounds": spec["rounds"]}

@@ -1,0 +1,103 @@
+"""From the configuration as it is written, presets laid over it, to what the rules and stages see of it."""
+
+import copy
+from typing import Any
+
+from kanpipe.config.validation import check
+from kanpipe.errors import UserError
+
+LISTS_OF_VARIANTS = (("evaluation", "figure_variants"), ("evaluation", "timing", "variants"))
+NOT_FOR_STAGES = {"role"}  # of a variant: no number of its runs depends on them
+
+
+def effective(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration composed, checked and reduced to what rules and stages read; UserError for the first fault."""
+    chosen = composed(config)
+    check(chosen)
+    return plain(chosen)
+
+
+def composed(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration without what `only`, `roles` or a null leaves out; UserError for an unknown name in `only`.
+
+    What has not the form of a configuration stays as it is, for `check` to find.
+    """
+    config = copy.deepcopy(config)
+    entries = _dictionary(config, "experiments")
+    for name, entry in list(entries.items()):
+        if isinstance(entry, dict) and not _choose(entry, f"experiments.{name}", config.get("roles", "all")):
+            del entries[name]
+    return without_nulls(config)
+
+
+def without_nulls(value: Any) -> Any:
+    """The configuration without the keys that an overlay has set to null, which is how a user leaves something out."""
+    if isinstance(value, dict):
+        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
+    return value
+
+
+def plain(config: dict[str, Any]) -> dict[str, Any]:
+    """A valid configuration without the keys that choose and describe: its numbers alone."""
+    return config | {"experiments": {name: _numbers(entry) for name, entry in config["experiments"].items()}}
+
+
+def _numbers(entry: dict[str, Any]) -> dict[str, Any]:
+    numbers = {key: value for key, value in entry.items() if key != "only"}
+    if "variants" in entry:
+        numbers["variants"] = {
+            name: {key: value for key, value in variant.items() if key not in NOT_FOR_STAGES}
+            for name, variant in entry["variants"].items()
+        }
+    return numbers
+
+
+def _choose(entry: dict[str, Any], path: str, roles: str) -> bool:
+    """Take out of an entry what it is not to have; whether it has anything to run then."""
+    before = set(_dictionary(entry, "variants"))
+    for place, names in _dictionary(entry, "only").items():
+        if isinstance(names, list):
+            _keep(entry, place, names, f"{path}.only.{place}")
+    variants = _dictionary(entry, "variants")
+    for name, variant in list(variants.items()):
+        if variant is None or (roles == "published" and _role(variant) != "published"):
+            del variants[name]
+    _forget(entry, before - set(variants))
+    return roles == "all" or not before or bool(variants)
+
+
+def _keep(entry: dict[str, Any], place: str, names: list[str], path: str) -> None:
+    """Keep of what lies at `place`, its keys joined by dots, the names in `names`."""
+    *parents, last = place.split(".")
+    holder = entry
+    for parent in parents:
+        holder = _dictionary(holder, parent)
+    present = _dictionary(holder, last)
+    if unknown := [name for name in names if name not in present]:
+        known = f"choose from {', '.join(present)}" if present else f"there is no {place}"
+        raise UserError(f"{path}: there is no {unknown[0]}; {known}")
+    if present:
+        holder[last] = {name: value for name, value in present.items() if name in names}
+
+
+def _forget(entry: dict[str, Any], gone: set[str]) -> None:
+    """Take variants out of the places that name them."""
+    for *parents, last in LISTS_OF_VARIANTS:
+        holder = entry
+        for parent in parents:
+            holder = _dictionary(holder, parent)
+        if isinstance(holder.get(last), list):
+            holder[last] = [name for name in holder[last] if name not in gone]
+    own = _dictionary(entry, "variant_seeds")
+    for name in gone & own.keys():
+        del own[name]
+
+
+def _role(variant: Any) -> Any:
+    return variant.get("role") if isinstance(variant, dict) else None
+
+
+def _dictionary(holder: dict[str, Any], key: str) -> dict[str, Any]:
+    """The dictionary below a key; an empty one where something else stands."""
+    found = holder.get(key)
+    return found if isinstance(found, dict) else {}

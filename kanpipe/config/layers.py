@@ -1,0 +1,99 @@
+"""Families of layers and the options that each has (kanpipe/layers)."""
+
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, create_model, model_validator
+
+from kanpipe.config.models import Section, fault
+
+ConvNorm = Literal["none", "instance", "instance_affine", "batch", "layer"]
+Activation = Literal["none", "prelu", "silu", "gelu"]
+InputNorm = Literal["none", "layer"]
+CONV_NORM = "a norm after every convolution"
+OUTPUT_ACTIVATION = "an activation after every layer"
+INPUT_NORM = "a norm of what the bases see, before every KAN layer; the base activation sees the input as it is"
+
+
+class Layers(Section):
+    """A family of layers, and the options of its layers."""
+
+    family: str = Field(description="the layer family")
+    linear_norm: Literal["none", "layer", "batch"] | None = Field(
+        None, description="a norm after every fully connected layer"
+    )
+    conv_norm: ConvNorm | None = Field(None, description=CONV_NORM)
+    output_activation: Activation | None = Field(None, description=OUTPUT_ACTIVATION)
+
+
+class Mlp(Layers):
+    """Ordinary layers."""
+
+    family: Literal["mlp"] = Field(description="the layer family")
+
+
+class AnyKan(Layers):
+    """Layers with a learned function on every edge."""
+
+    grid_range: list[float] | None = Field(
+        None, min_length=2, max_length=2, description="the two ends of the spline grid, the lower first"
+    )
+    base_activation: Literal["silu", "gelu", "identity"] | None = Field(
+        None, description="activation of the base branch"
+    )
+    scaler: bool | None = Field(None, description="whether each edge has a scale of its own beside its coefficients")
+    bias: bool | None = Field(None, description="whether each output has a bias")
+    init: Literal["kaiming", "pykan", "power_law", "torch_conv_kan", "fast_kan", "faster_kan"] | None = Field(
+        None, description="how the weights start (kanpipe/layers/initialisation.py)"
+    )
+    recompute: bool | None = Field(
+        None, description="whether features are computed again instead of kept for the gradient"
+    )
+    input_norm: InputNorm | None = Field(None, description=INPUT_NORM)
+
+    @model_validator(mode="after")
+    def _orders_range(self) -> "AnyKan":
+        low, high = self.grid_range or (-1, 1)
+        if low >= high:
+            raise fault(f"the first end, {low:g}, must lie below the second, {high:g}", "grid_range")
+        return self
+
+
+class Kan(AnyKan):
+    """Layers of B-splines."""
+
+    family: Literal["kan"] = Field(description="the layer family")
+    grid_size: int | None = Field(None, ge=1, description="grid intervals G, at least 1")
+    spline_order: int | None = Field(None, ge=1, le=10, description="degree k of the splines, 1 to 10")
+
+
+class FastKan(AnyKan):
+    """Layers of Gaussians."""
+
+    family: Literal["fastkan"] = Field(description="the layer family")
+    centres: int | None = Field(None, ge=2, description="bases of FastKAN and FasterKAN, at least 2")
+    layer_norm: bool | None = Field(
+        None, description="whether the bases of FastKAN and FasterKAN see normalised inputs"
+    )
+
+
+class FasterKan(FastKan):
+    """Layers of reflectional switches."""
+
+    family: Literal["fasterkan"] = Field(description="the layer family")
+    published_gradient: bool | None = Field(
+        None, description="whether FasterKAN has its published gradient with the wrong factor"
+    )
+
+
+FAMILIES = (Mlp, Kan, FastKan, FasterKan)
+
+
+def of_any_family(extra: type[Section]) -> Any:
+    """The type of a section with the keys of `extra` beside a family and that family's options."""
+    members = [
+        create_model(f"{extra.__name__}Of{family.__name__}", __base__=(extra, family), __doc__=extra.__doc__)
+        for family in FAMILIES
+    ]
+    return Annotated[reduce(or_, members), Field(discriminator="family", description=extra.__doc__)]

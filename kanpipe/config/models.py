@@ -1,0 +1,112 @@
+"""The base of all models of the configuration, and the kinds of values that many of them have.
+
+An experiment has its own model, `Experiment`, in kanpipe/experiments/<name>/config.py. These modules import no torch,
+since Snakemake reads them whenever it starts.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+Count = Annotated[int, Field(ge=1, description="a whole number of at least 1")]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1, description="seed of a random generator, below 2^32")]
+Positive = Annotated[float, Field(gt=0)]
+Width = Annotated[int, Field(ge=1, description="width of a layer, at least 1")]
+Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$", description="named in lower case with underscores")]
+Moment = Annotated[int, Field(ge=0)]
+Role = Literal["published", "control", "ablation"]
+
+
+def fault(words: str, *path: str) -> PydanticCustomError:
+    """A relation between keys that does not hold, to be raised in a model that `path` leads on from."""
+    return PydanticCustomError("fault", "{words}", {"words": words, "path": path})
+
+
+def _distinct(values: list) -> list:
+    if len(set(values)) < len(values):
+        raise fault(f"{values} names something twice")
+    return values
+
+
+Distinct = AfterValidator(_distinct)
+TrainingSeeds = Annotated[list[Moment], Field(min_length=1, description="training seeds, one run each"), Distinct]
+Names = Annotated[list[str], Field(min_length=1), Distinct]
+Widths = Annotated[
+    list[Width], Field(min_length=2, description="inputs, hidden units and outputs, or channels; two at least")
+]
+
+
+class Section(BaseModel):
+    """Keys of the configuration: none but the known ones, and no value taken for one of another type."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Variant(Section):
+    """What every variant may say of itself beside its numbers."""
+
+    role: Role = Field(
+        "ablation",
+        description="published: in the sources; control: not in them, to tell causes apart; ablation: anything changed",
+    )
+
+
+class Timing(Section):
+    """How times are taken."""
+
+    rounds: Count = Field(description="rounds in which all take turns; an interval needs 6")
+    block_seconds: Positive = Field(description="time that the calls of one fill in a round")
+
+
+class EpochTraining(Section):
+    """The training of every variant."""
+
+    epochs: Count = Field(description="passes over the data")
+    batch_size: Count = Field(description="examples a step")
+    learning_rate: Positive = Field(description="of Adam at the start")
+    compile: bool = Field(description="whether torch.compile is used: faster steps, half a minute to start")
+    snapshot_epochs: Annotated[list[Moment], Distinct] = Field(
+        description="epochs at whose start the weights are kept and scored later"
+    )
+
+    @model_validator(mode="after")
+    def _reaches_snapshots(self) -> "EpochTraining":
+        check_reached("snapshot_epochs", self.snapshot_epochs, "epochs", self.epochs)
+        return self
+
+
+class Entry(Section):
+    """What every entry below `experiments` may have."""
+
+    kind: str | None = Field(None, description="the experiment that this is, where the entry has another name")
+    only: dict[str, list[str]] | None = Field(
+        None,
+        description="what is kept of the names in a place such as `variants` or `sampling.samplers`",
+    )
+
+
+class TrainedEntry(Entry):
+    """An entry whose variants are trained with seeds."""
+
+    seeds: TrainingSeeds = Field(description="training seeds, one run each")
+    variant_seeds: dict[str, TrainingSeeds] = Field(
+        {}, description="training seeds of variants that have others than `seeds`"
+    )
+
+    @model_validator(mode="after")
+    def _knows_variants(self) -> "TrainedEntry":
+        if unknown := self.variant_seeds.keys() - self.variants.keys():
+            raise fault(f"there is no variant {min(unknown)}", "variant_seeds")
+        return self
+
+    def check_shown(self, names: list[str], *path: str) -> None:
+        """Raise the fault of a list of variants, at `path`, that names one that there is not."""
+        if unknown := [name for name in names if name not in self.variants]:
+            raise fault(f"there is no variant {unknown[0]}", *path)
+
+
+def check_reached(key: str, moments: list[int], unit: str, end: int, *path: str) -> None:
+    """Raise the fault of moments of a training that it does not reach."""
+    if late := [moment for moment in moments if moment >= end]:
+        raise fault(f"{late} lies at or beyond the end, {end} {unit}", *path, key)

@@ -1,0 +1,151 @@
+"""The model of a whole configuration, and its faults, told in one sentence that names the key."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from pkgutil import iter_modules
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, create_model
+
+import kanpipe.experiments
+from kanpipe.config.models import Section
+from kanpipe.config.schema import Schema
+from kanpipe.errors import UserError
+
+TYPES = {
+    "int_type": "integer",
+    "float_type": "number",
+    "bool_type": "boolean",
+    "string_type": "string",
+    "list_type": "array",
+    "dict_type": "object",
+    "model_type": "object",
+    "model_attributes_type": "object",
+}
+BOUNDS = {
+    "greater_than_equal": ("ge", "less than the minimum of"),
+    "greater_than": ("gt", "less than or equal to the minimum of"),
+    "less_than_equal": ("le", "greater than the maximum of"),
+    "less_than": ("lt", "greater than or equal to the maximum of"),
+    "multiple_of": ("multiple_of", "not a multiple of"),
+}
+
+
+class Downloads(Section):
+    """Where downloads come from."""
+
+    mirror: str | None = Field(
+        None,
+        min_length=1,
+        description="a folder or URL that is tried before the published ones; it holds mnist/*.gz, "
+        "cifar-10-batches-bin/*.bin and weights-inception-2015-12-05-6726825d.pth",
+    )
+    inception_weights: str | None = Field(
+        None,
+        min_length=1,
+        description="a weight file of torch-fidelity's FID Inception to use instead of the published one",
+    )
+
+
+class Shared(Section):
+    """The configuration of the workflow; unknown keys are errors."""
+
+    preset: str = Field(description="which overlay of workflow/presets to apply, `paper` for none")
+    results_dir: str = Field(min_length=1, description="folder that receives results/<preset>")
+    data_dir: str = Field(min_length=1, description="folder that receives downloads and the arrays made of them")
+    data: Downloads = Field(description="where downloads come from")
+    device: Literal["auto", "cpu", "cuda"] = Field(description="`auto` takes a GPU when there is one")
+    checkpoint_seconds: float = Field(ge=0, description="least number of seconds between two checkpoints of a training")
+    roles: Literal["all", "published"] = Field(
+        "all", description="`published` keeps the variants of that role alone, and what can be said of them"
+    )
+
+
+def experiments() -> list[str]:
+    """The names of the experiments that can be configured: the folders of kanpipe/experiments with a config.py."""
+    names = [module.name for module in iter_modules(kanpipe.experiments.__path__)]
+    return [name for name in names if find_spec(f"kanpipe.experiments.{name}.config")]
+
+
+def configuration(kinds: dict[str, str]) -> type[Section]:
+    """The model of a configuration with an entry of each name in `kinds`, each with the experiment that it is."""
+    models = {name: import_module(f"kanpipe.experiments.{kind}.config").Experiment for name, kind in kinds.items()}
+    fields = {name: (model | None, Field(None, description=model.__doc__)) for name, model in models.items()}
+    entries = create_model("Experiments", __base__=Section, __doc__="The experiments to run.", **fields)
+    return create_model(
+        "Configuration",
+        __base__=Shared,
+        __doc__=Shared.__doc__,
+        experiments=(entries, Field(description="the experiments to run; one that is set to null is left out")),
+    )
+
+
+def check(config: dict[str, Any]) -> None:
+    """Raise UserError, one sentence when the configuration, without nulls, does not fit."""
+    model = configuration(_kinds(config.get("experiments")))
+    try:
+        model.model_validate(config)
+    except ValidationError as error:
+        path, sentence = _told(error.errors(include_url=False), Schema(model.model_json_schema()))
+        raise UserError(f"{'.'.join(map(str, path)) or 'the configuration'}: {sentence}") from None
+
+
+def _kinds(entries: Any) -> dict[str, str]:
+    """The experiment that each entry is, and those that have no entry."""
+    known, kinds = experiments(), {}
+    for name, entry in (entries if isinstance(entries, dict) else {}).items():
+        kind = entry.get("kind", name) if isinstance(entry, dict) else name
+        if kind in known:
+            kinds[name] = kind
+        elif kind != name:
+            raise UserError(f"experiments.{name}.kind: there is no {kind!r}; choose one of {', '.join(known)}")
+    return kinds | {name: name for name in known if name not in kinds}
+
+
+def _told(errors: list[dict[str, Any]], schema: Schema) -> tuple[list, str]:
+    """The path of the first of pydantic's errors, and a sentence for somebody who has never seen the models."""
+    error = errors[0]
+    place, context, value = schema.at(error["loc"]), error.get("ctx", {}), error["input"]
+    match error["type"]:
+        case "fault":
+            return [*place.path, *context["path"]], context["words"]
+        case "missing":
+            return place.path[:-1], f"{place.path[-1]!r} is a required property"
+        case "union_tag_not_found":
+            return place.path, f"{context['discriminator']} is a required property"
+        case "union_tag_invalid":
+            tag = context["discriminator"].strip("'")
+            return [*place.path, tag], f"{context['tag']!r} is not one of [{context['expected_tags']}]"
+        case "extra_forbidden" if place.path[-1] in place.of_other_families:
+            return place.path, f"the family {error['loc'][-2]} has no such option"
+        case "extra_forbidden":
+            return place.path[:-1], _unknown(errors, place.parent)
+    return place.path, _wrong(error["type"], value, context, place.node)
+
+
+def _unknown(errors: list[dict[str, Any]], parent: dict[str, Any]) -> str:
+    place = errors[0]["loc"][:-1]
+    keys = [str(e["loc"][-1]) for e in errors if e["type"] == "extra_forbidden" and e["loc"][:-1] == place]
+    return f"unknown key {', '.join(keys)}; known here: {', '.join(parent.get('properties', ()))}"
+
+
+def _wrong(kind: str, value: Any, context: dict[str, Any], node: dict[str, Any]) -> str:
+    """What is wrong with a single value, with what the schema says of it."""
+    if kind in TYPES:
+        words = f"{value!r} is not of type {TYPES[kind]!r}"
+    elif kind in BOUNDS:
+        bound, relation = BOUNDS[kind]
+        words = f"{value} is {relation} {str(context[bound]).removesuffix('.0')}"
+    elif kind == "finite_number":
+        words = f"{value} is not a finite number"
+    elif kind == "literal_error":
+        words = f"{value!r} is not one of {node.get('enum', [node.get('const')])}"
+    elif kind == "string_pattern_mismatch":
+        words = f"{value!r} does not match {context['pattern']!r}"
+    elif kind in ("too_short", "string_too_short"):
+        words = f"{value!r} should be non-empty" if context["min_length"] == 1 else f"{value!r} is too short"
+    elif kind == "too_long":
+        words = f"{value!r} is too long"
+    else:
+        words = f"{value!r} does not fit"
+    return f"{words} ({node['description']})" if "description" in node else words

@@ -1,0 +1,239 @@
+"""The keys of the denoising diffusion of photographs in the configuration."""
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, create_model, model_validator
+
+from kanpipe.config.layers import (
+    CONV_NORM,
+    INPUT_NORM,
+    OUTPUT_ACTIVATION,
+    Activation,
+    ConvNorm,
+    InputNorm,
+    of_any_family,
+)
+from kanpipe.config.models import (
+    Count,
+    Distinct,
+    Moment,
+    Name,
+    Names,
+    Positive,
+    Section,
+    Seed,
+    Timing,
+    TrainedEntry,
+    Variant,
+    check_reached,
+    fault,
+)
+
+COMPILE = "whether torch.compile is used: worth it for thousands of images"
+
+
+class Place(Section):
+    """Options of one layer that differ from those of the others."""
+
+    conv_norm: ConvNorm | None = Field(None, description=CONV_NORM)
+    output_activation: Activation | None = Field(None, description=OUTPUT_ACTIVATION)
+    input_norm: InputNorm | None = Field(None, description=INPUT_NORM)
+
+    @model_validator(mode="after")
+    def _differs(self) -> "Place":
+        if not self.model_fields_set:
+            raise fault("{} should be non-empty")
+        return self
+
+
+class Middle(Section):
+    """Three layers on the pixels at the bottleneck, as in U-KAN, and their family."""
+
+
+class OwnNetwork(Section):
+    """The size of a U-Net, where it is not that of the others."""
+
+    channels: int | None = Field(
+        None, ge=2, multiple_of=2, description="channels of the first level, a multiple of `groups` and even"
+    )
+    multipliers: list[Count] | None = Field(
+        None, min_length=1, description="channels of each level as multiples of those of the first"
+    )
+    groups: int | None = Field(None, ge=1, description="groups of channels that are normalised together")
+    dropout: float | None = Field(None, ge=0, lt=1, description="share of values that are left out in training")
+    end_gain: float | None = Field(
+        None, ge=0, description="factor of the initial weights of the last layer of every block and of the net"
+    )
+
+
+class Ema(Section):
+    """The moving average of the weights, with which samples are drawn."""
+
+    decay: float = Field(ge=0, lt=1, description="share that is kept in each step, below 1")
+    ramp: bool = Field(description="whether step t keeps no more than (1 + t) / (10 + t)")
+
+
+class OwnTraining(Section):
+    """The training of a denoiser, where it is not that of the others."""
+
+    steps: Count | None = Field(None, description="training steps")
+    batch_size: Count | None = Field(None, description="images a step")
+    learning_rate: Positive | None = Field(None, description="of Adam")
+    decay: Literal["constant", "cosine"] | None = Field(
+        None, description="the course of the learning rate: as it is, or along half a cosine to 0"
+    )
+    clip_norm: Positive | None = Field(None, description="the largest norm of the gradient")
+    min_snr: Positive | None = Field(None, description="where given, weights min(SNR, min_snr) / SNR of the loss")
+    ema: Ema | None = Field(None, description="the moving average of the weights, with which samples are drawn")
+    precision: Literal["float32", "bfloat16"] | None = Field(None, description="of products; all else is float32")
+    compile: bool | None = Field(None, description="whether torch.compile is used: faster steps, minutes to start")
+    cuda_graph: bool | None = Field(None, description="whether a step on a GPU is one CUDA graph, which needs no host")
+    micro_batches: Count | None = Field(None, description="parts that a batch is cut into, to save memory, at least 1")
+    probe_steps: Annotated[list[Moment], Distinct] | None = Field(
+        None, description="steps at whose start the inputs of the KAN layers are looked at"
+    )
+
+
+def _all_given(own: type[Section], name: str, optional: set[str], words: str) -> type[Section]:
+    """The model `own` with every key required but those of `optional`."""
+    fields = {}
+    for key, field in own.model_fields.items():
+        if key not in optional:
+            given = next(part for part in get_args(field.annotation) if part is not type(None))
+            fields[key] = Annotated[(given, *field.metadata, Field(description=field.description))]
+    return create_model(name, __base__=own, __doc__=words, **fields)
+
+
+Network = _all_given(OwnNetwork, "Network", {"end_gain"}, "The size of every U-Net.")
+Training = _all_given(OwnTraining, "Training", {"min_snr"}, "The training of every variant.")
+
+
+class UNet(Variant):
+    """A U-Net."""
+
+    conv_in: Place | None = Field(None, description="options of the first convolution alone")
+    conv_out: Place | None = Field(None, description="options of the last convolution alone")
+    middle: of_any_family(Middle) | None = Field(
+        None, description="three layers on the pixels at the bottleneck, as in U-KAN, and their family"
+    )
+    network: OwnNetwork | None = Field(None, description="what differs from `problem.network`")
+    training: OwnTraining | None = Field(None, description="what differs from `training`")
+
+
+class Diffusion(Section):
+    """The variances of the steps, which grow evenly."""
+
+    steps: int = Field(ge=2, description="steps T of the diffusion, at least 2")
+    first: float = Field(gt=0, lt=1, description="beta of the first step, between 0 and 1")
+    last: float = Field(gt=0, lt=1, description="beta of the last step, between 0 and 1")
+
+
+class Problem(Section):
+    """The photographs, the diffusion and the U-Net."""
+
+    dataset: Literal["cifar10", "photographs"] = Field(description="cifar10, or photographs, which needs no download")
+    diffusion: Diffusion = Field(description="the variances of the steps, which grow evenly")
+    network: Network = Field(description="the size of every U-Net")
+
+
+class Strip(Section):
+    """The pictures of the way from noise to image."""
+
+    images: Count = Field(description="images whose way is shown")
+    states: int = Field(ge=2, description="states of the way, at least 2")
+
+
+class Sampler(Section):
+    """A way to sample."""
+
+    timesteps: Literal["quadratic", "uniform", "ancestral"] = Field(
+        description="how the times of DDIM are spaced, or ancestral sampling over all times"
+    )
+    count: Count | None = Field(None, description="number of times S of DDIM, at least 1")
+    eta: float | None = Field(None, ge=0, le=1, description="share of the noise of ancestral sampling, 0 to 1")
+    images: int = Field(ge=10, description="images to draw, at least 10, which an Inception Score needs")
+
+    @model_validator(mode="after")
+    def _counts_times(self) -> "Sampler":
+        if self.timesteps != "ancestral" and self.count is None:
+            raise fault("'count' is a required property")
+        return self
+
+
+class Sampling(Section):
+    """The images that are drawn from every U-Net."""
+
+    seed: Seed = Field(description="seed of the samples")
+    batch_size: Count = Field(description="images drawn at once")
+    strip: Strip = Field(description="the pictures of the way from noise to image")
+    samplers: dict[Name, Sampler] = Field(min_length=1, description="ways to sample; the first is the main one")
+
+
+class Inception(Section):
+    """The Inception of FID."""
+
+    layers: Annotated[list[Literal[64, 192, 768, 2048, "logits_unbiased"]], Distinct] = Field(
+        min_length=1, description="layers by their number of features; logits_unbiased for the Inception Score"
+    )
+    compile: bool = Field(description=COMPILE)
+
+
+class EfficientNet(Section):
+    """EfficientNet-Lite0 with its ImageNet weights."""
+
+    layers: Annotated[list[Literal[1280, "logits"]], Distinct] = Field(
+        min_length=1, description="the layer of 1280 features; logits for its own Inception Score"
+    )
+    compile: bool = Field(description=COMPILE)
+
+
+class Extractors(Section):
+    """Networks whose features are compared."""
+
+    inception: Inception | None = Field(None, description="the Inception of FID")
+    efficientnet_lite0: EfficientNet | None = Field(None, description="EfficientNet-Lite0 with its ImageNet weights")
+
+
+class StepTiming(Timing):
+    """Timing of training steps, all in turns."""
+
+    variants: Names = Field(description="the U-Nets that are timed, as ratios to the first")
+
+
+class Evaluation(Section):
+    """Fidelity, what becomes of the colours, and times."""
+
+    figure_variants: Names = Field(description="the U-Nets that the figures show")
+    reference_images: int = Field(ge=2, description="training images that samples are compared with, at least 2")
+    extractors: Extractors = Field(description="networks whose features are compared")
+    timing: StepTiming = Field(description="timing of training steps, all in turns")
+    seed: Seed = Field(description="seed of all that is drawn to score")
+
+
+class Experiment(TrainedEntry):
+    """Denoising diffusion of photographs of 32 x 32 pixels by U-Nets."""
+
+    variants: dict[Name, of_any_family(UNet)] = Field(min_length=1, description="the U-Nets to compare")
+    problem: Problem = Field(description="the photographs, the diffusion and the U-Net")
+    training: Training = Field(description="the training of every variant")
+    sampling: Sampling = Field(description="the images that are drawn from every U-Net")
+    evaluation: Evaluation = Field(description="fidelity, what becomes of the colours, and times")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Experiment":
+        self.check_shown(self.evaluation.figure_variants, "evaluation", "figure_variants")
+        self.check_shown(self.evaluation.timing.variants, "evaluation", "timing", "variants")
+        for name, variant in self.variants.items():
+            training = self.training.model_copy(update=_given(variant.training))
+            path = ("variants", name, "training") if variant.training else ("training",)
+            check_reached("probe_steps", training.probe_steps, "steps", training.steps, *path)
+            network = self.problem.network.model_copy(update=_given(variant.network))
+            if network.channels % network.groups:
+                words = f"{network.channels} channels cannot be cut into {network.groups} equal groups"
+                raise fault(words, "variants", name, "network")
+        return self
+
+
+def _given(own: Section | None) -> dict:
+    """The keys that a variant sets itself."""
+    return own.model_dump(exclude_none=True) if own else {}

@@ -1,0 +1,112 @@
+"""The keys of the fits of known functions in the configuration."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from kanpipe.config.models import Count, Distinct, Moment, Name, Positive, Section, Seed, TrainedEntry, Variant
+
+Varied = Annotated[list[Count], Distinct]
+
+
+class Network(Variant):
+    """A network that is fitted to a function."""
+
+    target: Literal["exp_sin", "exp_sin_pi", "plane", "line"] = Field(description="the function to fit")
+    samples: Count = Field(description="number of training points, at least 1")
+    restarts: Count | None = Field(
+        None, description="short trainings of which the best goes on, in place of training.restarts"
+    )
+    steps: Count | None = Field(None, description="LBFGS steps a stage, in place of training.steps")
+    widths: list[Count] = Field(
+        min_length=2,
+        description="numbers of inputs (those of the target), of each hidden layer's units, and of outputs (1)",
+    )
+
+
+class Kan(Network):
+    """A KAN whose grid becomes ever finer."""
+
+    family: Literal["kan"] = Field(description="the kind of network")
+    grid_sizes: list[Count] = Field(min_length=1, description="grid intervals of every stage, one after another")
+
+
+class Mlp(Network):
+    """An MLP."""
+
+    family: Literal["mlp"] = Field(description="the kind of network")
+    activation: Literal["silu", "tanh", "relu"] = Field(description="what stands between the layers of an MLP")
+    matches: Count | None = Field(
+        None, description="the grid size at which the deep KAN has about as many parameters as this MLP"
+    )
+
+
+class Problem(Section):
+    """The points on which all runs of a target are scored."""
+
+    test_points: Count = Field(description="number of test points")
+    test_seed: Seed = Field(description="seed of the test points")
+
+
+class Training(Section):
+    """Restarts and stages, all by LBFGS."""
+
+    restarts: Count = Field(description="short trainings from different starts; the best goes on")
+    restart_points: Count = Field(description="training points that a restart sees")
+    sparse_steps: Count = Field(description="steps of a restart with the penalty on edges in use")
+    free_steps: Count = Field(description="steps of a restart after that, without it")
+    steps: Count = Field(description="LBFGS steps of a stage")
+    inner_iterations: Count = Field(description="iterations that make up a step")
+    history: Count = Field(description="steps that LBFGS remembers")
+    move_steps: list[Moment] = Field(
+        description="steps of a stage before which the inner ranges follow the activations"
+    )
+    sparsity: float = Field(ge=0, description="weight of the penalty")
+    entropy: float = Field(ge=0, description="weight of the entropy within the penalty")
+
+
+class Growth(Section):
+    """What is varied, one thing at a time about the second value of each list, and how it is timed."""
+
+    widths: Varied = Field(min_length=2, description="units a layer, at least two values")
+    depths: Varied = Field(min_length=2, description="numbers of layers, at least two")
+    grid_sizes: Varied = Field(min_length=2, description="grid sizes, at least two")
+    batch: Count = Field(description="examples a step")
+    rounds: int = Field(ge=2, description="rounds in which all are timed in turn, at least 2")
+    block_seconds: Positive = Field(description="the least time of one measurement")
+
+
+class WarmUp(Section):
+    """Labels on either side of a cubic curve."""
+
+    points: int = Field(ge=20, description="number of points, at least 20")
+    gap: float = Field(ge=0, lt=1, description="the least vertical distance of a point from the curve")
+    seed: Seed = Field(description="seed of the points")
+
+
+class Locality(Section):
+    """A curve of which one control point is moved."""
+
+    grid_size: Count = Field(description="grid intervals of the curve")
+    control_point: int = Field(ge=0, description="which, counted from 0")
+    seed: Seed = Field(description="seed of the curve")
+
+
+class Evaluation(Section):
+    """Slopes, growth of time, warm-up and locality."""
+
+    slope_from: Count = Field(description="the least grid size that a slope is fitted to")
+    growth: Growth = Field(description="what is varied, one thing at a time, and how it is timed")
+    warm_up: WarmUp = Field(description="labels on either side of a cubic curve")
+    locality: Locality = Field(description="a curve of which one control point is moved")
+
+
+class Experiment(TrainedEntry):
+    """Functions with a known composition, fitted by KANs with ever finer grids and by MLPs."""
+
+    variants: dict[Name, Annotated[Kan | Mlp, Field(discriminator="family")]] = Field(
+        min_length=1, description="the networks to compare"
+    )
+    problem: Problem = Field(description="the points on which all runs of a target are scored")
+    training: Training = Field(description="restarts and stages, all by LBFGS")
+    evaluation: Evaluation = Field(description="slopes, growth of time, warm-up and locality")

@@ -1,0 +1,128 @@
+"""The keys of the variational autoencoders in the configuration."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from kanpipe.config.layers import of_any_family
+from kanpipe.config.models import (
+    Count,
+    Distinct,
+    EpochTraining,
+    Name,
+    Names,
+    Section,
+    Seed,
+    Timing,
+    TrainedEntry,
+    Variant,
+    Width,
+)
+
+InceptionLayer = Literal[64, 192, 768, 2048]
+Forms = Annotated[list[Literal["grey", "binary"]], Field(min_length=1), Distinct]
+FORMS = "forms of the images: grey, the decoder's means, or binary, cut at the threshold"
+COMPILE = "whether torch.compile is used: worth it for thousands of images"
+
+
+class Autoencoder(Variant):
+    """An autoencoder."""
+
+    hidden: list[Width] = Field(
+        min_length=1,
+        description="widths of the encoder's hidden layers, each at least 1; the decoder has them in reverse",
+    )
+    latent: int = Field(ge=1, description="number of latent variables, at least 1")
+    first_layer: Literal["mlp"] | None = Field(
+        None, description="another family for the first layer, which sees the pixels"
+    )
+
+
+class Problem(Section):
+    """The images."""
+
+    dataset: Literal["mnist", "digits"] = Field(description="mnist, or digits, which needs no download")
+    threshold: float = Field(ge=0, lt=1, description="pixels (0 to 1) above it become 1, others 0")
+
+
+class Plateau(Section):
+    """When the learning rate is lowered: the mean loss of an epoch has not fallen for `patience` epochs."""
+
+    factor: float = Field(gt=0, lt=1, description="the learning rate is multiplied by it, below 1")
+    patience: int = Field(ge=0, description="epochs without a lower loss that are let pass")
+
+
+class Training(EpochTraining):
+    """The training of every variant."""
+
+    plateau: Plateau = Field(description="when the learning rate is lowered")
+
+
+class Sampling(Section):
+    """Samples from the prior and from posteriors."""
+
+    images: int = Field(ge=2, description="images drawn from the prior by each seed, at least 2")
+    seeds: Annotated[list[Seed], Distinct] = Field(min_length=1, description="sampling seeds, one set of images each")
+    pictures: Count = Field(description="images that are kept to be shown")
+
+
+class Inception(Section):
+    """The Inception of FID."""
+
+    layers: Annotated[list[InceptionLayer], Distinct] = Field(
+        min_length=1, description="features to compare, by their number"
+    )
+    forms: Forms = Field(description=FORMS)
+    compile: bool = Field(description=COMPILE)
+    only: dict[InceptionLayer, list[str]] | None = Field(
+        None, description="layers that cost much, each with the variants whose samples are measured in it"
+    )
+
+
+class EfficientNet(Section):
+    """EfficientNet-Lite0."""
+
+    layers: Annotated[list[Literal[1280]], Distinct] = Field(
+        min_length=1, description="features to compare, by their number"
+    )
+    forms: Forms = Field(description=FORMS)
+    compile: bool = Field(description=COMPILE)
+
+
+class Extractors(Section):
+    """Networks whose features are compared."""
+
+    inception: Inception | None = Field(None, description="the Inception of FID")
+    efficientnet_lite0: EfficientNet | None = Field(None, description="EfficientNet-Lite0")
+
+
+class Evaluation(Section):
+    """Fidelity, likelihood and latent space."""
+
+    figure_variants: Names = Field(description="the autoencoders that the figures show")
+    reference_images: int = Field(
+        ge=4, description="training images, and test images, that samples are compared with; at least 4"
+    )
+    extractors: Extractors = Field(description="networks whose features are compared")
+    importance_samples: Count = Field(description="draws per image for the bound on the likelihood")
+    neighbours: Count = Field(description="neighbours that vote on the digit of a latent mean")
+    silhouette_points: int = Field(ge=20, description="latent means whose silhouette is taken, at least 20")
+    tsne_points: int = Field(ge=50, description="latent means that are drawn, at least 50")
+    judge_steps: Count = Field(description="training steps of the classifier that judges the samples")
+    timing: Timing = Field(description="how times are taken")
+    seed: Seed = Field(description="seed of all that is drawn to score")
+
+
+class Experiment(TrainedEntry):
+    """Variational autoencoders on binarised images of digits."""
+
+    variants: dict[Name, of_any_family(Autoencoder)] = Field(min_length=1, description="the autoencoders to compare")
+    problem: Problem = Field(description="the images")
+    training: Training = Field(description="the training of every variant")
+    sampling: Sampling = Field(description="samples from the prior and from posteriors")
+    evaluation: Evaluation = Field(description="fidelity, likelihood and latent space")
+
+    @model_validator(mode="after")
+    def _shows_variants(self) -> "Experiment":
+        self.check_shown(self.evaluation.figure_variants, "evaluation", "figure_variants")
+        return self

@@ -1,0 +1,50 @@
+"""The keys of the range of the splines against initialisation in the configuration."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from kanpipe.config.layers import of_any_family
+from kanpipe.config.models import EpochTraining, Name, Positive, Section, TrainedEntry, Variant, Width, fault
+
+
+class Classifier(Variant):
+    """A classifier."""
+
+    hidden: list[Width] = Field(
+        min_length=1, description="widths of the hidden layers, each at least 1; one layer at least"
+    )
+
+
+class Standardise(Section):
+    """What is taken from the pixels (0 to 1), and what they are divided by then."""
+
+    mean: float = Field(description="taken from every pixel")
+    sd: Positive = Field(description="every pixel is divided by this")
+
+
+class Problem(Section):
+    """The images and their scale."""
+
+    dataset: Literal["mnist", "digits"] = Field(description="mnist, or digits, which needs no download")
+    standardise: Standardise = Field(
+        description="what is taken from the pixels (0 to 1), and what they are divided by then"
+    )
+
+
+class Training(EpochTraining):
+    """The training of every variant."""
+
+    @model_validator(mode="after")
+    def _keeps_start(self) -> "Training":
+        if 0 not in self.snapshot_epochs:
+            raise fault(f"{self.snapshot_epochs} does not contain 0, the start", "snapshot_epochs")
+        return self
+
+
+class Experiment(TrainedEntry):
+    """Range of the splines against initialisation."""
+
+    variants: dict[Name, of_any_family(Classifier)] = Field(min_length=1, description="the classifiers to compare")
+    problem: Problem = Field(description="the images and their scale")
+    training: Training = Field(description="the training of every variant")

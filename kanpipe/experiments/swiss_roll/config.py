@@ -1,0 +1,86 @@
+"""The keys of the swiss roll in the configuration."""
+
+from pydantic import Field
+
+from kanpipe.config.layers import of_any_family
+from kanpipe.config.models import (
+    Count,
+    EpochTraining,
+    Name,
+    Positive,
+    Section,
+    Seed,
+    TrainedEntry,
+    Variant,
+    Width,
+)
+
+
+class Denoiser(Variant):
+    """A denoiser."""
+
+    hidden: list[Width] = Field(description="widths of the hidden layers, each at least 1")
+
+
+class Data(Section):
+    """Arguments of scikit-learn's make_swiss_roll."""
+
+    points: int = Field(ge=10, description="number of points, at least 10")
+    noise: float = Field(ge=0, description="standard deviation of the noise")
+    scale: Positive = Field(description="the data are divided by this")
+    seed: Seed = Field(description="seed of the data")
+
+
+class Diffusion(Section):
+    """The noise schedule."""
+
+    steps: Count = Field(description="steps of the diffusion, at least 1")
+    beta: float = Field(gt=0, lt=1, description="variance of the noise of every step")
+
+
+class Problem(Section):
+    """The data and the diffusion."""
+
+    data: Data = Field(description="arguments of scikit-learn's make_swiss_roll")
+    diffusion: Diffusion = Field(description="the noise schedule")
+
+
+class Training(EpochTraining):
+    """The training of every variant."""
+
+    snapshot_epochs: EpochTraining.__annotations__["snapshot_epochs"] = Field(
+        min_length=1, description="epochs at whose start the weights are kept, at least one"
+    )
+
+
+class Sampling(Section):
+    """Ancestral sampling."""
+
+    points: Count = Field(description="points drawn by every run")
+    strip_points: Count = Field(description="points in each panel of a strip")
+    strip_panels: int = Field(ge=2, description="panels of a strip, at least 2")
+    seed: Seed = Field(description="seed of the samples")
+
+
+class Evaluation(Section):
+    """The scores."""
+
+    common_sample: Count = Field(description="noisy points on which every run is scored, at least 1")
+    common_seed: Seed = Field(description="seed of those points")
+    fresh_points: Count = Field(description="points that no training saw")
+    fresh_seed: Seed = Field(description="seed of those points")
+    projections: Count = Field(description="projections of the sliced Wasserstein distance")
+    projection_seed: Seed = Field(description="seed of the projections")
+    last_epochs: int = Field(
+        ge=2, description="epochs at the end over which first-batch losses are averaged, at least 2"
+    )
+
+
+class Experiment(TrainedEntry):
+    """Swiss-roll diffusion."""
+
+    variants: dict[Name, of_any_family(Denoiser)] = Field(min_length=1, description="the denoisers to compare")
+    problem: Problem = Field(description="the data and the diffusion")
+    training: Training = Field(description="the training of every variant")
+    sampling: Sampling = Field(description="ancestral sampling")
+    evaluation: Evaluation = Field(description="the scores")
