@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from kanpipe.config import check, check_writable, load_yaml, preset_file, without_nulls
-from kanpipe.config.validation import configuration, experiments
+from kanpipe.config import check, check_writable, composed, effective, load_yaml, preset_file, without_nulls
+from kanpipe.config.document import SCHEMA_FILE, TABLE_FILE, schema_text, table_text
+from kanpipe.config.validation import configuration
 from kanpipe.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -62,6 +63,54 @@ def test_no_unet_normalises_each_channel_by_itself(preset):
 
 def test_preset_is_the_file_of_its_name():
     assert preset_file({"preset": "quick"}, PRESETS) == str(PRESETS / "quick.yaml")
+
+
+@pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.yaml")))
+def test_presets_choose_by_lists_and_not_by_nulls(preset):
+    def nulls(value):
+        return value is None or isinstance(value, dict) and any(map(nulls, value.values()))
+
+    overlay = load_yaml(PRESETS / f"{preset}.yaml") or {}
+    assert not any(map(nulls, overlay.values()))
+
+
+def test_every_variant_of_the_configuration_has_a_role():
+    for entry in PAPER["experiments"].values():
+        for variant in entry["variants"].values():
+            assert variant["role"] in ("published", "control", "ablation")
+
+
+def test_only_keeps_what_it_names_at_any_depth_and_reaches_no_stage():
+    config = overlaid(
+        PAPER, {"experiments": {"cifar10_ddim": {"only": {"variants": ["unet"], "sampling.samplers": ["quad_20"]}}}}
+    )
+    entry = effective(config)["experiments"]["cifar10_ddim"]
+    assert list(entry["variants"]) == ["unet"]
+    assert list(entry["sampling"]["samplers"]) == ["quad_20"]
+    assert entry["evaluation"]["figure_variants"] == entry["evaluation"]["timing"]["variants"] == ["unet"]
+    assert "only" not in entry and "role" not in entry["variants"]["unet"]
+
+
+def test_unknown_name_in_only_is_told_with_the_known_ones():
+    config = overlaid(PAPER, {"experiments": {"swiss_roll": {"only": {"variants": ["kann"]}}}})
+    with pytest.raises(
+        UserError, match=r"experiments.swiss_roll.only.variants: there is no kann; choose from mlp, kan"
+    ):
+        composed(config)
+
+
+def test_published_role_leaves_out_controls_and_ablations():
+    experiments = effective(PAPER | {"roles": "published"})["experiments"]
+    assert list(experiments["swiss_roll"]["variants"]) == ["mlp", "kan", "small_kan"]
+    assert list(experiments["cifar10_ddim"]["variants"]) == ["unet", "kan_unet"]
+    assert experiments["cifar10_ddim"]["evaluation"]["figure_variants"] == ["unet", "kan_unet"]
+    everything = effective(PAPER)["experiments"]
+    assert len(everything["cifar10_ddim"]["variants"]) > 2
+
+
+@pytest.mark.parametrize(("path", "text"), [(SCHEMA_FILE, schema_text), (TABLE_FILE, table_text)])
+def test_description_of_the_configuration_is_that_of_its_models(path, text):
+    assert path.read_text() == text(), "run `python -m kanpipe.config.document`"
 
 
 @pytest.mark.parametrize("config", [{"preset": "papper"}, {"preset": None}, {"preset": ["quick"]}, {}])
@@ -183,7 +232,7 @@ def test_unknown_family_is_the_fault_and_not_its_options():
         ("checkpoint_seconds", -1, "checkpoint_seconds: -1 is less than the minimum of 0"),
         ("results_dir", "", "results_dir: '' should be non-empty"),
         ("experiments", "swiss_roll", "experiments: 'swiss_roll' is not of type 'object'"),
-        ("experiments.swis_roll", {}, "experiments: unknown key swis_roll; known here: swiss_roll"),
+        ("experiments.swis_roll", {}, "experiments: unknown key swis_roll; known here: cifar10_ddim, function_fit"),
         ("experiments", None, "the configuration: 'experiments' is a required property"),
     ],
 )
@@ -192,7 +241,7 @@ def test_fault_outside_the_experiments_names_its_key(key, value, words):
 
 
 def test_every_key_has_a_description():
-    schema = configuration({name: name for name in experiments()}).model_json_schema()
+    schema = configuration().model_json_schema()
     keys = [(name, inner) for part in (schema, *schema["$defs"].values()) for name, inner in part["properties"].items()]
     assert {"preset", "swiss_roll", "epochs", "beta", "hidden", "spline_order"} <= {name for name, _ in keys}
     assert not [name for name, inner in keys if "description" not in inner]

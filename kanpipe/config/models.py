@@ -79,7 +79,6 @@ class EpochTraining(Section):
 class Entry(Section):
     """What every entry below `experiments` may have."""
 
-    kind: str | None = Field(None, description="the experiment that this is, where the entry has another name")
     only: dict[str, list[str]] | None = Field(
         None,
         description="what is kept of the names in a place such as `variants` or `sampling.samplers`",

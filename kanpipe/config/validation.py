@@ -67,9 +67,9 @@ def experiments() -> list[str]:
     return [name for name in names if find_spec(f"kanpipe.experiments.{name}.config")]
 
 
-def configuration(kinds: dict[str, str]) -> type[Section]:
-    """The model of a configuration with an entry of each name in `kinds`, each with the experiment that it is."""
-    models = {name: import_module(f"kanpipe.experiments.{kind}.config").Experiment for name, kind in kinds.items()}
+def configuration() -> type[Section]:
+    """The model of a configuration, with an entry for each experiment."""
+    models = {name: import_module(f"kanpipe.experiments.{name}.config").Experiment for name in experiments()}
     fields = {name: (model | None, Field(None, description=model.__doc__)) for name, model in models.items()}
     entries = create_model("Experiments", __base__=Section, __doc__="The experiments to run.", **fields)
     return create_model(
@@ -82,24 +82,12 @@ def configuration(kinds: dict[str, str]) -> type[Section]:
 
 def check(config: dict[str, Any]) -> None:
     """Raise UserError, one sentence when the configuration, without nulls, does not fit."""
-    model = configuration(_kinds(config.get("experiments")))
+    model = configuration()
     try:
         model.model_validate(config)
     except ValidationError as error:
         path, sentence = _told(error.errors(include_url=False), Schema(model.model_json_schema()))
         raise UserError(f"{'.'.join(map(str, path)) or 'the configuration'}: {sentence}") from None
-
-
-def _kinds(entries: Any) -> dict[str, str]:
-    """The experiment that each entry is, and those that have no entry."""
-    known, kinds = experiments(), {}
-    for name, entry in (entries if isinstance(entries, dict) else {}).items():
-        kind = entry.get("kind", name) if isinstance(entry, dict) else name
-        if kind in known:
-            kinds[name] = kind
-        elif kind != name:
-            raise UserError(f"experiments.{name}.kind: there is no {kind!r}; choose one of {', '.join(known)}")
-    return kinds | {name: name for name in known if name not in kinds}
 
 
 def _told(errors: list[dict[str, Any]], schema: Schema) -> tuple[list, str]:

@@ -1,0 +1,100 @@
+"""The files that describe the configuration, made from its models.
+
+    python -m kanpipe.config.document
+
+writes workflow/schemas/config.schema.json, for editors, and config/README.md, for people.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kanpipe.config.schema import Schema
+from kanpipe.config.validation import configuration
+
+ROOT = Path(__file__).parents[2]
+SCHEMA_FILE = ROOT / "workflow/schemas/config.schema.json"
+TABLE_FILE = ROOT / "config/README.md"
+INTRODUCTION = """# The configuration
+
+[config.yaml](../config.yaml) has the experiments at the scale at which they were published. A preset of
+[workflow/presets](../workflow/presets) is laid over it, and what `--configfile` and `--config` set over both. `only`
+lists what an experiment keeps of its variants, samplers, extractors or set-ups; `--config roles=published` keeps the
+variants that the sources published.
+
+kanpipe is run from a clone. Nothing else than a clone has the package `kanpipe` beside the rules, so a module that
+Snakemake loads from a remote repository does not find it unless the package is installed.
+
+The tables below are made from the models of the configuration by `python -m kanpipe.config.document`, and so is
+[workflow/schemas/config.schema.json](../workflow/schemas/config.schema.json), which editors complete keys with.
+`<name>` stands for a name of your choice.
+"""
+
+
+def schema_text() -> str:
+    """The JSON schema of a whole configuration."""
+    return json.dumps(configuration().model_json_schema(), indent=2) + "\n"
+
+
+def table_text() -> str:
+    """A table of every key with its type, default and meaning for each experiment, and one for what they share."""
+    schema = Schema(configuration().model_json_schema())
+    entries = schema.resolved(schema.root["properties"]["experiments"])["properties"]
+    shared = {"properties": {k: v for k, v in schema.root["properties"].items() if k != "experiments"}}
+    sections = [("Shared by all", "", shared | {"required": schema.root.get("required", [])})]
+    sections += [(f"`{name}`", f"experiments.{name}.", schema.resolved(node)) for name, node in entries.items()]
+    return "\n".join([INTRODUCTION, *(_section(schema, *section) for section in sections)])
+
+
+def _section(schema: Schema, title: str, prefix: str, node: dict[str, Any]) -> str:
+    rows = "\n".join(f"| {' | '.join(row)} |" for row in _rows(schema, node, ""))
+    place = f"\nBelow `{prefix.removesuffix('.')}`:\n" if prefix else ""
+    return f"## {title}\n{place}\n| key | type | default | meaning |\n|:--|:--|:--|:--|\n{rows}\n"
+
+
+def _rows(schema: Schema, node: dict[str, Any], path: str) -> Iterator[tuple[str, str, str, str]]:
+    """A row for every key below a node; a key that not all families have names those that have it."""
+    families = schema.families(node)
+    members = families or {"": node}
+    owners: dict[str, list[str]] = {}
+    for family, member in members.items():
+        for key in member.get("properties", {}):
+            owners.setdefault(key, []).append(family)
+    for key, own in owners.items():
+        member = members[own[0]]
+        written = member["properties"][key]
+        inner = schema.resolved(written)
+        default = "required" if key in member.get("required", []) else f"`{json.dumps(written.get('default'))}`"
+        meaning = inner.get("description", "").replace("|", "\\|")
+        limits = f" ({', '.join(own)})" if len(own) < len(members) else ""
+        kind = " or ".join(f"`{name}`" for name in families) if key == "family" and families else _type(schema, inner)
+        yield f"`{path}{key}`", kind, default, meaning + limits
+        yield from _below(schema, inner, f"{path}{key}.")
+
+
+def _below(schema: Schema, node: dict[str, Any], path: str) -> Iterator[tuple[str, str, str, str]]:
+    yield from _rows(schema, node, path)
+    for child in schema.anonymous(node):
+        step = "<name>" if node.get("type") == "object" else "<item>"
+        yield from _rows(schema, schema.resolved(child), f"{path}{step}.")
+
+
+def _type(schema: Schema, node: dict[str, Any]) -> str:
+    if "enum" in node or "const" in node:
+        return " or ".join(f"`{value}`" for value in node.get("enum", [node.get("const")]))
+    if node.get("type") == "array":
+        items = schema.resolved(node["items"]) if isinstance(node.get("items"), dict) else {}
+        return f"list of {_type(schema, items)}" if items else "list"
+    return {"object": "keys"}.get(node.get("type", ""), node.get("type", "keys"))
+
+
+def main() -> None:
+    for path, text in ((SCHEMA_FILE, schema_text()), (TABLE_FILE, table_text())):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        print(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
