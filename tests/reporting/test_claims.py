@@ -121,6 +121,12 @@ def test_an_optional_metric_that_is_not_there_was_not_run():
         assert (found["verdict"], found["measured"]) == ("not run", "not run")
 
 
+def test_runs_that_have_all_diverged_need_no_scores():
+    runs = rows(LOW, HIGH, status="diverged")
+    runs["toy"] = runs["toy"].drop(columns="loss")
+    assert verdict(claim("above"), runs)["verdict"] == "not run"
+
+
 @pytest.mark.parametrize("made", load_claims(CLAIMS), ids=lambda made: made["id"])
 def test_every_claim_names_columns_of_the_kept_rows_and_variants_of_the_configuration(made):
     test = made["test"]
