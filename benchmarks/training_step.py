@@ -14,13 +14,13 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from kanpipe.config import load_yaml
+from kanpipe.config import effective, load_yaml
 from kanpipe.evaluation.timing import ProcessorTime, Work, estimate, interleaved, paired_ratio
 from kanpipe.experiments.swiss_roll import problem
 from kanpipe.jobs import keep_freed_memory
 from kanpipe.models import parameter_count
 
-CONFIG = load_yaml(Path(__file__).parents[1] / "config.yaml")["experiments"]["swiss_roll"]
+CONFIG = effective(load_yaml(Path(__file__).parents[1] / "config.yaml"))["experiments"]["swiss_roll"]
 DIFFUSION_STEPS = CONFIG["problem"]["diffusion"]["steps"]
 
 

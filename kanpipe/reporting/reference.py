@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kanpipe.config import load_yaml
+from kanpipe.config import effective, load_yaml
 from kanpipe.errors import UserError
 from kanpipe.experiments import has_stage, stage
 from kanpipe.files import read_table, write_table
@@ -68,7 +68,7 @@ def _counted(experiment: str, runs: pd.DataFrame) -> pd.DataFrame:
     columns = ["experiment", "variant", "parameters"]
     if has_stage(experiment, "train"):
         return runs[columns].dropna().drop_duplicates()
-    models = stage(experiment, "models")(load_yaml(SOURCE / "config.yaml")["experiments"][experiment])
+    models = stage(experiment, "models")(effective(load_yaml(SOURCE / "config.yaml"))["experiments"][experiment])
     return pd.DataFrame([(experiment, name, parameter_count(model)) for name, model in models.items()], columns=columns)
 
 

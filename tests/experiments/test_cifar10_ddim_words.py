@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
+from kanpipe.config import effective, load_yaml
 from kanpipe.experiments.cifar10_ddim.words import (
     CHANGES,
     STYLES,
@@ -20,7 +20,7 @@ from kanpipe.experiments.cifar10_ddim.words import (
     title,
 )
 
-CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())["experiments"]
+CONFIG = effective(load_yaml(Path(__file__).parents[2] / "config.yaml"))["experiments"]
 
 
 @pytest.mark.parametrize(

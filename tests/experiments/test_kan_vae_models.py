@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
+from kanpipe.config import effective, load_yaml
 from kanpipe.experiments import stage
 from kanpipe.models import parameter_count
 
@@ -29,7 +29,7 @@ COUNTS = {
 
 @pytest.fixture(scope="module")
 def counts():
-    config = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
+    config = effective(load_yaml(Path(__file__).parents[2] / "config.yaml"))
     models = stage("kan_vae", "models")({"variants": config["experiments"]["kan_vae"]["variants"]})
     return {name: parameter_count(model) for name, model in models.items()}
 

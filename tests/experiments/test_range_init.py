@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file
 from sklearn.neighbors import NearestCentroid
 
+from kanpipe.config import effective, load_yaml
 from kanpipe.errors import UserError
 from kanpipe.experiments import stage
 from kanpipe.experiments.range_init import evaluate as scoring
@@ -209,7 +209,7 @@ def test_figure_is_drawn(frames, tmp_path, dataset):
 
 
 def test_configured_variants_differ_in_range_and_start_alone():
-    config = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
+    config = effective(load_yaml(Path(__file__).parents[2] / "config.yaml"))
     variants = config["experiments"]["range_init"]["variants"]
     models = stage("range_init", "models")({"variants": variants})
     counts = {name: parameter_count(model) for name, model in models.items()}

@@ -6,12 +6,13 @@ import pytest
 from torch import nn
 
 from kanpipe import layers
-from kanpipe.config import FAMILY_OPTIONS
+from kanpipe.config.layers import FAMILIES
 
 CONVOLUTION = {"stride", "padding", "dilation", "groups", "padding_mode"}
 # A configuration holds neither tensors nor modules, and networks are moved as a whole.
 NOT_CONFIGURED = {"knots", "input_norm", "device", "dtype"}
-AROUND = {"linear_norm", "conv_norm", "output_activation", "input_norm"}
+AROUND = {"family", "linear_norm", "conv_norm", "output_activation", "input_norm"}
+OPTIONS = {model.model_fields["family"].annotation.__args__[0]: set(model.model_fields) for model in FAMILIES}
 NAMES = {"kan": "KAN", "fastkan": "FastKAN", "fasterkan": "FasterKAN"}
 
 
@@ -27,6 +28,6 @@ def test_signature_is_whole_and_equals_what_a_configuration_may_say(family, kind
     parameters = inspect.signature(layer).parameters.values()
     assert not [parameter for parameter in parameters if parameter.kind is parameter.VAR_KEYWORD]
     assert all(parameter.annotation is not parameter.empty for parameter in parameters)
-    assert keywords(layer) - CONVOLUTION - NOT_CONFIGURED == set(FAMILY_OPTIONS[family]) - AROUND
+    assert keywords(layer) - CONVOLUTION - NOT_CONFIGURED == OPTIONS[family] - AROUND
     assert keywords(layer) >= (CONVOLUTION if kind == "Conv2d" else set())
     assert all(f"{name}: " in layer.__init__.__doc__ for name in keywords(layer))
