@@ -1,5 +1,6 @@
 """Verdicts on claims, on rows whose right verdict is known."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,7 @@ def test_every_claim_names_columns_of_the_kept_rows_and_variants_of_the_configur
     assert names <= _known_variants(made["experiment"]) | set(kept["variant"])
 
 
+@cache
 def _known_variants(experiment: str) -> set[str]:
     files = [SOURCE / "config.yaml", *(SOURCE / "workflow/presets").glob("*.yaml")]
     entries = [(yaml.safe_load(path.read_text()) or {}).get("experiments") or {} for path in files]
