@@ -96,6 +96,7 @@ def _imports(path: Path) -> frozenset[str]:
     return frozenset(name for name in names if name.split(".")[0] == PACKAGE.name and _source(name).exists())
 
 
+@cache
 def _normal_form(path: Path) -> str:
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):

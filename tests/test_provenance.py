@@ -32,6 +32,7 @@ def change(path, old, new):
     path.write_text(text.replace(old, new))
     provenance._tree.cache_clear()
     provenance._imports.cache_clear()
+    provenance._normal_form.cache_clear()
 
 
 def test_hash_of_a_copy_is_that_of_the_original(package):
