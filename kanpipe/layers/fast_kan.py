@@ -11,6 +11,21 @@ class FastKANLinear(RadialLinear):
 
     in * out * (centres + 1) + out parameters, and 2 * in of the LayerNorm. The centres are fixed.
     Source: github.com/ZiyaoLi/fast-kan.
+
+    Arguments, all but the features by keyword:
+
+    centres: how many basis functions there are, at least 2
+    grid_range: the first and the last centre, in the units of the normalised input
+    layer_norm: whether the bases see the normalised input
+    base_activation: what the base applies to x: silu, gelu, identity, or None for no base
+    scaler: whether a learned factor of every edge multiplies its basis functions
+    bias: whether a learned bias is added
+    recompute: keep nothing but the input for the backward pass, which computes the features again
+    init: the start of the weights, a name in `initialisation.INITIALISATIONS`
+    device: where the parameters lie
+    dtype: the floating-point type of the parameters
+
+    Raises ValueError for an option that does not exist or does not fit.
     """
 
     def __init__(
@@ -29,21 +44,6 @@ class FastKANLinear(RadialLinear):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        """Arguments, all but the features by keyword:
-
-        centres: how many basis functions there are, at least 2
-        grid_range: the first and the last centre, in the units of the normalised input
-        layer_norm: whether the bases see the normalised input
-        base_activation: what the base applies to x: silu, gelu, identity, or None for no base
-        scaler: whether a learned factor of every edge multiplies its basis functions
-        bias: whether a learned bias is added
-        recompute: keep nothing but the input for the backward pass, which computes the features again
-        init: the start of the weights, a name in `initialisation.INITIALISATIONS`
-        device: where the parameters lie
-        dtype: the floating-point type of the parameters
-
-        Raises ValueError for an option that does not exist or does not fit.
-        """
         basis = Gaussian(centres, tuple(grid_range))
         super().__init__(
             in_features,
@@ -61,7 +61,28 @@ class FastKANLinear(RadialLinear):
 
 
 class FastKANConv2d(RadialConv2d):
-    """The convolution of the same features; the LayerNorm is over channels, height and width of an image."""
+    """The convolution of the same features; the LayerNorm is over channels, height and width of an image.
+
+    Arguments, all but the channels and the kernel by keyword:
+
+    centres: how many basis functions there are, at least 2
+    grid_range: the first and the last centre, in the units of the normalised input
+    layer_norm: whether the bases see the normalised input
+    stride: the step of the kernel, in pixels
+    padding: pixels beyond every border, or 'valid' or 'same'
+    dilation: the distance of kernel entries, in pixels
+    groups: into how many separate groups the channels are cut
+    padding_mode: what stands beyond the border (see `BasisConv2d`)
+    base_activation: what the base applies to x: silu, gelu, identity, or None for no base
+    scaler: whether a learned factor of every edge multiplies its basis functions
+    bias: whether a learned bias is added
+    recompute: keep nothing but the input for the backward pass, which computes the features again
+    init: the start of the weights, a name in `initialisation.INITIALISATIONS`
+    device: where the parameters lie
+    dtype: the floating-point type of the parameters
+
+    Raises ValueError for an option that does not exist or does not fit.
+    """
 
     def __init__(
         self,
@@ -85,26 +106,6 @@ class FastKANConv2d(RadialConv2d):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        """Arguments, all but the channels and the kernel by keyword:
-
-        centres: how many basis functions there are, at least 2
-        grid_range: the first and the last centre, in the units of the normalised input
-        layer_norm: whether the bases see the normalised input
-        stride: the step of the kernel, in pixels
-        padding: pixels beyond every border, or 'valid' or 'same'
-        dilation: the distance of kernel entries, in pixels
-        groups: into how many separate groups the channels are cut
-        padding_mode: what stands beyond the border (see `BasisConv2d`)
-        base_activation: what the base applies to x: silu, gelu, identity, or None for no base
-        scaler: whether a learned factor of every edge multiplies its basis functions
-        bias: whether a learned bias is added
-        recompute: keep nothing but the input for the backward pass, which computes the features again
-        init: the start of the weights, a name in `initialisation.INITIALISATIONS`
-        device: where the parameters lie
-        dtype: the floating-point type of the parameters
-
-        Raises ValueError for an option that does not exist or does not fit.
-        """
         basis = Gaussian(centres, tuple(grid_range))
         super().__init__(
             in_channels,

@@ -12,6 +12,22 @@ class FasterKANLinear(RadialLinear):
     With `published_gradient` the gradient of the input is half the true one, as in the published layer, whose
     forward pass leaves out the factor 1/2 that its backward pass multiplies by; the output is the same.
     Source: github.com/AthanasiosDelis/faster-kan.
+
+    Arguments, all but the features by keyword:
+
+    centres: how many basis functions there are, at least 2
+    grid_range: the first and the last centre, in the units of the normalised input
+    layer_norm: whether the bases see the normalised input
+    published_gradient: halve the gradient of the input, as the published layer does
+    base_activation: what the base applies to x: silu, gelu, identity, or None for no base
+    scaler: whether a learned factor of every edge multiplies its basis functions
+    bias: whether a learned bias is added
+    recompute: keep nothing but the input for the backward pass, which computes the features again
+    init: the start of the weights, a name in `initialisation.INITIALISATIONS`
+    device: where the parameters lie
+    dtype: the floating-point type of the parameters
+
+    Raises ValueError for an option that does not exist or does not fit.
     """
 
     def __init__(
@@ -31,22 +47,6 @@ class FasterKANLinear(RadialLinear):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        """Arguments, all but the features by keyword:
-
-        centres: how many basis functions there are, at least 2
-        grid_range: the first and the last centre, in the units of the normalised input
-        layer_norm: whether the bases see the normalised input
-        published_gradient: halve the gradient of the input, as the published layer does
-        base_activation: what the base applies to x: silu, gelu, identity, or None for no base
-        scaler: whether a learned factor of every edge multiplies its basis functions
-        bias: whether a learned bias is added
-        recompute: keep nothing but the input for the backward pass, which computes the features again
-        init: the start of the weights, a name in `initialisation.INITIALISATIONS`
-        device: where the parameters lie
-        dtype: the floating-point type of the parameters
-
-        Raises ValueError for an option that does not exist or does not fit.
-        """
         basis = Switch(centres, tuple(grid_range), 0.5 if published_gradient else 1.0)
         super().__init__(
             in_features,
@@ -64,7 +64,29 @@ class FasterKANLinear(RadialLinear):
 
 
 class FasterKANConv2d(RadialConv2d):
-    """The convolution of the same features; the LayerNorm is over channels, height and width of an image."""
+    """The convolution of the same features; the LayerNorm is over channels, height and width of an image.
+
+    Arguments, all but the channels and the kernel by keyword:
+
+    centres: how many basis functions there are, at least 2
+    grid_range: the first and the last centre, in the units of the normalised input
+    layer_norm: whether the bases see the normalised input
+    published_gradient: halve the gradient of the input, as the published layer does
+    stride: the step of the kernel, in pixels
+    padding: pixels beyond every border, or 'valid' or 'same'
+    dilation: the distance of kernel entries, in pixels
+    groups: into how many separate groups the channels are cut
+    padding_mode: what stands beyond the border (see `BasisConv2d`)
+    base_activation: what the base applies to x: silu, gelu, identity, or None for no base
+    scaler: whether a learned factor of every edge multiplies its basis functions
+    bias: whether a learned bias is added
+    recompute: keep nothing but the input for the backward pass, which computes the features again
+    init: the start of the weights, a name in `initialisation.INITIALISATIONS`
+    device: where the parameters lie
+    dtype: the floating-point type of the parameters
+
+    Raises ValueError for an option that does not exist or does not fit.
+    """
 
     def __init__(
         self,
@@ -89,27 +111,6 @@ class FasterKANConv2d(RadialConv2d):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        """Arguments, all but the channels and the kernel by keyword:
-
-        centres: how many basis functions there are, at least 2
-        grid_range: the first and the last centre, in the units of the normalised input
-        layer_norm: whether the bases see the normalised input
-        published_gradient: halve the gradient of the input, as the published layer does
-        stride: the step of the kernel, in pixels
-        padding: pixels beyond every border, or 'valid' or 'same'
-        dilation: the distance of kernel entries, in pixels
-        groups: into how many separate groups the channels are cut
-        padding_mode: what stands beyond the border (see `BasisConv2d`)
-        base_activation: what the base applies to x: silu, gelu, identity, or None for no base
-        scaler: whether a learned factor of every edge multiplies its basis functions
-        bias: whether a learned bias is added
-        recompute: keep nothing but the input for the backward pass, which computes the features again
-        init: the start of the weights, a name in `initialisation.INITIALISATIONS`
-        device: where the parameters lie
-        dtype: the floating-point type of the parameters
-
-        Raises ValueError for an option that does not exist or does not fit.
-        """
         basis = Switch(centres, tuple(grid_range), 0.5 if published_gradient else 1.0)
         super().__init__(
             in_channels,

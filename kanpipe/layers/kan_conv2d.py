@@ -93,6 +93,28 @@ class KANConv2d(BasisConv2d):
     parameters. For the options of the grid and the start see `KANLinear`, for those of the convolution
     `BasisConv2d`. The layout is that of github.com/IvanDrokin/torch-conv-kan, whose norm and output activation are
     options of the layer family; pass base_activation="gelu" and init="torch_conv_kan" for its defaults.
+
+    Arguments, all but the channels and the kernel by keyword:
+
+    grid_size: how many intervals the grid has
+    spline_order: the degree of the splines, at least 1
+    grid_range: the ends of the grid, in the units of the input: numbers or tensors (in_channels,)
+    knots: (n,) or (in_channels, n), replaces grid_range and grid_size (much slower)
+    input_norm: a module through which the bases, and not the base, see x
+    stride: the step of the kernel, in pixels
+    padding: pixels beyond every border, or 'valid' or 'same'
+    dilation: the distance of kernel entries, in pixels
+    groups: into how many separate groups the channels are cut
+    padding_mode: what stands beyond the border (see `BasisConv2d`)
+    base_activation: what the base applies to x: silu, gelu, identity, or None for no base
+    scaler: whether a learned factor of every edge multiplies its basis functions
+    bias: whether a learned bias is added
+    recompute: keep nothing but the input for the backward pass, which computes the features again
+    init: the start of the weights, a name in `initialisation.INITIALISATIONS`
+    device: where the parameters lie
+    dtype: the floating-point type of the parameters
+
+    Raises ValueError for an option that does not exist or does not fit.
     """
 
     def __init__(
@@ -119,28 +141,6 @@ class KANConv2d(BasisConv2d):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        """Arguments, all but the channels and the kernel by keyword:
-
-        grid_size: how many intervals the grid has
-        spline_order: the degree of the splines, at least 1
-        grid_range: the ends of the grid, in the units of the input: numbers or tensors (in_channels,)
-        knots: (n,) or (in_channels, n), replaces grid_range and grid_size (much slower)
-        input_norm: a module through which the bases, and not the base, see x
-        stride: the step of the kernel, in pixels
-        padding: pixels beyond every border, or 'valid' or 'same'
-        dilation: the distance of kernel entries, in pixels
-        groups: into how many separate groups the channels are cut
-        padding_mode: what stands beyond the border (see `BasisConv2d`)
-        base_activation: what the base applies to x: silu, gelu, identity, or None for no base
-        scaler: whether a learned factor of every edge multiplies its basis functions
-        bias: whether a learned bias is added
-        recompute: keep nothing but the input for the backward pass, which computes the features again
-        init: the start of the weights, a name in `initialisation.INITIALISATIONS`
-        device: where the parameters lie
-        dtype: the floating-point type of the parameters
-
-        Raises ValueError for an option that does not exist or does not fit.
-        """
         basis, grid = spline_grid(in_channels, grid_size, spline_order, grid_range, knots)
         super().__init__(
             in_channels,

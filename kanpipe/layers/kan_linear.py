@@ -57,6 +57,23 @@ class KANLinear(BasisLinear):
     Shapes: (..., in_features) -> (..., out_features). `forward` raises ValueError for another last dimension and
     TypeError for an integer tensor; the constructor raises ValueError for a grid or activation that does not exist.
     The knots, the parametrisation and the default start are those of github.com/Blealtan/efficient-kan.
+
+    Arguments, all but the features by keyword:
+
+    grid_size: how many intervals the grid has
+    spline_order: the degree of the splines, at least 1
+    grid_range: the ends of the grid, in the units of the input: numbers or tensors (in_features,)
+    knots: (n,) or (in_features, n), replaces grid_range and grid_size (much slower)
+    input_norm: a module through which the bases, and not the base, see x
+    base_activation: what the base applies to x: silu, gelu, identity, or None for no base
+    scaler: whether a learned factor of every edge multiplies its basis functions
+    bias: whether a learned bias is added
+    recompute: keep nothing but the input for the backward pass, which computes the features again
+    init: the start of the weights, a name in `initialisation.INITIALISATIONS`
+    device: where the parameters lie
+    dtype: the floating-point type of the parameters
+
+    Raises ValueError for an option that does not exist or does not fit.
     """
 
     def __init__(
@@ -77,23 +94,6 @@ class KANLinear(BasisLinear):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        """Arguments, all but the features by keyword:
-
-        grid_size: how many intervals the grid has
-        spline_order: the degree of the splines, at least 1
-        grid_range: the ends of the grid, in the units of the input: numbers or tensors (in_features,)
-        knots: (n,) or (in_features, n), replaces grid_range and grid_size (much slower)
-        input_norm: a module through which the bases, and not the base, see x
-        base_activation: what the base applies to x: silu, gelu, identity, or None for no base
-        scaler: whether a learned factor of every edge multiplies its basis functions
-        bias: whether a learned bias is added
-        recompute: keep nothing but the input for the backward pass, which computes the features again
-        init: the start of the weights, a name in `initialisation.INITIALISATIONS`
-        device: where the parameters lie
-        dtype: the floating-point type of the parameters
-
-        Raises ValueError for an option that does not exist or does not fit.
-        """
         basis, grid = spline_grid(in_features, grid_size, spline_order, grid_range, knots)
         super().__init__(
             in_features,

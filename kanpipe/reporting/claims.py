@@ -5,54 +5,23 @@ not reproduced   the interval leaves only the opposite
 within noise     the interval holds both
 not comparable   the runs differ from the reported ones in scale, or are too few to have a spread
 not run          there is nothing to read
-
-A claim that names a column which its rows do not have is a fault of the claims, not a verdict. Where a column is there
-only in some settings, such as the error at a grid size or the distance in one layer's features, the claim says
-`optional: true` and reads `not run` without it.
 """
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from kanpipe.config import load_yaml
-from kanpipe.errors import UserError
+from kanpipe.reporting.claim_file import PLACE, Claim, check_columns, source
 from kanpipe.reporting.tables import FINISHED, Table
 
 NOTE = (
     "Spread: 95 % interval; of two variants that of the difference of means (Welch), of one that of its mean (t), "
     "of ratios of times that of the median over paired rounds, of a trend that of the rank correlation."
 )
-PLACE = ["setup", "mode", "precision"]  # the columns that the `where` of a ratio gives the values of
 
-Claim = dict[str, Any]
 Verdict = dict[str, Any]  # measured, spread, n, verdict, why
-
-
-def load_claims(path: Path) -> list[Claim]:
-    """The claims of a file; UserError for one that is incomplete, of an unknown kind, or named twice."""
-    claims = load_yaml(path)
-    if not isinstance(claims, list) or not all(isinstance(claim, dict) for claim in claims):
-        raise UserError(f"{path} is not a list of claims")
-    names = [claim.get("id") for claim in claims]
-    for claim in claims:
-        if fault := _fault(claim) or ("stands there twice" if names.count(claim["id"]) > 1 else ""):
-            raise UserError(f"{path}: claim {claim.get('id')} {fault}")
-    return claims
-
-
-def _fault(claim: Claim) -> str:
-    missing = {"id", "experiment", "source", "statement", "reported", "test"} - claim.keys()
-    if missing:
-        return f"lacks {', '.join(sorted(missing))}"
-    test = claim["test"]
-    if not isinstance(test, dict) or test.get("kind") not in TESTS:
-        return f"has no test of a kind among {', '.join(TESTS)}"
-    needed = NEEDED[test["kind"]] - test.keys()
-    return f"lacks {', '.join(sorted(needed))} in its test" if needed else ""
 
 
 def judge(claims: list[Claim], runs: dict[str, pd.DataFrame], parameters: pd.DataFrame) -> Table:
@@ -62,34 +31,11 @@ def judge(claims: list[Claim], runs: dict[str, pd.DataFrame], parameters: pd.Dat
     names a column which its rows lack.
     """
     for claim in claims:
-        _check_columns(claim, runs.get(_source(claim)))
-    rows = [_row(claim, runs.get(_source(claim)), parameters) for claim in claims]
+        check_columns(claim, runs.get(source(claim)))
+    rows = [_row(claim, runs.get(source(claim)), parameters) for claim in claims]
     numbers = pd.DataFrame(rows)
     text = numbers.drop(columns=["id"]).fillna("").astype(str)
     return Table(numbers, text, NOTE)
-
-
-def named_columns(claim: Claim) -> set[str]:
-    """The columns that a claim needs in its rows, whatever the settings: all but an optional metric."""
-    test = claim["test"]
-    named = {*claim.get("scale", {}), *claim.get("same", []), *test.get("ends", [])}
-    named |= set(PLACE) if "where" in test else set()
-    return named | ({test["metric"]} if "metric" in test and not claim.get("optional") else set())
-
-
-def _check_columns(claim: Claim, rows: pd.DataFrame | None) -> None:
-    if rows is None or rows.empty:
-        return
-    named = {"variant", *named_columns(claim)}
-    if "status" in rows and FINISHED not in set(rows["status"]):
-        named.discard(claim["test"].get("metric"))  # runs that have all diverged have no scores
-    if missing := sorted(named - set(rows.columns)):
-        have = ", ".join(sorted(rows.columns))
-        raise UserError(f"claim {claim['id']}: {_source(claim)} has no column {', '.join(missing)}; it has {have}")
-
-
-def _source(claim: Claim) -> str:
-    return "/".join(claim[key] for key in ("experiment", "frame") if key in claim)
 
 
 def _row(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFrame) -> dict[str, Any]:
@@ -131,14 +77,21 @@ def _comparison(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFram
     left, right = (side[side["status"] == FINISHED] for side in (left, right))
     if _unmeasured(test["metric"], left, right):
         return _unmeasured_metric(test)
+    measured = " against ".join(_mean(side[test["metric"]]) for side in (left, right))
     ended = [side[test["metric"]].dropna() for side in (left, right)]
-    measured = " against ".join(f"{side.mean():.4f}" if len(side) else "diverged" for side in ended)
     n = " and ".join(str(len(side)) for side in ended)
     if reason := _other_scale(claim, pd.concat([left, right])) or _no_spread(ended):
         return _verdict("not comparable", reason, measured, "", n)
     low, high = _interval(ended[0], ended[1] * test.get("times", 1))
     verdict = _read_interval(low, high, wanted_above=test["kind"] == "above")
     return _verdict(verdict, _reason(verdict, low, high), measured, f"{low:+.4f} to {high:+.4f}", n)
+
+
+def _mean(values: pd.Series) -> str:
+    """The mean of what the finished runs have of a metric."""
+    if values.empty:
+        return "diverged"
+    return "not measured" if values.isna().all() else f"{values.mean():.4f}"
 
 
 def _first_run(side: str | list[str], runs: pd.DataFrame | None) -> str:
@@ -316,14 +269,4 @@ TESTS: dict[str, Callable[[Claim, pd.DataFrame | None, pd.DataFrame], Verdict]] 
     "estimate": _estimate,
     "trend": _trend,
     "least": _least,
-}
-NEEDED = {
-    "parameters": {"variant"},
-    "above": {"metric", "left", "right"},
-    "not_above": {"metric", "left", "right"},
-    "ratio": {"phase", "left", "right", "where", "factor"},
-    "level": {"metric", "variant"},
-    "estimate": {"metric", "ends", "variant", "to"},
-    "trend": {"metric", "variants"},
-    "least": {"metric", "variant", "others"},
 }

@@ -4,7 +4,7 @@ import pandas as pd
 from torch import nn
 
 from kanpipe.models.counting import parameter_count
-from kanpipe.reporting.claims import Claim
+from kanpipe.reporting.claim_file import Claim
 from kanpipe.reporting.tables import Table
 
 

@@ -19,7 +19,8 @@ from kanpipe.errors import UserError
 from kanpipe.experiments import has_stage, stage
 from kanpipe.files import read_table, write_table
 from kanpipe.models.counting import parameter_count
-from kanpipe.reporting.claims import judge, load_claims
+from kanpipe.reporting.claim_file import load_claims
+from kanpipe.reporting.claims import judge
 from kanpipe.reporting.cost import cost_table
 from kanpipe.reporting.tables import Table
 

@@ -30,4 +30,4 @@ def test_signature_is_whole_and_equals_what_a_configuration_may_say(family, kind
     assert all(parameter.annotation is not parameter.empty for parameter in parameters)
     assert keywords(layer) - CONVOLUTION - NOT_CONFIGURED == OPTIONS[family] - AROUND
     assert keywords(layer) >= (CONVOLUTION if kind == "Conv2d" else set())
-    assert all(f"{name}: " in layer.__init__.__doc__ for name in keywords(layer))
+    assert all(f"{name}: " in layer.__doc__ for name in keywords(layer))

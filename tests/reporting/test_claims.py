@@ -10,7 +10,8 @@ import yaml
 
 from kanpipe.errors import UserError
 from kanpipe.files import read_table
-from kanpipe.reporting.claims import judge, load_claims, named_columns
+from kanpipe.reporting.claim_file import NEEDED, load_claims, named_columns
+from kanpipe.reporting.claims import TESTS, judge
 
 SOURCE = Path(__file__).parents[2]
 CLAIMS = SOURCE / "workflow/claims.yaml"
@@ -93,6 +94,15 @@ def test_missing_runs_are_not_run(runs):
 def test_counts(reported, expected):
     made = claim("parameters", reported=reported, test={"kind": "parameters", "variant": "kan"})
     assert verdict(made, {})["verdict"] == expected
+
+
+def test_every_kind_of_test_says_what_it_needs():
+    assert NEEDED.keys() == TESTS.keys()
+
+
+def test_a_finished_side_without_the_metric_was_not_measured_and_has_not_diverged():
+    found = verdict(claim("above"), rows([np.nan, np.nan], HIGH))
+    assert found["measured"] == "not measured against 2.0000"
 
 
 def test_claims_of_the_project_are_complete():

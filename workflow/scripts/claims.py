@@ -6,7 +6,8 @@ from kanpipe.jobs import job
 
 with job(snakemake.log[0]):
     from kanpipe.files import read_table
-    from kanpipe.reporting.claims import judge, load_claims
+    from kanpipe.reporting.claim_file import load_claims
+    from kanpipe.reporting.claims import judge
 
     runs = {Path(path).parent.name: read_table(path) for path in snakemake.input.runs}
     frames = {f"{Path(path).parent.name}/{Path(path).stem}": read_table(path) for path in snakemake.input.frames}

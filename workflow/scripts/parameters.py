@@ -6,7 +6,7 @@ from kanpipe.jobs import job
 
 with job(snakemake.log[0]):
     from kanpipe.experiments import stage
-    from kanpipe.reporting.claims import load_claims
+    from kanpipe.reporting.claim_file import load_claims
     from kanpipe.reporting.parameters import parameter_table
 
     models = {
