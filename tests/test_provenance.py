@@ -2,6 +2,7 @@
 
 import ast
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -207,6 +208,16 @@ def test_changed_family_retrains_the_variants_that_use_it(package):
     after = training_codes()
     users = {key for key, (_, families) in before.items() if "fasterkan" in families}
     assert users and {key for key in before if before[key] != after[key]} == users
+
+
+def test_names_of_a_package_are_imported_from_their_homes_within_it():
+    """What a package hands out when it is asked for a name would be missing in what a stage depends on."""
+    packages = {name: import_module(f"kanpipe.{name}").HOMES for name in ("layers", "models", "diffusion")}
+    for path in provenance.PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").removeprefix("kanpipe.") in packages:
+                handed_out = packages[node.module.removeprefix("kanpipe.")]
+                assert not [alias.name for alias in node.names if alias.name in handed_out], path
 
 
 def test_families_are_found_at_any_depth():

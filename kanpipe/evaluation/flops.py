@@ -1,4 +1,4 @@
-"""Floating-point operations of training steps."""
+"""Operations of forward passes and of training steps, as they are carried out."""
 
 import torch
 from torch import Tensor, nn
@@ -14,3 +14,15 @@ def training_flops(model: nn.Module, *batch: Tensor) -> int:
     with FlopCounterMode(display=False) as counter:
         torch.autograd.grad(model(*batch).sum(), list(model.parameters()), allow_unused=True)
     return counter.get_total_flops()
+
+
+@torch.no_grad()
+def multiplications(model: nn.Module, *batch: Tensor) -> int:
+    """Those of the forward pass of `model` on a batch, in products of matrices and in convolutions alone.
+
+    What is done element by element, such as norms and evaluating bases, does not count. The model is called in the
+    mode that it is in; in training mode its batch norms see the batch.
+    """
+    with FlopCounterMode(display=False) as counter:
+        model(*batch)
+    return counter.get_total_flops() // 2  # an addition goes with every multiplication

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from kanpipe.evaluation.flops import multiplications
 from kanpipe.experiments.mnist_classifiers.layer_table import layer_table
-from kanpipe.experiments.mnist_classifiers.operations import multiplications
 from kanpipe.experiments.mnist_classifiers.published import NON_TRAINABLE, TABLES, TOTAL_PARAMETERS
 from kanpipe.models import parameter_count
 from kanpipe.models.classifier import DigitClassifier, LeanExtractor, WideExtractor
@@ -73,15 +73,16 @@ def test_multiplications_of_the_linear_net_are_those_counted_by_hand():
     last = 2**2 * 256 * 256 * 4
     attention = 4 * 256 * (32 + 32 + 256) + 4 * 4 * (32 + 256)
     hand = first + block_1 + middle + block_2 + gates + last + attention + 256 * 10
-    assert multiplications(DigitClassifier("wide", "linear").eval()) == hand == 168_660_096
+    assert multiplications(DigitClassifier("wide", "linear").eval(), torch.zeros(1, *IMAGE)) == hand == 168_660_096
 
 
 def test_heads_differ_by_their_products_alone():
     widths = [256, 128, 64, 32, 16, 10]
     edges = sum(a * b for a, b in zip(widths[:-1], widths[1:], strict=True))
     linear, kan = (DigitClassifier("lean", *head).eval() for head in [("linear", ()), NETS["fasterkan"][1:]])
-    assert multiplications(kan) == 35_312_448
-    assert multiplications(kan) - multiplications(linear) == 8 * edges - 256 * 10
+    image = torch.zeros(1, *IMAGE)
+    assert multiplications(kan, image) == 35_312_448
+    assert multiplications(kan, image) - multiplications(linear, image) == 8 * edges - 256 * 10
 
 
 @pytest.mark.parametrize(("extractor", "parameters"), [(WideExtractor, 3_270_273), (LeanExtractor, 1_077_057)])
