@@ -21,7 +21,7 @@ quick: $(STAMP) ## run the whole chain at small scale, without downloads
 	@$(IN_VENV) snakemake --config preset=quick --report results/quick/report.html
 	@echo "Tables: results/quick/tables; figures: results/quick/*/figures; report: results/quick/report.html"
 
-test: lint ## check the style and run all tests: about nine minutes on two cores
+test: lint ## check the style and run all tests: nine to twelve minutes on two cores
 	@$(IN_VENV) OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
 
 check: lint ## the same without whole workflows and compilation: for while you work
