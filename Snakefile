@@ -1,33 +1,12 @@
 """Kolmogorov-Arnold networks against multilayer perceptrons: every experiment, from download to tables."""
 
-from snakemake.utils import min_version
 
-min_version("9.0")
-
-
-report: "workflow/report/workflow.rst"
+include: "workflow/Snakefile"
 
 
-include: "workflow/rules/common.smk"
-include: "workflow/rules/data.smk"
-
-
-for name in EXPERIMENTS:
-
-    include: f"workflow/rules/{name}.smk"
-
-
-include: "workflow/rules/tables.smk"
-
-
-rule all:
+# What is made without a target: an included file cannot say so.
+rule default:
     default_target: True
+    localrule: True
     input:
-        [getattr(rules, name).input for name in EXPERIMENTS],
-        rules.parameters.output,
-        rules.claims.output,
-        rules.cost.output,
-
-
-onsuccess:
-    print(f"Results: {RESULTS}/tables and {RESULTS}/*/figures")
+        rules.all.input,

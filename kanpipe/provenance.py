@@ -11,7 +11,7 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -24,7 +24,10 @@ SWITCH = "kanpipe.layers.families"  # imports the layers of a family when it is 
 ALL_FAMILIES = tuple(layers.FAMILY_LAYERS)
 # Modules that say how a job is run and told of, and cannot change a number. `files` decides how many digits a table
 # has, which is part of the format that all stages share: whoever changes it starts from empty results.
-NO_NUMBERS = {"kanpipe", "kanpipe.errors", "kanpipe.files", "kanpipe.progress", "kanpipe.provenance"}
+# The models of the configuration make none either: what they hold reaches a stage as its parameters.
+NO_NUMBERS = ("kanpipe", "kanpipe.errors", "kanpipe.files", "kanpipe.progress", "kanpipe.provenance")
+NO_NUMBERS += ("kanpipe.experiments", "kanpipe.experiments.protocol")
+DECLARATIONS = ("kanpipe.config", ".config", ".outputs")  # beginning or ends of the names of modules that only declare
 RECORDED = ("torch", "numpy", "scipy", "scikit-learn", "pot", "pandas", "safetensors", "snakemake")
 
 
@@ -34,9 +37,14 @@ def code_hash(module: str, families: Collection[str] = ALL_FAMILIES) -> str:
     Of layers that are chosen by the name of their family, those of `families` count.
     """
     digest = hashlib.sha256()
-    for name in sorted(imported_modules(module, families) - NO_NUMBERS):
+    for name in filter(_makes_numbers, sorted(imported_modules(module, families))):
         digest.update(f"{name}\n{_normal_form(_source(name))}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _makes_numbers(module: str) -> bool:
+    begins, *ends = DECLARATIONS
+    return module not in NO_NUMBERS and not module.startswith(begins) and not module.endswith(tuple(ends))
 
 
 def variant_code(module: str, options: Any) -> str:
@@ -88,12 +96,20 @@ def _tree(path: Path) -> ast.Module:
 def _imports(path: Path) -> frozenset[str]:
     """The modules of this package named in any import statement of the file, at the top or in a function."""
     names = set()
-    for node in ast.walk(_tree(path)):
+    for node in _executed(_tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     return frozenset(name for name in names if name.split(".")[0] == PACKAGE.name and _source(name).exists())
+
+
+def _executed(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes below one, but for those that only a type checker reads."""
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            yield child
+            yield from _executed(child)
 
 
 @cache

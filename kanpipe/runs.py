@@ -2,10 +2,12 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kanpipe.config.kinds import trained
 from kanpipe.errors import UserError
 from kanpipe.files import read_arrays, read_json, read_table
 
@@ -22,10 +24,11 @@ FINISHED = "finished"  # the status of a run that did not diverge
 class Run:
     """One training: what it trains, by which settings and code, and the folder that receives it."""
 
-    experiment: str
+    experiment: str  # the entry of the configuration
+    kind: str  # the folder of kanpipe/experiments whose code trains it
     variant: str
     seed: int
-    spec: dict[str, Any]  # the slice of the configuration that the training depends on
+    spec: Any  # what the training depends on: the kind's `Trained`
     code: str  # hash of the source that the training depends on
     folder: Path
     data: Path | None = None  # the prepared dataset, where one is read: known by its name in `spec`, not by its place
@@ -37,13 +40,17 @@ class Run:
     @property
     def config_hash(self) -> str:
         """A hash of the settings, the same for every seed."""
-        canonical = json.dumps(self.spec, sort_keys=True)
+        canonical = json.dumps(self._settings(), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def identity(self) -> dict[str, Any]:
         """All that must be equal before a checkpoint may be resumed, but for the machine."""
-        fields = {key: value for key, value in asdict(self).items() if key not in ("folder", "data")}
-        return fields | {"config_hash": self.config_hash}
+        known = {key: getattr(self, key) for key in ("experiment", "kind", "variant", "seed", "code")}
+        return known | {"spec": self._settings(), "config_hash": self.config_hash}
+
+    def _settings(self) -> dict[str, Any]:
+        """The given keys of `spec`, as JSON has them."""
+        return self.spec.model_dump(mode="json", exclude_unset=True)
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,8 @@ class FinishedRun:
     def read(cls, folder: Path) -> "FinishedRun":
         """The run in a folder; UserError when its record is damaged."""
         record = read_json(folder / "run.json")
-        if not isinstance(record, dict) or not {"experiment", "variant", "seed", "status", "spec"} <= record.keys():
+        known = {"experiment", "kind", "variant", "seed", "status", "spec"}
+        if not isinstance(record, dict) or not known <= record.keys():
             raise UserError(f"{folder / 'run.json'} is not the record of a run; delete it and run again")
         return cls(folder, record)
 
@@ -65,9 +73,13 @@ class FinishedRun:
     def diverged(self) -> bool:
         return self.record["status"] == "diverged"
 
-    @property
-    def spec(self) -> dict[str, Any]:
-        return self.record["spec"]
+    @cached_property
+    def spec(self) -> Any:
+        """What the training depended on, as the kind's `Trained`; UserError when this version knows other keys."""
+        try:
+            return trained(self.record["kind"], self.record["spec"])
+        except (ValueError, ImportError) as error:
+            raise UserError(f"{self.folder / 'run.json'} is of another version of kanpipe; run again") from error
 
     @property
     def seed(self) -> int:

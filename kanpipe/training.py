@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from kanpipe import provenance
+from kanpipe.config.models import EpochTraining
 from kanpipe.checkpoint import Checkpoint
 from kanpipe.files import atomic, write_json
 from kanpipe.machine import Machine, seeded
@@ -49,12 +50,12 @@ class Settings(StepOptions):
     checkpoint_seconds: float = 60.0  # the least time between two checkpoints
 
     @classmethod
-    def of_epochs(cls, recipe: dict[str, Any], steps_per_epoch: int, checkpoint_seconds: float) -> "Settings":
+    def of_epochs(cls, recipe: EpochTraining, steps_per_epoch: int, checkpoint_seconds: float) -> "Settings":
         """From a recipe that counts in epochs: its `epochs`, `snapshot_epochs` and `compile`."""
         return cls(
-            steps=recipe["epochs"] * steps_per_epoch,
-            compile=recipe["compile"],
-            snapshot_steps=tuple(epoch * steps_per_epoch for epoch in recipe["snapshot_epochs"]),
+            steps=recipe.epochs * steps_per_epoch,
+            compile=recipe.compile,
+            snapshot_steps=tuple(epoch * steps_per_epoch for epoch in recipe.snapshot_epochs),
             checkpoint_seconds=checkpoint_seconds,
         )
 

@@ -87,7 +87,7 @@ def test_only_keeps_what_it_names_at_any_depth_and_reaches_no_stage():
     entry = effective(config)["experiments"]["cifar10_ddim"]
     assert list(entry["variants"]) == ["unet"]
     assert list(entry["sampling"]["samplers"]) == ["quad_20"]
-    assert entry["evaluation"]["figure_variants"] == entry["evaluation"]["timing"]["variants"] == ["unet"]
+    assert entry["figures"]["variants"] == entry["timing"]["variants"] == ["unet"]
     assert "only" not in entry and "role" not in entry["variants"]["unet"]
 
 
@@ -103,7 +103,7 @@ def test_published_role_leaves_out_controls_and_ablations():
     experiments = effective(PAPER | {"roles": "published"})["experiments"]
     assert list(experiments["swiss_roll"]["variants"]) == ["mlp", "kan", "small_kan"]
     assert list(experiments["cifar10_ddim"]["variants"]) == ["unet", "kan_unet"]
-    assert experiments["cifar10_ddim"]["evaluation"]["figure_variants"] == ["unet", "kan_unet"]
+    assert experiments["cifar10_ddim"]["figures"]["variants"] == ["unet", "kan_unet"]
     everything = effective(PAPER)["experiments"]
     assert len(everything["cifar10_ddim"]["variants"]) > 2
 
@@ -135,7 +135,7 @@ def test_experiments_and_variants_can_be_left_out():
         ("colour", "red", "the configuration", "unknown key colour; known here: preset, results_dir"),
         ("training.epoch", 3, "training", "unknown key epoch; known here: epochs, batch_size"),
         ("variants.kan.gridsize", 5, "variants.kan", "unknown key gridsize"),
-        ("variants.mlp.grid_size", 5, "variants.mlp.grid_size", "the family mlp has no such option"),
+        ("variants.mlp.grid_size", 5, "variants.mlp.grid_size", "the family mlp has no such key"),
         (
             "training.epochs",
             "many",
@@ -232,7 +232,7 @@ def test_unknown_family_is_the_fault_and_not_its_options():
         ("checkpoint_seconds", -1, "checkpoint_seconds: -1 is less than the minimum of 0"),
         ("results_dir", "", "results_dir: '' should be non-empty"),
         ("experiments", "swiss_roll", "experiments: 'swiss_roll' is not of type 'object'"),
-        ("experiments.swis_roll", {}, "experiments: unknown key swis_roll; known here: cifar10_ddim, function_fit"),
+        ("experiments.swis_roll", {}, "experiments.swis_roll.kind: 'swis_roll' is not one of ['cifar10_ddim', 'function_fit'"),
         ("experiments", None, "the configuration: 'experiments' is a required property"),
     ],
 )
@@ -243,7 +243,7 @@ def test_fault_outside_the_experiments_names_its_key(key, value, words):
 def test_every_key_has_a_description():
     schema = configuration().model_json_schema()
     keys = [(name, inner) for part in (schema, *schema["$defs"].values()) for name, inner in part["properties"].items()]
-    assert {"preset", "swiss_roll", "epochs", "beta", "hidden", "spline_order"} <= {name for name, _ in keys}
+    assert {"preset", "kind", "epochs", "beta", "hidden", "spline_order"} <= {name for name, _ in keys}
     assert not [name for name, inner in keys if "description" not in inner]
 
 
@@ -276,7 +276,7 @@ def test_every_family_of_layers_may_be_chosen(family):
 )
 def test_option_of_another_family_is_refused(family, option, value):
     config = changed("experiments.swiss_roll.variants.kan", {"family": family, "hidden": [32], option: value})
-    assert fault(config) == f"experiments.swiss_roll.variants.kan.{option}: the family {family} has no such option"
+    assert fault(config) == f"experiments.swiss_roll.variants.kan.{option}: the family {family} has no such key"
 
 
 def test_unknown_option_of_layers_is_told_with_the_known_ones():
@@ -284,7 +284,7 @@ def test_unknown_option_of_layers_is_told_with_the_known_ones():
     assert sentence.startswith(
         "experiments.swiss_roll.variants.kan: unknown key grid; known here: family, linear_norm,"
     )
-    assert sentence.endswith(", hidden")
+    assert sentence.endswith(", grid_size, spline_order")
 
 
 def test_file_that_is_not_text_is_told(tmp_path):

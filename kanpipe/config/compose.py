@@ -3,10 +3,11 @@
 import copy
 from typing import Any
 
+from kanpipe.config.kinds import with_kinds
 from kanpipe.config.validation import check
 from kanpipe.errors import UserError
 
-LISTS_OF_VARIANTS = (("evaluation", "figure_variants"), ("evaluation", "timing", "variants"))
+LISTS_OF_VARIANTS = (("figures", "variants"), ("timing", "variants"))
 NOT_FOR_STAGES = {"role"}  # of a variant: no number of its runs depends on them
 
 
@@ -20,6 +21,8 @@ def effective(config: dict[str, Any]) -> dict[str, Any]:
 def composed(config: dict[str, Any]) -> dict[str, Any]:
     """The configuration without what `only`, `roles` or a null leaves out; UserError for an unknown name in `only`.
 
+    An entry that names no kind is of the kind of its own name.
+
     What has not the form of a configuration stays as it is, for `check` to find.
     """
     config = copy.deepcopy(config)
@@ -27,7 +30,8 @@ def composed(config: dict[str, Any]) -> dict[str, Any]:
     for name, entry in list(entries.items()):
         if isinstance(entry, dict) and not _choose(entry, f"experiments.{name}", config.get("roles", "all")):
             del entries[name]
-    return without_nulls(config)
+    config = without_nulls(config)
+    return config | {"experiments": with_kinds(config["experiments"])} if "experiments" in config else config
 
 
 def without_nulls(value: Any) -> Any:

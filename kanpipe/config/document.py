@@ -28,22 +28,30 @@ Snakemake loads from a remote repository does not find it unless the package is 
 
 The tables below are made from the models of the configuration by `python -m kanpipe.config.document`, and so is
 [workflow/schemas/config.schema.json](../workflow/schemas/config.schema.json), which editors complete keys with.
-`<name>` stands for a name of your choice.
+`<name>` stands for a name of your choice. An entry below `experiments` is run by the code of its `kind`; where it names
+none, by that of its own name. So one kind can serve several entries, each with its own results, tables and figures:
+
+    experiments:
+      mnist_ddim: {kind: cifar10_ddim, problem: {dataset: mnist, ...}, ...}
 """
 
 
 def schema_text() -> str:
     """The JSON schema of a whole configuration."""
-    return json.dumps(configuration().model_json_schema(), indent=2) + "\n"
+    schema = Schema(configuration().model_json_schema())
+    entries = schema.root["properties"]["experiments"]
+    kinds = next(schema.anonymous(entries))["discriminator"]["mapping"]
+    entries["properties"] = {kind: {"$ref": reference} for kind, reference in kinds.items()}
+    return json.dumps(schema.root, indent=2) + "\n"
 
 
 def table_text() -> str:
     """A table of every key with its type, default and meaning for each experiment, and one for what they share."""
     schema = Schema(configuration().model_json_schema())
-    entries = schema.resolved(schema.root["properties"]["experiments"])["properties"]
+    entries = schema.members(next(schema.anonymous(schema.root["properties"]["experiments"])))
     shared = {"properties": {k: v for k, v in schema.root["properties"].items() if k != "experiments"}}
     sections = [("Shared by all", "", shared | {"required": schema.root.get("required", [])})]
-    sections += [(f"`{name}`", f"experiments.{name}.", schema.resolved(node)) for name, node in entries.items()]
+    sections += [(f"`{name}`", f"experiments.{name}.", node) for name, node in entries.items()]
     return "\n".join([INTRODUCTION, *(_section(schema, *section) for section in sections)])
 
 
@@ -55,7 +63,7 @@ def _section(schema: Schema, title: str, prefix: str, node: dict[str, Any]) -> s
 
 def _rows(schema: Schema, node: dict[str, Any], path: str) -> Iterator[tuple[str, str, str, str]]:
     """A row for every key below a node; a key that not all families have names those that have it."""
-    families = schema.families(node)
+    families = schema.members(node)
     members = families or {"": node}
     owners: dict[str, list[str]] = {}
     for family, member in members.items():

@@ -2,7 +2,7 @@
 
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, create_model, model_validator
 
@@ -25,6 +25,11 @@ class Layers(Section):
     )
     conv_norm: ConvNorm | None = Field(None, description=CONV_NORM)
     output_activation: Activation | None = Field(None, description=OUTPUT_ACTIVATION)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of the layers that are given, as `kanpipe.layers.families.family` takes them."""
+        return {key: value for key, value in self if key in OPTIONS and value is not None}
 
 
 class Mlp(Layers):
@@ -88,12 +93,20 @@ class FasterKan(FastKan):
 
 
 FAMILIES = (Mlp, Kan, FastKan, FasterKan)
+OPTIONS = frozenset().union(*(model.model_fields for model in FAMILIES)) - {"family"}
 
 
-def of_any_family(extra: type[Section]) -> Any:
-    """The type of a section with the keys of `extra` beside a family and that family's options."""
-    members = [
-        create_model(f"{extra.__name__}Of{family.__name__}", __base__=(extra, family), __doc__=extra.__doc__)
-        for family in FAMILIES
-    ]
-    return Annotated[reduce(or_, members), Field(discriminator="family", description=extra.__doc__)]
+if TYPE_CHECKING:
+    Extra = TypeVar("Extra", bound=Layers)
+    OfAnyFamily = Annotated[Extra, "a type checker sees the keys that all families share"]
+else:
+
+    class OfAnyFamily:
+        """`OfAnyFamily[Extra]` is the type of a section with the keys of `Extra` beside a family and its options."""
+
+        def __class_getitem__(cls, extra: type[Layers]) -> Any:
+            members = [
+                create_model(f"{extra.__name__}Of{family.__name__}", __base__=(family, extra), __doc__=extra.__doc__)
+                for family in FAMILIES
+            ]
+            return Annotated[reduce(or_, members), Field(discriminator="family", description=extra.__doc__)]

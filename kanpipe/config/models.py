@@ -4,6 +4,7 @@ An experiment has its own model, `Experiment`, in kanpipe/experiments/<name>/con
 since Snakemake reads them whenever it starts.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -76,8 +77,20 @@ class EpochTraining(Section):
         return self
 
 
+class ChosenTiming(Timing):
+    """What is timed, all in turns."""
+
+    variants: Names = Field(description="the variants that are timed, as ratios to the first")
+
+
+class Figures(Section):
+    """What the figures show."""
+
+    variants: Names = Field(description="the variants that figures show which have no room for all")
+
+
 class Entry(Section):
-    """What every entry below `experiments` may have."""
+    """What every entry below `experiments` may have; its `kind` says by which code it is run."""
 
     only: dict[str, list[str]] | None = Field(
         None,
@@ -88,6 +101,7 @@ class Entry(Section):
 class TrainedEntry(Entry):
     """An entry whose variants are trained with seeds."""
 
+    variants: Mapping[str, Variant]
     seeds: TrainingSeeds = Field(description="training seeds, one run each")
     variant_seeds: dict[str, TrainingSeeds] = Field(
         {}, description="training seeds of variants that have others than `seeds`"
@@ -95,14 +109,16 @@ class TrainedEntry(Entry):
 
     @model_validator(mode="after")
     def _knows_variants(self) -> "TrainedEntry":
-        if unknown := self.variant_seeds.keys() - self.variants.keys():
-            raise fault(f"there is no variant {min(unknown)}", "variant_seeds")
+        for block in ("timing", "figures"):
+            for name in getattr(getattr(self, block, None), "variants", ()):
+                self._check_known(name, block, "variants")
+        for name in self.variant_seeds:
+            self._check_known(name, "variant_seeds")
         return self
 
-    def check_shown(self, names: list[str], *path: str) -> None:
-        """Raise the fault of a list of variants, at `path`, that names one that there is not."""
-        if unknown := [name for name in names if name not in self.variants]:
-            raise fault(f"there is no variant {unknown[0]}", *path)
+    def _check_known(self, name: str, *path: str) -> None:
+        if name not in self.variants:
+            raise fault(f"there is no variant {name}", *path)
 
 
 def check_reached(key: str, moments: list[int], unit: str, end: int, *path: str) -> None:

@@ -7,12 +7,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Place:
-    """A place in the configuration: its path, its schema, that of the section it lies in, and other families' keys."""
+    """A place in the configuration: its path, its schema and that of the section it lies in.
+
+    `of_others` are keys that other members of the section's union have; `tag` is the key that tells them apart.
+    """
 
     path: list
     node: dict[str, Any]
     parent: dict[str, Any] = field(default_factory=dict)
-    of_other_families: frozenset[str] = frozenset()
+    of_others: frozenset[str] = frozenset()
+    tag: str = ""
 
 
 class Schema:
@@ -30,8 +34,8 @@ class Schema:
             return self.resolved(next(part for part in node["anyOf"] if part.get("type") != "null")) | own
         return node
 
-    def families(self, node: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """The members of a union by their family; none where the node is not a union."""
+    def members(self, node: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """The members of a union by their family or kind; none where the node is not a union."""
         mapping = node.get("discriminator", {}).get("mapping", {})
         return {tag: self.resolved({"$ref": reference}) for tag, reference in mapping.items()}
 
@@ -46,11 +50,11 @@ class Schema:
         node = place.node
         if part == "[key]":
             return Place(place.path[:-1], place.parent.get("propertyNames", {}))
-        if part in (families := self.families(node)):
-            others = {key for family in families.values() for key in family["properties"]}
-            return Place(place.path, families[part], of_other_families=frozenset(others))
-        others = frozenset() if part in node.get("properties", {}) else place.of_other_families
-        return Place([*place.path, part], self.child(node, part), node, others)
+        if part in (members := self.members(node)):
+            others = frozenset(key for member in members.values() for key in member["properties"])
+            return Place(place.path, members[part], of_others=others, tag=node["discriminator"]["propertyName"])
+        others = frozenset() if part in node.get("properties", {}) else place.of_others
+        return Place([*place.path, part], self.child(node, part), node, others, place.tag)
 
     def child(self, node: dict[str, Any], part: Any) -> dict[str, Any]:
         """The schema of what lies at a key or a position; an empty one where nothing is known."""

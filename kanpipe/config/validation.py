@@ -1,14 +1,13 @@
 """The model of a whole configuration, and its faults, told in one sentence that names the key."""
 
-from importlib import import_module
-from importlib.util import find_spec
-from pkgutil import iter_modules
-from typing import Any, Literal
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, create_model
+from pydantic import BeforeValidator, Field, ValidationError, create_model
 
-import kanpipe.experiments
-from kanpipe.config.models import Section
+from kanpipe.config.kinds import config_module, kinds, with_kinds
+from kanpipe.config.models import Entry, Name, Section
 from kanpipe.config.schema import Schema
 from kanpipe.errors import UserError
 
@@ -61,23 +60,26 @@ class Shared(Section):
     )
 
 
-def experiments() -> list[str]:
-    """The names of the experiments that can be configured: the folders of kanpipe/experiments with a config.py."""
-    names = [module.name for module in iter_modules(kanpipe.experiments.__path__)]
-    return [name for name in names if find_spec(f"kanpipe.experiments.{name}.config")]
-
-
 def configuration() -> type[Section]:
-    """The model of a configuration, with an entry for each experiment."""
-    models = {name: import_module(f"kanpipe.experiments.{name}.config").Experiment for name in experiments()}
-    fields = {name: (model | None, Field(None, description=model.__doc__)) for name, model in models.items()}
-    entries = create_model("Experiments", __base__=Section, __doc__="The experiments to run.", **fields)
+    """The model of a configuration, whose entries below `experiments` are told apart by their kind."""
+    models = [_named(kind, config_module(kind).Experiment) for kind in kinds()]
+    entry = Annotated[reduce(or_, models), Field(discriminator="kind")] if len(models) > 1 else models[0]
     return create_model(
         "Configuration",
         __base__=Shared,
         __doc__=Shared.__doc__,
-        experiments=(entries, Field(description="the experiments to run; one that is set to null is left out")),
+        experiments=(
+            Annotated[dict[Name, entry], BeforeValidator(with_kinds)],
+            Field(description="the experiments to run; one that is set to null is left out"),
+        ),
     )
+
+
+def _named(kind: str, model: type[Entry]) -> type[Entry]:
+    """The model of entries of a kind, which has the kind's name."""
+    description = "the code that runs the entry: a folder of kanpipe/experiments; by default that of the entry's name"
+    named = (Literal[kind], Field(kind, description=description))
+    return create_model(f"{model.__name__}Of{kind}", __base__=model, __doc__=model.__doc__, kind=named)
 
 
 def check(config: dict[str, Any]) -> None:
@@ -104,8 +106,8 @@ def _told(errors: list[dict[str, Any]], schema: Schema) -> tuple[list, str]:
         case "union_tag_invalid":
             tag = context["discriminator"].strip("'")
             return [*place.path, tag], f"{context['tag']!r} is not one of [{context['expected_tags']}]"
-        case "extra_forbidden" if place.path[-1] in place.of_other_families:
-            return place.path, f"the family {error['loc'][-2]} has no such option"
+        case "extra_forbidden" if place.path[-1] in place.of_others:
+            return place.path, f"the {place.tag} {error['loc'][-2]} has no such key"
         case "extra_forbidden":
             return place.path[:-1], _unknown(errors, place.parent)
     return place.path, _wrong(error["type"], value, context, place.node)

@@ -5,9 +5,9 @@ import re
 # What is there and sound stays: only with update does Snakemake not delete it before the job looks at it.
 rule download_file:
     output:
-        update(f"{DATA}/{{file}}"),
+        update("<data>/{file}"),
     log:
-        f"{DATA}/logs/{{file}}.log",
+        "<data>/logs/{file}.log",
     wildcard_constraints:
         file="|".join(re.escape(source.name) for sources in SOURCES.values() for source in sources),
     localrule: True
@@ -23,9 +23,9 @@ rule mnist_prepare:
     input:
         raw("mnist"),
     output:
-        f"{DATA}/mnist.npz",
+        "<data>/mnist.npz",
     log:
-        f"{DATA}/logs/mnist_prepare.log",
+        "<data>/logs/mnist_prepare.log",
     localrule: True
     conda:
         ENVIRONMENT
@@ -42,9 +42,9 @@ rule cifar10_prepare:
     input:
         raw("cifar10"),
     output:
-        f"{DATA}/cifar10.npz",
+        "<data>/cifar10.npz",
     log:
-        f"{DATA}/logs/cifar10_prepare.log",
+        "<data>/logs/cifar10_prepare.log",
     localrule: True
     conda:
         ENVIRONMENT
@@ -59,9 +59,9 @@ rule cifar10_prepare:
 
 rule digits_prepare:
     output:
-        f"{DATA}/digits.npz",
+        "<data>/digits.npz",
     log:
-        f"{DATA}/logs/digits_prepare.log",
+        "<data>/logs/digits_prepare.log",
     localrule: True
     conda:
         ENVIRONMENT
@@ -76,9 +76,9 @@ rule digits_prepare:
 
 rule photographs_prepare:
     output:
-        f"{DATA}/photographs.npz",
+        "<data>/photographs.npz",
     log:
-        f"{DATA}/logs/photographs_prepare.log",
+        "<data>/logs/photographs_prepare.log",
     localrule: True
     conda:
         ENVIRONMENT

@@ -1,4 +1,5 @@
 # Tables over all experiments. These jobs are short and need no device: they run where Snakemake runs.
+COUNTED = {name: plan for name, plan in PLANS.items() if plan.has("models")}
 
 
 rule parameters:
@@ -7,15 +8,14 @@ rule parameters:
     output:
         **table("parameters", "parameters"),
     log:
-        f"{RESULTS}/logs/parameters.log",
+        "<logs>/parameters.log",
     localrule: True
     conda:
         ENVIRONMENT
     params:
-        experiments={
-            name: {key: EXPERIMENTS[name].get(key, {}) for key in ("variants", "problem")} for name in having("models")
-        },
-        code=[code(name, "models") for name in having("models")] + [code_hash("kanpipe.reporting.parameters")],
+        specs={name: plan.blocks("models") for name, plan in COUNTED.items()},
+        kinds={name: plan.kind for name, plan in COUNTED.items()},
+        code=[plan.code("models") for plan in COUNTED.values()] + [code_hash("kanpipe.reporting.parameters")],
     message:
         "counting the parameters of every variant"
     script:
@@ -26,12 +26,12 @@ rule claims:
     input:
         claims=workflow.source_path("../claims.yaml"),
         parameters=rules.parameters.output.csv,
-        runs=expand(f"{RESULTS}/{{experiment}}/runs.csv", experiment=having("evaluate")),
+        runs=expand("<results>/{experiment}/runs.csv", experiment=PLANS),
         frames=claimed_frames(workflow.source_path("../claims.yaml")),
     output:
         **table("claims", "claims"),
     log:
-        f"{RESULTS}/logs/claims.log",
+        "<logs>/claims.log",
     localrule: True
     conda:
         ENVIRONMENT
@@ -45,11 +45,11 @@ rule claims:
 
 rule cost:
     input:
-        [benchmarks(name) for name in EXPERIMENTS],
+        [f"<benchmarks>/{path}" for plan in PLANS.values() for path in plan.benchmarks],
     output:
         **table("cost", "cost"),
     log:
-        f"{RESULTS}/logs/cost.log",
+        "<logs>/cost.log",
     localrule: True
     conda:
         ENVIRONMENT

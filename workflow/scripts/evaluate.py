@@ -5,13 +5,17 @@ from pathlib import Path
 from kanpipe.jobs import job
 
 with job(snakemake.log[0]):
+    from kanpipe.config.kinds import parsed
     from kanpipe.experiments import stage
+    from kanpipe.experiments.protocol import Inputs
     from kanpipe.files import write_table
     from kanpipe.machine import Machine
     from kanpipe.runs import FinishedRun
 
+    params = snakemake.params
     machine = Machine.prepare(snakemake.config["device"], snakemake.threads, gpus=snakemake.resources.gpu)
-    runs = [FinishedRun.read(Path(record).parent) for record in snakemake.input.get("runs", [])]
-    tables = stage(snakemake.params.experiment, "evaluate")(runs, snakemake.params.spec, machine)
+    runs = [FinishedRun.read(Path(record).parent) for record in snakemake.input.runs]
+    inputs = Inputs.named(snakemake.input, features=Path(snakemake.config["data_dir"]) / "features")
+    frames = stage(params.kind, "evaluate")(runs, parsed(params.kind, params.spec), inputs, machine)
     for name, path in snakemake.output.items():
-        write_table(Path(path), tables[name])
+        write_table(Path(path), frames[name])

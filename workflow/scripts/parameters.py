@@ -5,14 +5,15 @@ from pathlib import Path
 from kanpipe.jobs import job
 
 with job(snakemake.log[0]):
+    from kanpipe.config.kinds import parsed
     from kanpipe.experiments import stage
     from kanpipe.reporting.claim_file import load_claims
     from kanpipe.reporting.parameters import parameter_table
 
     models = {
         (experiment, variant): model
-        for experiment, spec in snakemake.params.experiments.items()
-        for variant, model in stage(experiment, "models")(spec).items()
+        for experiment, kind in snakemake.params.kinds.items()
+        for variant, model in stage(kind, "models")(parsed(kind, snakemake.params.specs[experiment])).items()
     }
     table = parameter_table(models, load_claims(Path(snakemake.input.claims)))
     table.write(Path(snakemake.output.csv).with_suffix(""))

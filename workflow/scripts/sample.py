@@ -7,20 +7,20 @@ from kanpipe.jobs import job
 with job(snakemake.log[0]):
     from contextlib import nullcontext
 
+    from kanpipe.config.kinds import parsed
     from kanpipe.experiments import stage
+    from kanpipe.experiments.protocol import Inputs
     from kanpipe.machine import Machine
     from kanpipe.progress import Progress
     from kanpipe.runs import FinishedRun
 
-    experiment = snakemake.params.experiment
+    params, outputs = snakemake.params, snakemake.output
     machine = Machine.prepare(snakemake.config["device"], snakemake.threads, gpus=snakemake.resources.gpu)
+    inputs, spec = Inputs.named(snakemake.input), parsed(params.kind, params.spec)
     # One run counts its own steps; the terminal shows one bar at a time.
-    several = len(snakemake.output) > 1
-    with (
-        Progress(f"{experiment} sampling", len(snakemake.output), unit="run") if several else nullcontext() as progress
-    ):
-        for record, out in zip(snakemake.input.runs, snakemake.output, strict=True):
-            run = FinishedRun.read(Path(record).parent)
-            stage(experiment, "sample")(run, snakemake.params.spec, machine, Path(out))
+    several = len(outputs) > 1
+    with Progress(f"{params.experiment} sampling", len(outputs), unit="run") if several else nullcontext() as progress:
+        for record, out in zip(snakemake.input.runs, outputs, strict=True):
+            stage(params.kind, "sample")(FinishedRun.read(Path(record).parent), spec, inputs, machine, Path(out))
             if progress:
                 progress.advance()

@@ -5,13 +5,17 @@ from pathlib import Path
 from kanpipe.jobs import job, keep_freed_memory
 
 with job(snakemake.log[0]):
+    from kanpipe.config.kinds import parsed
     from kanpipe.experiments import stage
+    from kanpipe.experiments.protocol import Inputs
     from kanpipe.files import write_table
     from kanpipe.machine import Machine
     from kanpipe.runs import FinishedRun
 
+    params = snakemake.params
     keep_freed_memory()  # this and the denormals as in trainings
     machine = Machine.prepare(snakemake.config["device"], threads=1, gpus=snakemake.resources.gpu, flush_denormals=True)
     runs = [FinishedRun.read(Path(record).parent) for record in snakemake.input.runs]
-    speed = stage(snakemake.params.experiment, "speed")
-    write_table(Path(snakemake.output[0]), speed(runs, snakemake.params.spec, machine))
+    speed = stage(params.kind, "speed")
+    frame = speed(runs, parsed(params.kind, params.spec), Inputs.named(snakemake.input), machine)
+    write_table(Path(snakemake.output[0]), frame)

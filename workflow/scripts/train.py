@@ -5,22 +5,24 @@ from pathlib import Path
 from kanpipe.jobs import job, keep_freed_memory
 
 with job(snakemake.log[0]):
+    from kanpipe.config.kinds import trained
     from kanpipe.experiments import stage
     from kanpipe.machine import Machine
     from kanpipe.runs import Run
 
     keep_freed_memory()
-    params = dict(snakemake.params)
+    params = snakemake.params
     run = Run(
-        experiment=params.pop("experiment"),
+        experiment=params.experiment,
+        kind=params.kind,
         variant=snakemake.wildcards.variant,
         seed=int(snakemake.wildcards.seed),
-        code=params.pop("code"),
-        spec=params.pop("problem") | params,
-        folder=Path(snakemake.output.run).parent,
-        data=Path(path) if (path := snakemake.input.get("data")) else None,
+        spec=trained(params.kind, params.spec | {"variant": params.variant}),
+        code=params.code,
+        folder=Path(snakemake.output[0]).parent,
+        data=Path(snakemake.input.data[0]) if snakemake.input.data else None,
     )
     machine = Machine.prepare(
         snakemake.config["device"], snakemake.threads, gpus=snakemake.resources.gpu, flush_denormals=True
     )
-    stage(run.experiment, "train")(run, machine, snakemake.config["checkpoint_seconds"])
+    stage(run.kind, "train")(run, machine, snakemake.config["checkpoint_seconds"])

@@ -11,18 +11,19 @@ from kanpipe.config.layers import (
     Activation,
     ConvNorm,
     InputNorm,
-    of_any_family,
+    Layers,
+    OfAnyFamily,
 )
 from kanpipe.config.models import (
+    ChosenTiming,
     Count,
     Distinct,
+    Figures,
     Moment,
     Name,
-    Names,
     Positive,
     Section,
     Seed,
-    Timing,
     TrainedEntry,
     Variant,
     check_reached,
@@ -46,7 +47,7 @@ class Place(Section):
         return self
 
 
-class Middle(Section):
+class Middle(Layers):
     """Three layers on the pixels at the bottleneck, as in U-KAN, and their family."""
 
 
@@ -108,12 +109,12 @@ Network = _all_given(OwnNetwork, "Network", {"end_gain"}, "The size of every U-N
 Training = _all_given(OwnTraining, "Training", {"min_snr"}, "The training of every variant.")
 
 
-class UNet(Variant):
+class UNet(Variant, Layers):
     """A U-Net."""
 
     conv_in: Place | None = Field(None, description="options of the first convolution alone")
     conv_out: Place | None = Field(None, description="options of the last convolution alone")
-    middle: of_any_family(Middle) | None = Field(
+    middle: OfAnyFamily[Middle] | None = Field(
         None, description="three layers on the pixels at the bottleneck, as in U-KAN, and their family"
     )
     network: OwnNetwork | None = Field(None, description="what differs from `problem.network`")
@@ -194,35 +195,35 @@ class Extractors(Section):
     efficientnet_lite0: EfficientNet | None = Field(None, description="EfficientNet-Lite0 with its ImageNet weights")
 
 
-class StepTiming(Timing):
-    """Timing of training steps, all in turns."""
-
-    variants: Names = Field(description="the U-Nets that are timed, as ratios to the first")
-
-
 class Evaluation(Section):
-    """Fidelity, what becomes of the colours, and times."""
+    """Fidelity, and what becomes of the colours."""
 
-    figure_variants: Names = Field(description="the U-Nets that the figures show")
     reference_images: int = Field(ge=2, description="training images that samples are compared with, at least 2")
     extractors: Extractors = Field(description="networks whose features are compared")
-    timing: StepTiming = Field(description="timing of training steps, all in turns")
     seed: Seed = Field(description="seed of all that is drawn to score")
+
+
+class Trained(Section):
+    """What the training of one variant depends on."""
+
+    problem: Problem
+    training: Training
+    variant: OfAnyFamily[UNet]
 
 
 class Experiment(TrainedEntry):
     """Denoising diffusion of photographs of 32 x 32 pixels by U-Nets."""
 
-    variants: dict[Name, of_any_family(UNet)] = Field(min_length=1, description="the U-Nets to compare")
+    variants: dict[Name, OfAnyFamily[UNet]] = Field(min_length=1, description="the U-Nets to compare")
     problem: Problem = Field(description="the photographs, the diffusion and the U-Net")
     training: Training = Field(description="the training of every variant")
     sampling: Sampling = Field(description="the images that are drawn from every U-Net")
-    evaluation: Evaluation = Field(description="fidelity, what becomes of the colours, and times")
+    evaluation: Evaluation = Field(description="fidelity, and what becomes of the colours")
+    timing: ChosenTiming = Field(description="timing of training steps, all in turns")
+    figures: Figures = Field(description="what the figures show")
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Experiment":
-        self.check_shown(self.evaluation.figure_variants, "evaluation", "figure_variants")
-        self.check_shown(self.evaluation.timing.variants, "evaluation", "timing", "variants")
         for name, variant in self.variants.items():
             training = self.training.model_copy(update=_given(variant.training))
             path = ("variants", name, "training") if variant.training else ("training",)

@@ -41,6 +41,9 @@ class Mlp(Network):
     )
 
 
+AnyNetwork = Annotated[Kan | Mlp, Field(discriminator="family")]
+
+
 class Problem(Section):
     """The points on which all runs of a target are scored."""
 
@@ -101,12 +104,18 @@ class Evaluation(Section):
     locality: Locality = Field(description="a curve of which one control point is moved")
 
 
+class Trained(Section):
+    """What the training of one variant depends on."""
+
+    problem: Problem
+    training: Training
+    variant: AnyNetwork
+
+
 class Experiment(TrainedEntry):
     """Functions with a known composition, fitted by KANs with ever finer grids and by MLPs."""
 
-    variants: dict[Name, Annotated[Kan | Mlp, Field(discriminator="family")]] = Field(
-        min_length=1, description="the networks to compare"
-    )
+    variants: dict[Name, AnyNetwork] = Field(min_length=1, description="the networks to compare")
     problem: Problem = Field(description="the points on which all runs of a target are scored")
     training: Training = Field(description="restarts and stages, all by LBFGS")
     evaluation: Evaluation = Field(description="slopes, growth of time, warm-up and locality")

@@ -2,18 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from kanpipe.config.layers import of_any_family
+from kanpipe.config.layers import Layers, OfAnyFamily
 from kanpipe.config.models import (
+    ChosenTiming,
     Count,
     Distinct,
     EpochTraining,
+    Figures,
     Name,
-    Names,
     Section,
     Seed,
-    Timing,
     TrainedEntry,
     Variant,
     Width,
@@ -25,7 +25,7 @@ FORMS = "forms of the images: grey, the decoder's means, or binary, cut at the t
 COMPILE = "whether torch.compile is used: worth it for thousands of images"
 
 
-class Autoencoder(Variant):
+class Autoencoder(Variant, Layers):
     """An autoencoder."""
 
     hidden: list[Width] = Field(
@@ -99,7 +99,6 @@ class Extractors(Section):
 class Evaluation(Section):
     """Fidelity, likelihood and latent space."""
 
-    figure_variants: Names = Field(description="the autoencoders that the figures show")
     reference_images: int = Field(
         ge=4, description="training images, and test images, that samples are compared with; at least 4"
     )
@@ -109,20 +108,24 @@ class Evaluation(Section):
     silhouette_points: int = Field(ge=20, description="latent means whose silhouette is taken, at least 20")
     tsne_points: int = Field(ge=50, description="latent means that are drawn, at least 50")
     judge_steps: Count = Field(description="training steps of the classifier that judges the samples")
-    timing: Timing = Field(description="how times are taken")
     seed: Seed = Field(description="seed of all that is drawn to score")
+
+
+class Trained(Section):
+    """What the training of one variant depends on."""
+
+    problem: Problem
+    training: Training
+    variant: OfAnyFamily[Autoencoder]
 
 
 class Experiment(TrainedEntry):
     """Variational autoencoders on binarised images of digits."""
 
-    variants: dict[Name, of_any_family(Autoencoder)] = Field(min_length=1, description="the autoencoders to compare")
+    variants: dict[Name, OfAnyFamily[Autoencoder]] = Field(min_length=1, description="the autoencoders to compare")
     problem: Problem = Field(description="the images")
     training: Training = Field(description="the training of every variant")
     sampling: Sampling = Field(description="samples from the prior and from posteriors")
     evaluation: Evaluation = Field(description="fidelity, likelihood and latent space")
-
-    @model_validator(mode="after")
-    def _shows_variants(self) -> "Experiment":
-        self.check_shown(self.evaluation.figure_variants, "evaluation", "figure_variants")
-        return self
+    timing: ChosenTiming = Field(description="timing of training steps and of sampling, all in turns")
+    figures: Figures = Field(description="what the figures show")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from kanpipe.config.layers import of_any_family
+from kanpipe.config.layers import Layers, OfAnyFamily
 from kanpipe.config.models import Count, Distinct, Entry, Name, Section, Timing, Variant, Widths, fault
 
 Modes = Annotated[
@@ -12,7 +12,7 @@ Modes = Annotated[
 ]
 
 
-class Counted(Variant):
+class Counted(Variant, Layers):
     """A network without anything between its layers."""
 
     widths: Widths = Field(description="inputs, hidden units and outputs; two at least")
@@ -59,18 +59,24 @@ class Setup(Section):
         return self
 
 
-class Experiment(Entry):
-    """Times of layers."""
+class Problem(Section):
+    """What is timed."""
 
-    variants: dict[Name, of_any_family(Counted)] = Field(
-        description="networks whose parameters are counted; they are not timed"
-    )
     contenders: Contenders = Field(description="the layers to time, each with its modes")
     setups: dict[Name, Setup] = Field(min_length=1, description="what the layers are timed on")
-    timing: Timing = Field(description="how times are taken")
 
     @model_validator(mode="after")
-    def _has_contenders(self) -> "Experiment":
+    def _has_contenders(self) -> "Problem":
         if not self.contenders.model_fields_set:
             raise fault("{} should be non-empty", "contenders")
         return self
+
+
+class Experiment(Entry):
+    """Times of layers."""
+
+    variants: dict[Name, OfAnyFamily[Counted]] = Field(
+        description="networks whose parameters are counted; they are not timed"
+    )
+    problem: Problem = Field(description="what is timed")
+    timing: Timing = Field(description="how times are taken")

@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from kanpipe.config.layers import of_any_family
+from kanpipe.config.layers import Layers, OfAnyFamily
 from kanpipe.config.models import EpochTraining, Name, Positive, Section, TrainedEntry, Variant, Width, fault
 
 
-class Classifier(Variant):
+class Classifier(Variant, Layers):
     """A classifier."""
 
     hidden: list[Width] = Field(
@@ -42,9 +42,17 @@ class Training(EpochTraining):
         return self
 
 
+class Trained(Section):
+    """What the training of one variant depends on."""
+
+    problem: Problem
+    training: Training
+    variant: OfAnyFamily[Classifier]
+
+
 class Experiment(TrainedEntry):
     """Range of the splines against initialisation."""
 
-    variants: dict[Name, of_any_family(Classifier)] = Field(min_length=1, description="the classifiers to compare")
+    variants: dict[Name, OfAnyFamily[Classifier]] = Field(min_length=1, description="the classifiers to compare")
     problem: Problem = Field(description="the images and their scale")
     training: Training = Field(description="the training of every variant")

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from kanpipe.config.layers import of_any_family
+from kanpipe.config.layers import Layers, OfAnyFamily
 from kanpipe.config.models import (
     Count,
     EpochTraining,
@@ -16,7 +16,7 @@ from kanpipe.config.models import (
 )
 
 
-class Denoiser(Variant):
+class Denoiser(Variant, Layers):
     """A denoiser."""
 
     hidden: list[Width] = Field(description="widths of the hidden layers, each at least 1")
@@ -76,10 +76,18 @@ class Evaluation(Section):
     )
 
 
+class Trained(Section):
+    """What the training of one variant depends on."""
+
+    problem: Problem
+    training: Training
+    variant: OfAnyFamily[Denoiser]
+
+
 class Experiment(TrainedEntry):
     """Swiss-roll diffusion."""
 
-    variants: dict[Name, of_any_family(Denoiser)] = Field(min_length=1, description="the denoisers to compare")
+    variants: dict[Name, OfAnyFamily[Denoiser]] = Field(min_length=1, description="the denoisers to compare")
     problem: Problem = Field(description="the data and the diffusion")
     training: Training = Field(description="the training of every variant")
     sampling: Sampling = Field(description="ancestral sampling")

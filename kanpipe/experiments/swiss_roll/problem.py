@@ -1,7 +1,6 @@
 """The task of the swiss-roll experiment: its data, schedule, model and loss, as published."""
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,43 +8,40 @@ from torch.nn import functional as F
 
 from kanpipe.data.swiss_roll import swiss_roll
 from kanpipe.diffusion.schedules import Schedule, constant_schedule
+from kanpipe.experiments.swiss_roll.config import Denoiser, Problem, Trained
 from kanpipe.layers.families import family
 from kanpipe.machine import Machine, seeded
 from kanpipe.models.denoiser import SwissRollDenoiser
 from kanpipe.runs import FinishedRun
 
-Spec = dict[str, Any]
 
-
-def training_data(spec: Spec) -> Tensor:
+def training_data(problem: Problem) -> Tensor:
     """The published points, (points, 2)."""
-    return torch.from_numpy(swiss_roll(**spec["data"]))
+    return torch.from_numpy(swiss_roll(**problem.data.model_dump()))
 
 
-def fresh_data(spec: Spec, points: int, seed: int) -> Tensor:
+def fresh_data(problem: Problem, points: int, seed: int) -> Tensor:
     """Other points of the same distribution, (points, 2)."""
-    return torch.from_numpy(swiss_roll(**spec["data"] | {"points": points, "seed": seed}))
+    return torch.from_numpy(swiss_roll(**problem.data.model_dump() | {"points": points, "seed": seed}))
 
 
-def schedule(spec: Spec) -> Schedule:
-    return constant_schedule(**spec["diffusion"])
+def schedule(problem: Problem) -> Schedule:
+    return constant_schedule(**problem.diffusion.model_dump())
 
 
-def build(spec: Spec, seed: int = 0) -> SwissRollDenoiser:
+def build(variant: Denoiser, seed: int = 0) -> SwissRollDenoiser:
     """The variant's denoiser with the initial weights of `seed`."""
-    options = dict(spec["variant"])
-    hidden, name = options.pop("hidden"), options.pop("family")
     with seeded(seed, "init"):
-        return SwissRollDenoiser(family(name, **options), hidden)
+        return SwissRollDenoiser(family(variant.family, **variant.options), variant.hidden)
 
 
 def restore(run: FinishedRun, weights: dict[str, Tensor], machine: Machine) -> SwissRollDenoiser:
     """The run's denoiser with these weights; UserError when they are those of another network."""
-    return run.load_into(build(run.spec).to(machine.device), weights)
+    return run.load_into(build(run.spec.variant).to(machine.device), weights)
 
 
-def steps_per_epoch(spec: Spec) -> int:
-    return math.ceil(spec["data"]["points"] / spec["training"]["batch_size"])
+def steps_per_epoch(spec: Trained) -> int:
+    return math.ceil(spec.problem.data.points / spec.training.batch_size)
 
 
 def snapshots(run: FinishedRun) -> dict[int, dict[str, Tensor]]:

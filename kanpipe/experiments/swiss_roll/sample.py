@@ -7,13 +7,15 @@ import torch
 from torch import Tensor
 
 from kanpipe.diffusion.ancestral import ancestral_sample
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.experiments.swiss_roll import problem
+from kanpipe.experiments.swiss_roll.config import Experiment
 from kanpipe.files import atomic
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun
 
 
-def sample(run: FinishedRun, spec: problem.Spec, machine: Machine, out: Path) -> None:
+def sample(run: FinishedRun, spec: Experiment, inputs: Inputs, machine: Machine, out: Path) -> None:
     """Write `out`, an npz of float32 arrays; a diverged run generates no points.
 
     generated      (points, 2)                          samples of the trained denoiser
@@ -22,25 +24,26 @@ def sample(run: FinishedRun, spec: problem.Spec, machine: Machine, out: Path) ->
     strip_times    (panels,)                            times t of the panels, T ... 0
     seed           ()                                   of the noise
     """
-    epochs = [*problem.snapshots(run), run.spec["training"]["epochs"]]
-    times = np.linspace(run.spec["diffusion"]["steps"], 0, spec["strip_panels"]).round().astype(int)
+    sampling, steps = spec.sampling, run.spec.problem.diffusion.steps
+    epochs = [*problem.snapshots(run), run.spec.training.epochs]
+    times = np.linspace(steps, 0, sampling.strip_panels).round().astype(int)
     if run.diverged:
         generated, strips = np.empty((0, 2)), np.empty((0, len(times), 0, 2))
     else:
         final = run.tensors("weights.safetensors")
-        generated = _reverse(run, final, spec["points"], machine, spec["seed"], [0])[-1]
+        generated = _reverse(run, final, sampling.points, machine, sampling.seed, [0])[-1]
         stages = [*problem.snapshots(run).values(), final]
-        strips = np.stack([_reverse(run, w, spec["strip_points"], machine, spec["seed"], times) for w in stages])
+        strips = np.stack([_reverse(run, w, sampling.strip_points, machine, sampling.seed, times) for w in stages])
     arrays = {"generated": generated.astype(np.float32), "strips": strips.astype(np.float32)}
     with atomic(out) as beside:
-        np.savez(beside, **arrays, strip_epochs=np.array(epochs), strip_times=times, seed=spec["seed"])
+        np.savez(beside, **arrays, strip_epochs=np.array(epochs), strip_times=times, seed=sampling.seed)
 
 
 def _reverse(
     run: FinishedRun, weights: dict[str, Tensor], points: int, machine: Machine, seed: int, times: list[int]
 ) -> np.ndarray:
     """The reverse process from standard normal noise at the given times: (times, points, 2)."""
-    schedule = problem.schedule(run.spec).to(machine.device)
+    schedule = problem.schedule(run.spec.problem).to(machine.device)
     model = problem.restore(run, weights, machine)
     # Variants trained with the same seed start from the same noise, so that their samples can be compared.
     generator = machine.generator(run.seed, "sample", seed)

@@ -7,9 +7,9 @@ from kanpipe.reporting.tables import FINISHED, Table, mean_and_sd, summarise
 
 
 def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
-    """`swiss_roll` and `swiss_roll_epochs`, from the frames that `evaluate` made."""
+    """The scores, and those at the printed `epochs`, from the frames that `evaluate` made."""
     runs, floors = frames["runs"], frames["floors"]
-    return {"swiss_roll": _scores(runs, floors), "swiss_roll_epochs": _epochs(runs, floors)}
+    return {"": _scores(runs, floors), "epochs": _epochs(runs, floors)}
 
 
 def _scores(runs: pd.DataFrame, floors: pd.DataFrame) -> Table:

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from kanpipe.experiments.swiss_roll import problem
-from kanpipe.experiments.swiss_roll.figure_names import has_diagram
-from kanpipe.experiments.swiss_roll.loss_curves import loss_curves
+from kanpipe.experiments.swiss_roll.config import Experiment, Problem
+from kanpipe.experiments.swiss_roll.outputs import has_diagram
+from kanpipe.experiments.swiss_roll.figures.loss_curves import loss_curves
 from kanpipe.layers.kan_linear import KANLinear
 from kanpipe.machine import Machine
 from kanpipe.reporting import kan_diagram
@@ -39,28 +40,28 @@ ROLL, NOISE = 1.65, 2.3  # half the side of a square that holds the roll, and of
 NOTHING = np.empty((0, 2))
 
 
-def figures(runs: list[FinishedRun], tables: dict[str, pd.DataFrame], spec: problem.Spec, out: Path) -> None:
-    """Draw the figures of `figure_names` into the folder `out`, each as PNG and PDF."""
+def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Experiment, out: Path) -> None:
+    """Draw the figures of `OUTPUTS` into the folder `out`, each as PNG and PDF."""
     with house_style():
-        for stem, figure in _all_figures(runs, tables, spec):
+        for stem, figure in _all_figures(runs, frames, spec.problem):
             save(figure, out / stem)
 
 
 def _all_figures(
-    runs: list[FinishedRun], tables: dict[str, pd.DataFrame], spec: problem.Spec
+    runs: list[FinishedRun], frames: dict[str, pd.DataFrame], task: Problem
 ) -> Iterator[tuple[str, Figure]]:
-    data, floors = problem.training_data(spec), tables["floors"].set_index("name")
-    variants = by_variant(runs, tables["runs"])
-    two_layers = {run.record["variant"] for run in runs if has_diagram(run.spec["variant"])}
+    data, floors = problem.training_data(task), frames["floors"].set_index("name")
+    variants = by_variant(runs, frames["runs"])
+    two_layers = {run.record["variant"] for run in runs if has_diagram(run.spec.variant)}
     yield "data", _data(data.numpy())
-    yield "corruption", _corruption(data, spec)
+    yield "corruption", _corruption(data, task)
     yield "generated", _overview(data.numpy(), variants, floors)
     yield "loss_curves", loss_curves(variants, floors)
     for variant in variants:
         yield f"reverse_{variant.name}", _reverse(variant)
         yield f"generated_{variant.name}", _generated(data.numpy(), variant, floors)
         if variant.name in two_layers:
-            yield f"edges_{variant.name}", _edges(variant, data, spec)
+            yield f"edges_{variant.name}", _edges(variant, data, task)
 
 
 def _samples(variant: Variant) -> dict[str, np.ndarray]:
@@ -77,9 +78,9 @@ def _data(points: np.ndarray) -> Figure:
     return figure
 
 
-def _corruption(data: Tensor, spec: problem.Spec) -> Figure:
+def _corruption(data: Tensor, task: Problem) -> Figure:
     """The forward process in eleven panels (corruption), and the noise from which sampling starts."""
-    schedule, generator = problem.schedule(spec), torch.Generator().manual_seed(0)
+    schedule, generator = problem.schedule(task), torch.Generator().manual_seed(0)
     data = data[:: max(1, len(data) // 2500)]  # with more points a panel is a blot
     epsilon, start = torch.randn((2, *data.shape), generator=generator)
     figure, axes = canvas(FULL, 1.22)
@@ -190,15 +191,15 @@ def _meaning_of_scores(variants: list[Variant], floors: pd.DataFrame) -> str:
     )
 
 
-def _edges(variant: Variant, data: Tensor, spec: problem.Spec) -> Figure:
+def _edges(variant: Variant, data: Tensor, task: Problem) -> Figure:
     """The learned functions of a KAN of one hidden layer."""
     if not variant.runs:
         return variant.diverged()
     run = variant.runs[0]
     model = problem.restore(run, run.tensors("weights.safetensors"), Machine.prepare("cpu", 1))
     first, second = (layer for layer in model.modules() if isinstance(layer, KANLinear))
-    x_t, t = _noisy(data, spec)
-    inputs = torch.cat([x_t, (t / spec["diffusion"]["steps"]).unsqueeze(-1)], dim=-1)
+    x_t, t = _noisy(data, task)
+    inputs = torch.cat([x_t, (t / task.diffusion.steps).unsqueeze(-1)], dim=-1)
     with torch.no_grad():
         hidden = first(inputs)
     network = kan_diagram.Network(
@@ -212,9 +213,9 @@ def _edges(variant: Variant, data: Tensor, spec: problem.Spec) -> Figure:
     return kan_diagram.Diagram(network).draw(title)
 
 
-def _noisy(data: Tensor, spec: problem.Spec) -> tuple[Tensor, Tensor]:
+def _noisy(data: Tensor, task: Problem) -> tuple[Tensor, Tensor]:
     """Points and times as the network meets them in training."""
-    schedule, generator = problem.schedule(spec), torch.Generator().manual_seed(0)
+    schedule, generator = problem.schedule(task), torch.Generator().manual_seed(0)
     t = torch.randint(schedule.steps, (len(data),), generator=generator)
     return schedule.diffuse(data, t, torch.randn(data.shape, generator=generator)), t
 

@@ -63,12 +63,12 @@ def _first_batches(axes: Axes, variant: Variant) -> int:
 
 def _common_scores(axes: Axes, variant: Variant, shift: float) -> None:
     """Mean and standard deviation of the seeds at every epoch of which there are weights, but for the start."""
-    recipe = variant.runs[0].spec["training"]
-    columns = {epoch: f"huber_epoch_{epoch}" for epoch in sorted(recipe["snapshot_epochs"]) if epoch > 0}
-    columns[recipe["epochs"]] = "huber"
+    recipe = variant.runs[0].spec.training
+    columns = {epoch: f"huber_epoch_{epoch}" for epoch in sorted(recipe.snapshot_epochs) if epoch > 0}
+    columns[recipe.epochs] = "huber"
     values = [variant.scores(column) for column in columns.values()]
     axes.errorbar(
-        np.array(list(columns)) + shift * recipe["epochs"] / 80,  # side by side, so that no bar hides another
+        np.array(list(columns)) + shift * recipe.epochs / 80,  # side by side, so that no bar hides another
         [value.mean() for value in values],
         [value.std(ddof=1) if len(value) > 1 else 0.0 for value in values],
         color=colour(variant.name),

@@ -1,0 +1,20 @@
+"""What the stages leave, by name, so that the workflow can ask for it without their libraries."""
+
+from kanpipe.experiments.protocol import Outputs
+
+FIGURES = (
+    "samples",
+    "denoising",
+    "channel_means",
+    "coverage",
+    "training",
+    "cost_and_quality",
+    "samplers",
+)
+
+OUTPUTS = Outputs(
+    frames=("runs", "scores", "coverage", "means"),
+    tables=("", "samplers", "speed", "collapse", "ablation"),
+    figures=lambda variants: list(FIGURES),
+    sampled_together=False,
+)

@@ -1,0 +1,17 @@
+"""What the stages leave, by name, so that the workflow can ask for it without their libraries."""
+
+from kanpipe.experiments.protocol import Outputs
+
+FIGURES = (
+    "training_curves",
+    "latent_space",
+    "posterior_samples",
+    "prior_samples",
+    "fidelity_against_parameters",
+)
+
+OUTPUTS = Outputs(
+    frames=("runs", "fidelity", "judgements", "stages", "latents"),
+    tables=("", "fidelity", "likelihood", "training", "speed"),
+    figures=lambda variants: list(FIGURES),
+)

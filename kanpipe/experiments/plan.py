@@ -1,0 +1,90 @@
+"""What the rules of one entry of the configuration need to know of it; without torch, since Snakemake reads it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from itertools import product
+from typing import Any
+
+from kanpipe.config.kinds import blocks, parsed
+from kanpipe.experiments import has_stage, stage_module
+from kanpipe.experiments.protocol import Outputs
+from kanpipe.provenance import code_hash, variant_code
+
+RUN = "{variant}/seed{seed}"  # the folder of a run below that of its experiment
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One entry: its name, and its settings as the effective configuration has them."""
+
+    name: str
+    settings: Mapping[str, Any]
+
+    @property
+    def kind(self) -> str:
+        return self.settings["kind"]
+
+    @cached_property
+    def outputs(self) -> Outputs:
+        """What the stages leave."""
+        return import_module(f"kanpipe.experiments.{self.kind}.outputs").OUTPUTS
+
+    @property
+    def dataset(self) -> str | None:
+        """The name of the dataset that the entry is about, where it is about one."""
+        return self.settings.get("problem", {}).get("dataset")
+
+    @property
+    def extractors(self) -> Mapping[str, Any]:
+        """The feature extractors that images are scored with."""
+        return self.settings.get("evaluation", {}).get("extractors", {})
+
+    @cached_property
+    def figures(self) -> list[str]:
+        """The names of the figures."""
+        return self.outputs.figures(parsed(self.kind, {"variants": self.settings["variants"]}).variants)
+
+    @cached_property
+    def tables(self) -> list[str]:
+        """The names of the tables."""
+        return ["_".join(filter(None, (self.name, table))) for table in self.outputs.tables]
+
+    @cached_property
+    def runs(self) -> list[tuple[str, int]]:
+        """The variant and the seed of every training."""
+        own = self.settings.get("variant_seeds", {})
+        seeds = {variant: own.get(variant, self.settings.get("seeds", [])) for variant in self.settings["variants"]}
+        return [run for variant, numbers in seeds.items() for run in product([variant], numbers)]
+
+    @cached_property
+    def benchmarks(self) -> list[str]:
+        """The benchmark files of all jobs, below the folder of benchmarks."""
+        each = "{stage}_{variant}_seed{seed}.tsv"
+        jobs = {"train": each, "sample": "{stage}.tsv" if self.outputs.sampled_together else each}
+        stages = [stage for stage in ("train", "sample", "evaluate", "speed") if self.has(stage)] + ["publish"]
+        patterns = [jobs.get(stage, "{stage}.tsv").replace("{stage}", stage) for stage in stages]
+        return [f"{self.name}/{path}" for pattern in patterns for path in self.of_every_run(pattern)]
+
+    def has(self, stage: str) -> bool:
+        """Whether the kind has the stage."""
+        return has_stage(self.kind, stage)
+
+    def of_every_run(self, pattern: str) -> list[str]:
+        """The pattern with the variant and the seed of every run, where it names them; itself otherwise."""
+        if "{variant}" not in pattern:
+            return [pattern]
+        return [pattern.replace("{variant}", variant).replace("{seed}", str(seed)) for variant, seed in self.runs]
+
+    def blocks(self, stage: str) -> dict[str, Any]:
+        """What the stage depends on of the entry."""
+        return blocks(self.settings, stage)
+
+    def code(self, *stages: str) -> list[str]:
+        """Hashes of the source that stages depend on: when one changes, they run again."""
+        return [code_hash(stage_module(self.kind, stage)) for stage in stages]
+
+    def training_code(self, variant: str) -> str:
+        """The hash for a variant's training: of the layers, it knows the variant's own."""
+        return variant_code(stage_module(self.kind, "train"), self.settings["variants"][variant])

@@ -1,0 +1,102 @@
+"""What a kind of experiments is made of: the functions of its stages, and what they leave.
+
+A kind is a folder with a module for each stage that it has, which holds a function of the stage's name:
+
+    models    the networks of all variants, for the table of parameters
+    train     one variant with one seed, into the run's folder
+    sample    what a finished run generates
+    evaluate  the scores of all runs: `runs`, a row a run, and other frames
+    speed     times of steps, measured by a process of its own
+    tables    what `evaluate` and `speed` found, to be read
+    figures   what it looks like
+
+`config.py` has the models of its configuration, `outputs.py` says what its stages leave. A stage is given the blocks of
+its entry that `kanpipe.config.kinds.BLOCKS` names, and depends on them and on what its module imports: a changed figure
+retrains nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from torch.nn import Module
+
+    from kanpipe.machine import Machine
+    from kanpipe.reporting.tables import Table
+    from kanpipe.runs import FinishedRun, Run
+
+TRAINED = ("weights.safetensors", "snapshots.safetensors", "history.csv", "run.json")  # by kanpipe.training
+RUN_COLUMNS = ("experiment", "variant", "seed", "status")  # that every row of the frame `runs` has
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The files beside those of the runs that a stage reads."""
+
+    data: Path | None = None  # the arrays of the dataset
+    inception_weights: Path | None = None
+    features: Path | None = None  # the folder in which statistics of features are kept for later
+
+    @classmethod
+    def named(cls, files: Mapping[str, Any], features: Path | None = None) -> "Inputs":
+        """From the files of a rule by name; each name stands for a list of one file or none."""
+        first = {name: next(map(Path, files.get(name, [])), None) for name in ("data", "inception_weights")}
+        return cls(**first, features=features)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the stages of a kind leave, by the names that rules and reports use."""
+
+    frames: tuple[str, ...]  # of `evaluate`
+    tables: tuple[str, ...]  # beside that of the experiment's own name, which comes first as ""
+    figures: Callable[[Mapping[str, Any]], list[str]]  # their names, for the variants by their names
+    trained: tuple[str, ...] = TRAINED  # files of one training
+    timed: str = "speed"  # the frame of `speed`
+    sampled_together: bool = True  # whether one job samples from all runs
+
+
+class Models(Protocol):
+    def __call__(self, spec: Any) -> "dict[str, Module]": ...
+
+
+class Train(Protocol):
+    def __call__(self, run: "Run", machine: "Machine", checkpoint_seconds: float = 60.0) -> None: ...
+
+
+class Sample(Protocol):
+    def __call__(self, run: "FinishedRun", spec: Any, inputs: Inputs, machine: "Machine", out: Path) -> None: ...
+
+
+class Evaluate(Protocol):
+    def __call__(
+        self, runs: "list[FinishedRun]", spec: Any, inputs: Inputs, machine: "Machine"
+    ) -> "dict[str, DataFrame]": ...
+
+
+class Speed(Protocol):
+    def __call__(self, runs: "list[FinishedRun]", spec: Any, inputs: Inputs, machine: "Machine") -> "DataFrame": ...
+
+
+class Tables(Protocol):
+    def __call__(self, frames: "dict[str, DataFrame]") -> "dict[str, Table]": ...
+
+
+class Figures(Protocol):
+    def __call__(
+        self, runs: "list[FinishedRun]", frames: "dict[str, DataFrame]", spec: Any, out: Path
+    ) -> None: ...
+
+
+STAGES: dict[str, type] = {
+    "models": Models,
+    "train": Train,
+    "sample": Sample,
+    "evaluate": Evaluate,
+    "speed": Speed,
+    "tables": Tables,
+    "figures": Figures,
+}
