@@ -49,7 +49,11 @@ class Plan:
     @cached_property
     def tables(self) -> list[str]:
         """The names of the tables."""
-        return ["_".join(filter(None, (self.name, table))) for table in self.outputs.tables]
+        return [self.table_name(suffix) for suffix in self.outputs.tables]
+
+    def table_name(self, suffix: str) -> str:
+        """The name of one of the tables, which `tables` calls by what it adds to that of the experiment."""
+        return f"{self.name}_{suffix}" if suffix else self.name
 
     @cached_property
     def runs(self) -> list[tuple[str, int]]:

@@ -1,6 +1,8 @@
 # The stages of one entry of the configuration. Loaded once for each entry, as a module with `entry` in its config; the
 # file of the entry's kind inherits these rules and says what differs. <entry>, <results>, <logs>, <benchmarks>, <data>:
 # see common.smk.
+from pathlib import Path
+
 from kanpipe.data.inception import inception_weights
 from kanpipe.experiments.plan import RUN, Plan
 
@@ -19,8 +21,9 @@ def of_runs(*files):
 
 def shown(path, **labels):
     """A file that goes into Snakemake's report."""
-    category = "Tables" if "table" in labels else PLAN.name
-    return report(path, caption=f"../report/{PLAN.kind}.rst", category=category, labels=labels)
+    own = Path(workflow.current_basedir, f"../report/{PLAN.kind}.rst").exists()
+    caption, category = PLAN.kind if own else "experiment", "Tables" if "table" in labels else PLAN.name
+    return report(path, caption=f"../report/{caption}.rst", category=category, labels=labels)
 
 
 RECORDS = of_runs("run.json") if PLAN.has("train") else []
@@ -88,7 +91,9 @@ if PLAN.has("sample"):
             spec=PLAN.blocks("sample"),
             code=PLAN.code("sample"),
         message:
-            f"{PLAN.name}: sampling from every run" if TOGETHER else f"{PLAN.name}: sampling from {{wildcards.variant}} with seed {{wildcards.seed}}"
+            f"{PLAN.name}: sampling from every run"
+            if TOGETHER
+            else f"{PLAN.name}: sampling from {{wildcards.variant}} with seed {{wildcards.seed}}"
         script:
             "../scripts/sample.py"
 
