@@ -323,7 +323,6 @@ class Problem(Section):
 class Experiment(Entry):
     "A number."
 
-    variants: dict[str, int] = Field({"only": 1}, description="none")
     problem: Problem = Field(description="the number")
 """,
     "outputs": """

@@ -44,7 +44,8 @@ class Plan:
     @cached_property
     def figures(self) -> list[str]:
         """The names of the figures."""
-        return self.outputs.figures(parsed(self.kind, {"variants": self.settings["variants"]}).variants)
+        variants = {"variants": self.settings["variants"]} if "variants" in self.settings else {}
+        return self.outputs.figures(getattr(parsed(self.kind, variants), "variants", {}))
 
     @cached_property
     def tables(self) -> list[str]:
@@ -59,7 +60,7 @@ class Plan:
     def runs(self) -> list[tuple[str, int]]:
         """The variant and the seed of every training."""
         own = self.settings.get("variant_seeds", {})
-        seeds = {variant: own.get(variant, self.settings.get("seeds", [])) for variant in self.settings["variants"]}
+        seeds = {variant: own.get(variant, self.settings.get("seeds", [])) for variant in self.settings.get("variants", {})}
         return [run for variant, numbers in seeds.items() for run in product([variant], numbers)]
 
     @cached_property
