@@ -47,7 +47,7 @@ def mcnemar(left: np.ndarray, right: np.ndarray) -> float:
 def paired_difference(left: np.ndarray, right: np.ndarray, confidence: float = 0.95) -> Difference:
     """Accuracy of `left` minus that of `right`, from what each reads rightly: bool (n,) both.
 
-    The interval is Wald's with one image added to either kind of disagreement (Bonett and Price 2012, equation 3.3),
+    The interval is Wald's with one image added to either kind of disagreement (Bonett and Price 2012),
     which holds its coverage for the few disagreements of accurate classifiers; the value is the plain difference.
     """
     counts, images = _discordant(left, right), len(left)
@@ -84,14 +84,15 @@ def resolvable_difference(
 
         2 seed_spread^2 / runs  +  2 accuracy (1 - accuracy) (same - across) / images.
 
-    `seed_spread` is the standard deviation of the accuracy over seeds on this test set. Where it is not known yet it
-    is the least there can be, that of images which each seed misreads independently of the other images:
-    accuracy (1 - accuracy) (1 - same) / images, squared. `same` is the mean `agreement` of two seeds of one recipe,
-    `across` that of two runs of different recipes. The second part is what another draw of test images would change,
-    and no number of seeds lessens it; it is 0 where `across` is as large as `same`, its default: both recipes find
-    the same images hard, or the question is about these images alone. It is assumed that accuracies are normal, and
-    alike in spread on both sides; that a two-sided t-test at `alpha` compares the runs; and that the difference is
-    small against 1 - accuracy. With a second part the test must be given it: the t-test of the seeds does not see it.
+    `seed_spread` is the standard deviation of the accuracy over seeds on this test set. Where it is not known yet, its
+    square is taken to be accuracy (1 - accuracy) (1 - same) / images: that of seeds which misread each image
+    independently of the others. `same` is the mean `agreement` of two seeds of one recipe, `across` that of two runs
+    of different recipes. The second part is what another draw of test images would change, and no number of seeds
+    lessens it; it is 0 where `across` is as large as `same`, its default: both recipes find the same images hard, or
+    the question is about these images alone. It is assumed that accuracies are normal, and alike in spread on both
+    sides; that a two-sided t-test with 2 (runs - 1) degrees of freedom at `alpha` compares them; and that the
+    difference is small against 1 - accuracy. With a second part the test must be given it, since the seeds do not
+    show it, and the answer errs on the large side, since that part is not estimated from so few values.
     Raises ValueError for fewer than two runs a side, which have no spread, and for `across` above `same`.
     """
     across = same if across is None else across
