@@ -11,7 +11,7 @@ import yaml
 from kanpipe import provenance
 from kanpipe.experiments import has_stage, stage_module
 from kanpipe.layers.families import FAMILIES
-from kanpipe.provenance import code_hash, imported_modules, named_families, variant_code
+from kanpipe.provenance import code_hash, imported_modules, named_families
 
 TRAIN = "kanpipe.experiments.swiss_roll.train"
 STAGES = [f"kanpipe.experiments.swiss_roll.{stage}" for stage in ("train", "sample", "evaluate")]
@@ -193,7 +193,7 @@ def training_codes():
     """The hash of every variant's training as it is configured, and the families that it names."""
     settings = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())["experiments"]
     return {
-        (name, variant): (variant_code(stage_module(name, "train"), options), named_families(options))
+        (name, variant): (code_hash(stage_module(name, "train"), named_families(options)), named_families(options))
         for name in EXPERIMENTS
         if has_stage(name, "train")
         for variant, options in settings[name]["variants"].items()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from itertools import product
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from kanpipe.config.kinds import blocks, parsed
 from kanpipe.experiments import has_stage, stage_module
 from kanpipe.experiments.protocol import Outputs
-from kanpipe.provenance import code_hash, variant_code
+from kanpipe.provenance import ALL_FAMILIES, code_hash, named_families
 
 RUN = "{variant}/seed{seed}"  # the folder of a run below that of its experiment
 
@@ -88,8 +88,14 @@ class Plan:
 
     def code(self, *stages: str) -> list[str]:
         """Hashes of the source that stages depend on: when one changes, they run again."""
-        return [code_hash(stage_module(self.kind, stage)) for stage in stages]
+        return [_hash(stage_module(self.kind, stage)) for stage in stages]
 
     def training_code(self, variant: str) -> str:
         """The hash for a variant's training: of the layers, it knows the variant's own."""
-        return variant_code(stage_module(self.kind, "train"), self.settings["variants"][variant])
+        families = named_families(self.settings["variants"][variant])
+        return _hash(stage_module(self.kind, "train"), frozenset(families))
+
+
+@cache
+def _hash(module: str, families: frozenset[str] = frozenset(ALL_FAMILIES)) -> str:
+    return code_hash(module, families)
