@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +23,7 @@ from kanpipe.experiments.plan import Plan
 pytestmark = pytest.mark.workflow
 
 ROOT = Path(__file__).parent.parent
-PARTS = ("Snakefile", "config.yaml", "envs", "kanpipe", "workflow", "profiles")
+PARTS = ("Snakefile", "config.yaml", "config", "envs", "kanpipe", "workflow", "profiles")
 JOBS = re.compile(r"^(?!total)([a-z]\w*)\s+(\d+)$", re.MULTILINE)  # a line of the table that a dry run prints
 PAPER = load_yaml(ROOT / "config.yaml")
 PRESETS = sorted(path.stem for path in (ROOT / "workflow/presets").glob("*.yaml"))
@@ -32,7 +33,7 @@ EXPERIMENTS = tuple(PAPER["experiments"])
 def copy_of_project(folder: Path) -> Path:
     for part in PARTS:
         source = ROOT / part
-        copy = shutil.copytree if source.is_dir() else shutil.copyfile
+        copy = partial(shutil.copytree, symlinks=True) if source.is_dir() else shutil.copyfile
         copy(source, folder / part)
     return folder
 

@@ -1,9 +1,7 @@
 import sys
 from pathlib import Path
 
-WORKFLOW = (
-    Path(workflow.basedir) if (Path(workflow.basedir) / "presets").exists() else Path(workflow.basedir) / "workflow"
-)
+WORKFLOW = Path(str(workflow.current_basedir)).parent
 ROOT = WORKFLOW.parent
 sys.path.insert(0, str(ROOT))
 
@@ -14,6 +12,7 @@ from kanpipe.errors import UserError
 from kanpipe.experiments.plan import Plan
 from kanpipe.jobs import set_environment
 from kanpipe.provenance import code_hash
+from snakemake.utils import update_config
 
 set_environment(ROOT)
 
@@ -26,7 +25,11 @@ def told(function, *arguments):
         sys.exit(f"kanpipe: {error}")
 
 
-told(load_yaml, Path("config.yaml"))
+# A module is given its configuration, and `configfile` does nothing in it.
+IS_MODULE = workflow.modifier.skip_configfile
+
+if not IS_MODULE:
+    told(load_yaml, Path("config.yaml"))
 
 
 configfile: "config.yaml"
@@ -40,6 +43,9 @@ told(load_yaml, Path(preset))
 configfile: preset
 
 
+if IS_MODULE:
+    update_config(config, told(load_yaml, Path(preset)) or {})
+
 config = told(effective, config)
 
 PLANS = {name: Plan(name, entry) for name, entry in config["experiments"].items()}
@@ -49,7 +55,6 @@ told(check_writable, Path(RESULTS))
 told(check_writable, Path(DATA), "data_dir")
 
 GPU = 0 if config["device"] == "cpu" else 1
-ENVIRONMENT = str(ROOT / "envs/kanpipe.yaml")
 
 
 pathvars:

@@ -12,7 +12,7 @@ rule download_file:
         file="|".join(re.escape(source.name) for sources in SOURCES.values() for source in sources),
     localrule: True
     conda:
-        ENVIRONMENT
+        "../../envs/kanpipe.yaml"
     message:
         "downloading {wildcards.file}"
     script:
@@ -28,7 +28,7 @@ rule mnist_prepare:
         "<data>/logs/mnist_prepare.log",
     localrule: True
     conda:
-        ENVIRONMENT
+        "../../envs/kanpipe.yaml"
     params:
         dataset="mnist",
         code=code_hash("kanpipe.data.mnist"),
@@ -47,7 +47,7 @@ rule cifar10_prepare:
         "<data>/logs/cifar10_prepare.log",
     localrule: True
     conda:
-        ENVIRONMENT
+        "../../envs/kanpipe.yaml"
     params:
         dataset="cifar10",
         code=code_hash("kanpipe.data.cifar10"),
@@ -64,7 +64,7 @@ rule digits_prepare:
         "<data>/logs/digits_prepare.log",
     localrule: True
     conda:
-        ENVIRONMENT
+        "../../envs/kanpipe.yaml"
     params:
         dataset="digits",
         code=code_hash("kanpipe.data.digits"),
@@ -81,7 +81,7 @@ rule photographs_prepare:
         "<data>/logs/photographs_prepare.log",
     localrule: True
     conda:
-        ENVIRONMENT
+        "../../envs/kanpipe.yaml"
     params:
         dataset="photographs",
         code=code_hash("kanpipe.data.photographs"),

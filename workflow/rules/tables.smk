@@ -11,7 +11,7 @@ rule parameters:
         "<logs>/parameters.log",
     localrule: True
     conda:
-        ENVIRONMENT
+        "../../envs/kanpipe.yaml"
     params:
         specs={name: plan.blocks("models") for name, plan in COUNTED.items()},
         kinds={name: plan.kind for name, plan in COUNTED.items()},
@@ -34,7 +34,7 @@ rule claims:
         "<logs>/claims.log",
     localrule: True
     conda:
-        ENVIRONMENT
+        "../../envs/kanpipe.yaml"
     params:
         code=code_hash("kanpipe.reporting.claims"),
     message:
@@ -52,7 +52,7 @@ rule cost:
         "<logs>/cost.log",
     localrule: True
     conda:
-        ENVIRONMENT
+        "../../envs/kanpipe.yaml"
     params:
         code=code_hash("kanpipe.reporting.cost"),
     message:
