@@ -23,8 +23,18 @@ INTRODUCTION = """# The configuration
 lists what an experiment keeps of its variants, samplers, extractors or set-ups; `--config roles=published` keeps the
 variants that the sources published.
 
-kanpipe is run from a clone. Nothing else than a clone has the package `kanpipe` beside the rules, so a module that
-Snakemake loads from a remote repository does not find it unless the package is installed.
+kanpipe is run from a clone. A workflow of your own can load it as a module, with a configuration of its own:
+
+    module kanpipe:
+        snakefile: "/path/to/the/clone/workflow/Snakefile"
+        config: config
+
+    use rule * from kanpipe
+
+In a module the preset is laid over that configuration, so what you change of it belongs to `preset: paper`. What
+`snakedeploy deploy-workflow` makes of a local clone works so too, once the path of the clone stands in its Snakefile.
+Nothing else than a clone has the package `kanpipe` beside the rules: a module that Snakemake loads from a remote
+repository, as by `github(...)`, does not find it unless the package is installed.
 
 The tables below are made from the models of the configuration by `python -m kanpipe.config.document`, and so is
 [workflow/schemas/config.schema.json](../workflow/schemas/config.schema.json), which editors complete keys with.
