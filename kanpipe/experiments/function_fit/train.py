@@ -58,10 +58,8 @@ class Training:
     def __init__(self, run: Run, state: State) -> None:
         self.run, self.state = run, state
         self.variant, self.options = run.spec.variant, run.spec.training
-        self.data, self.test = (
-            problem.training_set(self.variant, run.seed),
-            problem.test_set(run.spec.problem, self.variant.target),
-        )
+        self.data = problem.training_set(self.variant, run.seed)
+        self.test = problem.test_set(run.spec.problem, self.variant.target)
         self.grids = problem.grid_sizes(self.variant)
         self.restarts = self.variant.restarts or self.options.restarts
 
