@@ -7,6 +7,6 @@ include: "workflow/Snakefile"
 # What is made without a target: an included file cannot say so.
 rule default:
     default_target: True
-    localrule: True
     input:
         rules.all.input,
+    localrule: True

@@ -47,11 +47,6 @@ def _makes_numbers(module: str) -> bool:
     return module not in NO_NUMBERS and not module.startswith(begins) and not module.endswith(tuple(ends))
 
 
-def variant_code(module: str, options: Any) -> str:
-    """The `code_hash` of a stage that runs one variant: of the layer families, those that its options name count."""
-    return code_hash(module, named_families(options))
-
-
 def named_families(options: Any) -> set[str]:
     """The layer families that the options of a variant name, at any depth."""
     if isinstance(options, dict):

@@ -20,8 +20,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from kanpipe import provenance
-from kanpipe.config.models import EpochTraining
 from kanpipe.checkpoint import Checkpoint
+from kanpipe.config.models import EpochTraining
 from kanpipe.files import atomic, write_json
 from kanpipe.machine import Machine, seeded
 from kanpipe.models.counting import parameter_count

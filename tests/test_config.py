@@ -232,7 +232,11 @@ def test_unknown_family_is_the_fault_and_not_its_options():
         ("checkpoint_seconds", -1, "checkpoint_seconds: -1 is less than the minimum of 0"),
         ("results_dir", "", "results_dir: '' should be non-empty"),
         ("experiments", "swiss_roll", "experiments: 'swiss_roll' is not of type 'object'"),
-        ("experiments.swis_roll", {}, "experiments.swis_roll.kind: 'swis_roll' is not one of ['cifar10_ddim', 'function_fit'"),
+        (
+            "experiments.swis_roll",
+            {},
+            "experiments.swis_roll.kind: 'swis_roll' is not one of ['cifar10_ddim', ",
+        ),
         ("experiments", None, "the configuration: 'experiments' is a required property"),
     ],
 )

@@ -6,39 +6,61 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from kanpipe.config.kinds import trained
 from kanpipe.errors import UserError
 from kanpipe.files import write_json
 from kanpipe.runs import FinishedRun, Run
 
-RUN = Run("swiss_roll", "kan", 3, {"training": {"epochs": 4, "rate": 0.1}}, "code", Path("somewhere"))
+SPEC = {
+    "problem": {
+        "data": {"points": 10, "noise": 0.2, "scale": 10.0, "seed": 0},
+        "diffusion": {"steps": 5, "beta": 0.1},
+    },
+    "training": {"epochs": 4, "batch_size": 5, "learning_rate": 0.1, "compile": False, "snapshot_epochs": [0]},
+    "variant": {"family": "kan", "hidden": [3]},
+}
+
+
+def run(seed=3, code="code", folder="somewhere", **training):
+    spec = trained("swiss_roll", SPEC | {"training": SPEC["training"] | training})
+    return Run("rolls", "swiss_roll", "kan", seed, spec, code, Path(folder))
+
+
+RUN = run()
 
 
 def test_label_names_experiment_variant_and_seed():
-    assert RUN.label == "swiss_roll/kan/seed3"
+    assert RUN.label == "rolls/kan/seed3"
 
 
 def test_identity_has_everything_but_the_folder():
     assert RUN.identity() == {
-        "experiment": "swiss_roll",
+        "experiment": "rolls",
+        "kind": "swiss_roll",
         "variant": "kan",
         "seed": 3,
-        "spec": {"training": {"epochs": 4, "rate": 0.1}},
+        "spec": SPEC,
         "code": "code",
         "config_hash": RUN.config_hash,
     }
 
 
 def test_config_hash_depends_on_the_settings_alone():
-    reordered = Run("swiss_roll", "kan", 4, {"training": {"rate": 0.1, "epochs": 4}}, "other", Path("elsewhere"))
-    changed = Run("swiss_roll", "kan", 3, {"training": {"epochs": 5, "rate": 0.1}}, "code", Path("somewhere"))
-    assert reordered.config_hash == RUN.config_hash != changed.config_hash
+    elsewhere = run(seed=4, code="other", folder="elsewhere")
+    assert elsewhere.config_hash == RUN.config_hash != run(epochs=5).config_hash
 
 
 def test_finished_run_reads_its_record(tmp_path):
-    said = {"experiment": "swiss_roll", "variant": "kan", "status": "diverged", "seed": 3, "spec": {"a": 1}}
-    write_json(tmp_path / "run.json", said)
-    run = FinishedRun.read(tmp_path)
-    assert (run.diverged, run.seed, run.spec, run.folder) == (True, 3, {"a": 1}, tmp_path)
+    write_json(tmp_path / "run.json", RUN.identity() | {"status": "diverged"})
+    found = FinishedRun.read(tmp_path)
+    assert (found.diverged, found.seed, found.spec, found.folder) == (True, 3, RUN.spec, tmp_path)
+
+
+def test_record_of_another_version_is_told_with_its_file(tmp_path):
+    settings = SPEC | {"problem": {"colour": "red"}}
+    write_json(tmp_path / "run.json", RUN.identity() | {"status": "finished", "spec": settings})
+    with pytest.raises(UserError, match=f"^{tmp_path}/run.json is of another version of kanpipe; run again$"):
+        _ = FinishedRun.read(tmp_path).spec
 
 
 def test_tensors_come_back(tmp_path):

@@ -1,5 +1,6 @@
 """The workflow as a user runs it: whole chains on the tiny preset, in a copy of the project."""
 
+import copy
 import json
 import os
 import re
@@ -13,19 +14,19 @@ import pandas as pd
 import psutil
 import pytest
 import yaml
+from snakemake.utils import update_config
+
+from kanpipe.config import effective, load_yaml
+from kanpipe.experiments.plan import Plan
 
 pytestmark = pytest.mark.workflow
 
 ROOT = Path(__file__).parent.parent
 PARTS = ("Snakefile", "config.yaml", "envs", "kanpipe", "workflow", "profiles")
 JOBS = re.compile(r"^(?!total)([a-z]\w*)\s+(\d+)$", re.MULTILINE)  # a line of the table that a dry run prints
-EXPERIMENTS = ("swiss_roll", "range_init", "kan_vae", "cifar10_ddim", "layer_speed", "function_fit")
-TRAININGS = {
-    "paper": {"swiss_roll": 25, "range_init": 30, "kan_vae": 57, "cifar10_ddim": 52, "function_fit": 63},
-    "cpu": {"swiss_roll": 25, "range_init": 30, "kan_vae": 19, "cifar10_ddim": 40, "function_fit": 63},
-    "quick": {"swiss_roll": 2, "range_init": 3, "kan_vae": 2, "cifar10_ddim": 3, "function_fit": 3},
-    "tiny": {"swiss_roll": 4, "range_init": 3, "kan_vae": 2, "cifar10_ddim": 2, "function_fit": 3},
-}
+PAPER = load_yaml(ROOT / "config.yaml")
+PRESETS = sorted(path.stem for path in (ROOT / "workflow/presets").glob("*.yaml"))
+EXPERIMENTS = tuple(PAPER["experiments"])
 
 
 def copy_of_project(folder: Path) -> Path:
@@ -53,6 +54,14 @@ def trainings(jobs: dict[str, int]) -> dict[str, int]:
     return {rule.removesuffix("_train"): count for rule, count in jobs.items() if rule.endswith("_train")}
 
 
+def configured(preset: str) -> dict[str, int]:
+    """The trainings of every experiment that trains, as the preset's seeds and variants count them."""
+    config = copy.deepcopy(PAPER)
+    update_config(config, load_yaml(ROOT / f"workflow/presets/{preset}.yaml") or {})
+    plans = {name: Plan(name, entry) for name, entry in effective(config)["experiments"].items()}
+    return {name: len(plan.runs) for name, plan in plans.items() if plan.has("train")}
+
+
 def overlay(folder: Path, others: bool = True, **swiss_roll: object) -> str:
     """A file that lays `swiss_roll` over the tiny preset, and leaves the other experiments out unless `others`."""
     left_out = {} if others else dict.fromkeys(EXPERIMENTS)
@@ -77,21 +86,21 @@ def chain(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("preset", TRAININGS)
-def test_every_preset_can_be_planned(project, preset):
-    assert trainings(planned(project, "--config", f"preset={preset}")) == TRAININGS[preset]
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_trains_what_is_configured(project, preset):
+    assert trainings(planned(project, "--config", f"preset={preset}")) == configured(preset)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_target_of_an_experiment_is_that_experiment_alone(project, experiment):
     jobs = planned(project, experiment)
-    assert trainings(jobs) == {name: n for name, n in TRAININGS["paper"].items() if name == experiment}
+    assert trainings(jobs) == {name: n for name, n in configured("paper").items() if name == experiment}
     assert not [rule for rule in jobs for other in EXPERIMENTS if other != experiment and rule.startswith(other)]
 
 
 @pytest.mark.parametrize("target", ["parameters", "claims", "cost"])
 def test_tables_can_be_planned(project, target):
-    assert trainings(planned(project, target)) == ({} if target == "parameters" else TRAININGS["paper"])
+    assert trainings(planned(project, target)) == ({} if target == "parameters" else configured("paper"))
 
 
 def test_quick_has_few_jobs_and_three_variants_an_experiment(project):
@@ -178,7 +187,11 @@ def test_changed_metric_retrains_nothing(chain):
 @pytest.mark.parametrize(
     ("module", "rerun", "kept"),
     [
-        ("experiments/swiss_roll/figures.py", "swiss_roll_publish", {"swiss_roll_train", "swiss_roll_evaluate"}),
+        (
+            "experiments/swiss_roll/figures/__init__.py",
+            "swiss_roll_publish",
+            {"swiss_roll_train", "swiss_roll_evaluate"},
+        ),
         ("evaluation/distances.py", "swiss_roll_evaluate", {"swiss_roll_train", "swiss_roll_sample"}),
         ("diffusion/ancestral.py", "swiss_roll_sample", {"swiss_roll_train"}),
         ("layers/splines.py", "swiss_roll_train", set()),
@@ -295,48 +308,71 @@ def test_downloads_come_from_the_mirror_and_outlive_a_rerun_without_it(tmp_path,
     assert again.returncode == 0, "a sound file must not be deleted and asked for again"
 
 
-TOY_RULES = """
-rule toy_evaluate:
-    output:
-        runs=f"{RESULTS}/toy/runs.csv",
-    params:
-        spec={"value": 2},
-        experiment="toy",
-        code=code("toy", "evaluate"),
-    log:
-        f"{RESULTS}/logs/toy/evaluate.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/toy/evaluate.tsv"
-    resources:
-        gpu=GPU,
-    script:
-        "../scripts/evaluate.py"
+TOY_FILES = {
+    "__init__": "",
+    "config": """
+from pydantic import Field
+
+from kanpipe.config.models import Entry, Section
 
 
-rule toy:
-    input:
-        rules.toy_evaluate.output,
-"""
-TOY_EVALUATE = """
+class Problem(Section):
+    value: int = Field(description="a number")
+
+
+class Experiment(Entry):
+    "A number."
+
+    problem: Problem = Field(description="the number")
+""",
+    "outputs": """
+from kanpipe.experiments.protocol import Outputs
+
+OUTPUTS = Outputs(frames=("runs",), tables=("",), figures=lambda variants: ["bar"])
+""",
+    "evaluate": """
 import pandas as pd
 
-
-def evaluate(runs, spec, machine):
-    return {"runs": pd.DataFrame([{"experiment": "toy", "variant": "only", "value": spec["value"]}])}
-"""
+from kanpipe.experiments.toy.config import Experiment
 
 
-def test_experiment_without_training_is_a_folder_and_a_file_of_rules(tmp_path):
+def evaluate(runs, spec: Experiment, inputs, machine):
+    return {"runs": pd.DataFrame([{"experiment": "toy", "variant": "only", "value": spec.problem.value}])}
+""",
+    "tables": """
+from kanpipe.reporting.tables import Table
+
+
+def tables(frames):
+    return {"": Table(frames["runs"], frames["runs"], "A number.")}
+""",
+    "figures": """
+from matplotlib.figure import Figure
+
+from kanpipe.experiments.toy.config import Experiment
+from kanpipe.reporting.plots import save
+
+
+def figures(runs, frames, spec: Experiment, out):
+    save(Figure(), out / "bar")
+""",
+}
+
+
+def test_kind_is_a_folder_and_an_entry_and_serves_several_entries(tmp_path):
     folder = copy_of_project(tmp_path)
     (folder / "kanpipe/experiments/toy").mkdir()
-    (folder / "kanpipe/experiments/toy/__init__.py").write_text("")
-    (folder / "kanpipe/experiments/toy/evaluate.py").write_text(TOY_EVALUATE)
-    (folder / "workflow/rules/toy.smk").write_text(TOY_RULES)
-    (folder / "kanpipe/experiments/toy/config.py").write_text("from kanpipe.config.models import Entry as Experiment\n")
+    for name, text in TOY_FILES.items():
+        (folder / f"kanpipe/experiments/toy/{name}.py").write_text(text)
     others = dict.fromkeys(yaml.safe_load((folder / "config.yaml").read_text())["experiments"])
-    (folder / "toy.yaml").write_text(yaml.safe_dump({"experiments": others | {"toy": {}}}))
+    toys = {"toy": {"problem": {"value": 2}}, "second": {"kind": "toy", "problem": {"value": 3}}}
+    (folder / "toy.yaml").write_text(yaml.safe_dump({"experiments": others | toys}))
     answer = snakemake(folder, "--configfile", "toy.yaml")
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert pd.read_csv(folder / "results/paper/toy/runs.csv")["value"].tolist() == [2]
-    assert pd.read_csv(folder / "results/paper/tables/cost.csv")["stage"].tolist() == ["evaluate", "all"]
+    assert [pd.read_csv(folder / f"results/paper/{name}/runs.csv")["value"].item() for name in toys] == [2, 3]
+    assert all((folder / f"results/paper/{name}/figures/bar.png").exists() for name in toys)
+    stages = pd.read_csv(folder / "results/paper/tables/cost.csv").groupby("experiment")["stage"].apply(list)
+    assert stages["toy"] == stages["second"] == ["evaluate", "publish", "all"]
     assert set(pd.read_csv(folder / "results/paper/tables/claims.csv")["verdict"]) == {"not run"}
+    again = planned(folder, "--configfile", "toy.yaml", "--forcerun", "second_evaluate")
+    assert again["second_evaluate"] == 1 and "toy_evaluate" not in again

@@ -10,15 +10,17 @@ import os
 import signal
 from pathlib import Path
 
+from kanpipe.config.kinds import parsed, trained
 from kanpipe.experiments import stage
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun, Run
 
 PROBLEM = {
     "data": {"points": 500, "noise": 0.2, "scale": 10, "seed": 42},
     "diffusion": {"steps": 20, "beta": 0.000625},
-    "variant": {"family": "kan", "hidden": [32]},
 }
+VARIANT = {"family": "kan", "hidden": [32]}
 SAMPLING = {"points": 50, "strip_points": 5, "strip_panels": 3, "seed": 0}
 
 
@@ -41,13 +43,15 @@ def main() -> None:
     arguments.add_argument("--die-at", type=int)
     given = arguments.parse_args()
     training = {"epochs": given.epochs, "batch_size": 256, "learning_rate": 0.002, "snapshot_epochs": [0, 60]}
-    spec = PROBLEM | {"training": training | {"compile": given.compile}}
+    training["compile"] = given.compile
+    spec = trained("swiss_roll", {"problem": PROBLEM, "training": training, "variant": VARIANT})
+    sampling = parsed("swiss_roll", {"sampling": SAMPLING})
     machine = MortalMachine.prepare("cpu", threads=1)
     for folder in given.folders:
         MortalMachine.dies_at = given.die_at if folder == given.folders[-1] else None
-        run = Run("swiss_roll", "small_kan", 0, spec, "code", folder)
+        run = Run("swiss_roll", "swiss_roll", "small_kan", 0, spec, "code", folder)
         stage("swiss_roll", "train")(run, machine, checkpoint_seconds=0)
-        stage("swiss_roll", "sample")(FinishedRun.read(folder), SAMPLING, machine, folder / "samples.npz")
+        stage("swiss_roll", "sample")(FinishedRun.read(folder), sampling, Inputs(), machine, folder / "samples.npz")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from itertools import product
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from kanpipe.config.kinds import blocks, parsed
 from kanpipe.experiments import has_stage, stage_module
 from kanpipe.experiments.protocol import Outputs
-from kanpipe.provenance import code_hash, variant_code
+from kanpipe.provenance import ALL_FAMILIES, code_hash, named_families
 
 RUN = "{variant}/seed{seed}"  # the folder of a run below that of its experiment
 
@@ -44,18 +44,23 @@ class Plan:
     @cached_property
     def figures(self) -> list[str]:
         """The names of the figures."""
-        return self.outputs.figures(parsed(self.kind, {"variants": self.settings["variants"]}).variants)
+        variants = {"variants": self.settings["variants"]} if "variants" in self.settings else {}
+        return self.outputs.figures(getattr(parsed(self.kind, variants), "variants", {}))
 
     @cached_property
     def tables(self) -> list[str]:
         """The names of the tables."""
-        return ["_".join(filter(None, (self.name, table))) for table in self.outputs.tables]
+        return [self.table_name(suffix) for suffix in self.outputs.tables]
+
+    def table_name(self, suffix: str) -> str:
+        """The name of one of the tables, which `tables` calls by what it adds to that of the experiment."""
+        return f"{self.name}_{suffix}" if suffix else self.name
 
     @cached_property
     def runs(self) -> list[tuple[str, int]]:
         """The variant and the seed of every training."""
         own = self.settings.get("variant_seeds", {})
-        seeds = {variant: own.get(variant, self.settings.get("seeds", [])) for variant in self.settings["variants"]}
+        seeds = {variant: own.get(variant, self.settings.get("seeds", [])) for variant in self.settings.get("variants", {})}
         return [run for variant, numbers in seeds.items() for run in product([variant], numbers)]
 
     @cached_property
@@ -83,8 +88,14 @@ class Plan:
 
     def code(self, *stages: str) -> list[str]:
         """Hashes of the source that stages depend on: when one changes, they run again."""
-        return [code_hash(stage_module(self.kind, stage)) for stage in stages]
+        return [_hash(stage_module(self.kind, stage)) for stage in stages]
 
     def training_code(self, variant: str) -> str:
         """The hash for a variant's training: of the layers, it knows the variant's own."""
-        return variant_code(stage_module(self.kind, "train"), self.settings["variants"][variant])
+        families = named_families(self.settings["variants"][variant])
+        return _hash(stage_module(self.kind, "train"), frozenset(families))
+
+
+@cache
+def _hash(module: str, families: frozenset[str] = frozenset(ALL_FAMILIES)) -> str:
+    return code_hash(module, families)

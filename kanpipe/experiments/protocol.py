@@ -86,9 +86,7 @@ class Tables(Protocol):
 
 
 class Figures(Protocol):
-    def __call__(
-        self, runs: "list[FinishedRun]", frames: "dict[str, DataFrame]", spec: Any, out: Path
-    ) -> None: ...
+    def __call__(self, runs: "list[FinishedRun]", frames: "dict[str, DataFrame]", spec: Any, out: Path) -> None: ...
 
 
 STAGES: dict[str, type] = {

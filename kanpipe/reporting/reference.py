@@ -15,8 +15,10 @@ from pathlib import Path
 import pandas as pd
 
 from kanpipe.config import effective, load_yaml
+from kanpipe.config.kinds import parsed
 from kanpipe.errors import UserError
-from kanpipe.experiments import has_stage, stage
+from kanpipe.experiments import stage
+from kanpipe.experiments.plan import Plan
 from kanpipe.files import read_table, write_table
 from kanpipe.models.counting import parameter_count
 from kanpipe.reporting.claim_file import load_claims
@@ -38,10 +40,11 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
     missing = [path for path in (source / "runs.csv", source / "figures") if not path.exists()]
     if missing:
         raise UserError(f"{missing[0]} is not there; run the experiment {experiment} first")
+    plan = _plan(experiment)
     frames = {path.stem: read_table(path) for path in source.glob("*.csv")}
     shutil.rmtree(target / "figures", ignore_errors=True)
     shutil.copytree(source / "figures", target / "figures")
-    if has_stage(experiment, "train"):
+    if plan.has("train"):
         frames["runs"] = _merged(target / "runs.csv", frames["runs"])
         for _, row in frames["runs"].iterrows():
             _copy(source / row["variant"] / f"seed{row['seed']}" / "run.json", reference / record_path(row))
@@ -49,28 +52,33 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
         write_table(target / "runs.csv", frames["runs"])
     for name in frames.keys() - {"runs"}:
         write_table(target / f"{name}.csv", frames[name])
-    for name, table in stage(experiment, "tables")(frames).items():
-        table.write(target / "tables" / name)
-    _judge(experiment, frames).write(target / "tables/claims")
+    for name, table in stage(plan.kind, "tables")(frames).items():
+        table.write(target / "tables" / plan.table_name(name))
+    _judge(plan, frames).write(target / "tables/claims")
     benchmarks = sorted((results / "benchmarks" / experiment).glob("*.tsv"))
     cost_table({experiment: benchmarks}, {experiment: source}).write(target / "tables/cost")
     for page in (target / "tables").glob("*.html"):  # for the report of a run, which this is not
         page.unlink()
 
 
-def _judge(experiment: str, frames: dict[str, pd.DataFrame]) -> Table:
+def _plan(experiment: str) -> Plan:
+    return Plan(experiment, effective(load_yaml(SOURCE / "config.yaml"))["experiments"][experiment])
+
+
+def _judge(plan: Plan, frames: dict[str, pd.DataFrame]) -> Table:
+    experiment = plan.name
     claims = [claim for claim in load_claims(SOURCE / "workflow/claims.yaml") if claim["experiment"] == experiment]
     sources = {f"{experiment}/{name}": frame for name, frame in frames.items()} | {experiment: frames["runs"]}
-    return judge(claims, sources, _counted(experiment, frames["runs"]))
+    return judge(claims, sources, _counted(plan, frames["runs"]))
 
 
-def _counted(experiment: str, runs: pd.DataFrame) -> pd.DataFrame:
+def _counted(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
     """The parameters of every variant: of the kept runs, or of the configuration where nothing is trained."""
     columns = ["experiment", "variant", "parameters"]
-    if has_stage(experiment, "train"):
+    if plan.has("train"):
         return runs[columns].dropna().drop_duplicates()
-    models = stage(experiment, "models")(effective(load_yaml(SOURCE / "config.yaml"))["experiments"][experiment])
-    return pd.DataFrame([(experiment, name, parameter_count(model)) for name, model in models.items()], columns=columns)
+    models = stage(plan.kind, "models")(parsed(plan.kind, plan.blocks("models")))
+    return pd.DataFrame([(plan.name, name, parameter_count(model)) for name, model in models.items()], columns=columns)
 
 
 def record_path(row: pd.Series) -> Path:

@@ -1,7 +1,9 @@
 import sys
 from pathlib import Path
 
-WORKFLOW = Path(workflow.basedir) if (Path(workflow.basedir) / "presets").exists() else Path(workflow.basedir) / "workflow"
+WORKFLOW = (
+    Path(workflow.basedir) if (Path(workflow.basedir) / "presets").exists() else Path(workflow.basedir) / "workflow"
+)
 ROOT = WORKFLOW.parent
 sys.path.insert(0, str(ROOT))
 
@@ -60,6 +62,11 @@ pathvars:
 wildcard_constraints:
     variant="[a-z][a-z0-9_]*",
     seed=r"\d+",
+
+
+def own_rules(kind):
+    """The file in which a kind says what differs in its rules; where there is none, nothing does."""
+    return f"rules/{kind}.smk" if (WORKFLOW / f"rules/{kind}.smk").exists() else "rules/inherited.smk"
 
 
 def table(name, caption):

@@ -1,31 +1,9 @@
 # The stages of one entry of the configuration. Loaded once for each entry, as a module with `entry` in its config; the
 # file of the entry's kind inherits these rules and says what differs. <entry>, <results>, <logs>, <benchmarks>, <data>:
 # see common.smk.
-from kanpipe.data.inception import inception_weights
-from kanpipe.experiments.plan import RUN, Plan
-
-PLAN = Plan(config["entry"], config["experiments"][config["entry"]])
-GPU = 0 if config["device"] == "cpu" else 1
-IMAGES = [f"<data>/{PLAN.dataset}.npz"] if PLAN.dataset else []
-WEIGHTS = [str(inception_weights(config))] if "inception" in PLAN.extractors else []
-TIMES = [f"<results>/<entry>/{PLAN.outputs.timed}.csv"] if PLAN.has("speed") else []
-FRAMES = {frame: f"<results>/<entry>/{frame}.csv" for frame in PLAN.outputs.frames}
 
 
-def of_runs(*files):
-    """Files of every run of the entry."""
-    return [path for file in files for path in PLAN.of_every_run(f"<results>/<entry>/{RUN}/{file}")]
-
-
-def shown(path, **labels):
-    """A file that goes into Snakemake's report."""
-    category = "Tables" if "table" in labels else PLAN.name
-    return report(path, caption=f"../report/{PLAN.kind}.rst", category=category, labels=labels)
-
-
-RECORDS = of_runs("run.json") if PLAN.has("train") else []
-TRAINED = of_runs(*PLAN.outputs.trained) if PLAN.has("train") else []
-SAMPLES = of_runs("samples.npz") if PLAN.has("sample") else []
+include: "entry.smk"
 
 
 if PLAN.has("train"):
@@ -88,7 +66,9 @@ if PLAN.has("sample"):
             spec=PLAN.blocks("sample"),
             code=PLAN.code("sample"),
         message:
-            f"{PLAN.name}: sampling from every run" if TOGETHER else f"{PLAN.name}: sampling from {{wildcards.variant}} with seed {{wildcards.seed}}"
+            f"{PLAN.name}: sampling from every run"
+            if TOGETHER
+            else f"{PLAN.name}: sampling from {{wildcards.variant}} with seed {{wildcards.seed}}"
         script:
             "../scripts/sample.py"
 

@@ -19,9 +19,7 @@ from kanpipe.runs import FinishedRun
 Common = tuple[Tensor, Tensor, Tensor]  # x_t (n, 2), t (n,), epsilon (n, 2)
 
 
-def evaluate(
-    runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Machine
-) -> dict[str, pd.DataFrame]:
+def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Machine) -> dict[str, pd.DataFrame]:
     """Two tables: `runs`, a row a run, and `floors`, the scores of predictors that need no training."""
     common = _common_sample(spec, machine)
     fresh = problem.fresh_data(spec.problem, spec.evaluation.fresh_points, spec.evaluation.fresh_seed).numpy()

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from kanpipe.experiments.swiss_roll import problem
 from kanpipe.experiments.swiss_roll.config import Experiment, Problem
-from kanpipe.experiments.swiss_roll.outputs import has_diagram
 from kanpipe.experiments.swiss_roll.figures.loss_curves import loss_curves
+from kanpipe.experiments.swiss_roll.outputs import has_diagram
 from kanpipe.layers.kan_linear import KANLinear
 from kanpipe.machine import Machine
 from kanpipe.reporting import kan_diagram
