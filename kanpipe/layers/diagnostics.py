@@ -1,4 +1,9 @@
-"""Where the inputs of KAN layers lie: the first thing to look at when a KAN does not train."""
+"""Where the inputs of KAN layers lie: the first thing to look at when a KAN does not train.
+
+An input is *outside the grid* when it lies outside `grid_range`, where the bases no longer sum to one; *outside the
+support* when it lies beyond the outermost knots too, where every basis is 0 and the spline part learns nothing. The
+grid lies inside the support.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,10 +16,10 @@ from kanpipe.layers.kan_layer import KANLayer
 
 
 class Outside(NamedTuple):
-    """Which shares of a layer's inputs lie where its splines are cut or gone; NaN counts as outside."""
+    """The shares of a layer's inputs that lie outside its grid and outside its support; NaN counts as outside."""
 
-    grid: float  # outside `grid_range`: here the bases no longer sum to one
-    support: float  # beyond the outermost knots: here the spline part is 0, and learns nothing
+    grid: float
+    support: float
 
 
 class OutsideRecord:

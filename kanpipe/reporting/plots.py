@@ -27,6 +27,12 @@ KAN_COLOURS = {"kan": "#C24E00", "small_kan": "#F0A202"}
 MLP_COLOURS = {"mlp": "#009E73", "mlp_as_kan": "#00523C", "mlp_as_small_kan": "#6CCFB0"}
 VARIANT_COLOURS = KAN_COLOURS | MLP_COLOURS
 SPARE_COLOURS = ("#7B5EA7", "#CC79A7", "#56B4E9", "#8C6D31")
+FAMILY_COLOURS = {
+    "mlp": MLP_COLOURS["mlp"],
+    "kan": KAN_COLOURS["kan"],
+    "fastkan": SPARE_COLOURS[0],
+    "fasterkan": SPARE_COLOURS[2],
+}
 MARKERS = {"kan": "o", "small_kan": "D", "mlp": "s", "mlp_as_kan": "^", "mlp_as_small_kan": "v"}
 
 STYLE = {

@@ -1,6 +1,7 @@
 """Function fitting: the fast forward pass, grids, LBFGS stages, exact resume, and what is made of the errors."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,24 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from kanpipe.config.kinds import parsed, trained
 from kanpipe.errors import UserError
+from kanpipe.experiments import stage
 from kanpipe.experiments.function_fit import lbfgs, problem, train
+from kanpipe.experiments.function_fit.config import Locality, WarmUp
 from kanpipe.experiments.function_fit.curves import changed_share, labelled_points, locality, warm_up
 from kanpipe.experiments.function_fit.evaluate import fitted_slope
 from kanpipe.experiments.function_fit.exponents import exponents
+from kanpipe.experiments.function_fit.figures.errors import first_runs, leading
 from kanpipe.experiments.function_fit.grids import extend, follow
 from kanpipe.experiments.function_fit.lbfgs import Stage, rmse
 from kanpipe.experiments.function_fit.local_splines import EdgeFunctions
 from kanpipe.experiments.function_fit.networks import KAN, KANOnPoints
+from kanpipe.experiments.function_fit.outputs import OUTPUTS
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.layers.kan_linear import KANLinear
 from kanpipe.layers.refit import refit
+from kanpipe.machine import Machine
 from kanpipe.models import parameter_count
 from kanpipe.runs import FinishedRun, Run
 
@@ -37,6 +45,11 @@ OPTIONS = {
 }
 KAN_VARIANT = {"family": "kan", "target": "plane", "samples": 60, "widths": [2, 1, 1], "grid_sizes": [2, 4, 5]}
 MLP_VARIANT = {"family": "mlp", "target": "plane", "samples": 60, "widths": [2, 3, 1], "activation": "silu"}
+
+
+def spec_of(variant=KAN_VARIANT, test_points=20, **options):
+    blocks = {"problem": {"test_points": test_points, "test_seed": 0}, "training": OPTIONS | options}
+    return trained("function_fit", blocks | {"variant": variant})
 
 
 def randomised(network, draw):
@@ -59,7 +72,7 @@ def test_local_splines_are_the_layer(draw, spline_order, grid_size, quantiles):
     if quantiles:
         layer = refit(layer, samples=points(draw, 500, 3) ** 3)
     layer = randomised(layer, draw)
-    x = (1.7 * points(draw, 400, 3)).requires_grad_()  # beyond the range, and beyond the outermost knots
+    x = (1.7 * points(draw, 400, 3)).requires_grad_()  # also outside the grid, and outside the support
     wanted, found = layer(x), EdgeFunctions(layer)(x).sum(1) + layer.bias
     # slopes are of order G^1 k here, and sums have some hundred terms
     assert torch.allclose(found, wanted, rtol=0, atol=1e-11)
@@ -89,15 +102,15 @@ def test_parameters_are_those_of_pykan():
 
 def test_network_must_fit_its_target():
     with pytest.raises(UserError, match=r"widths \[3, 1\] cannot fit plane, which has 2 inputs and 1 output"):
-        problem.build(KAN_VARIANT | {"widths": [3, 1]}, 3)
+        problem.build(spec_of(KAN_VARIANT | {"widths": [3, 1]}).variant, 3)
 
 
 def test_points_and_starts_are_functions_of_seed():
-    spec = {"variant": KAN_VARIANT, "test_points": 5, "test_seed": 0}
-    first, again, other = (problem.training_set(spec, seed)[0] for seed in (0, 0, 1))
+    variant = spec_of().variant
+    first, again, other = (problem.training_set(variant, seed)[0] for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
-    starts = [problem.build(KAN_VARIANT, 2, *key).layers[0].weight for key in ((0, 0), (0, 0), (0, 1), (1, 0))]
+    starts = [problem.build(variant, 2, *key).layers[0].weight for key in ((0, 0), (0, 0), (0, 1), (1, 0))]
     assert torch.equal(starts[0], starts[1])
     assert not torch.equal(starts[0], starts[2])
     assert not torch.equal(starts[0], starts[3])
@@ -150,7 +163,7 @@ def test_ranges_follow_the_activations_and_rest_while_they_fit(draw):
 def test_stage_solves_a_linear_problem():
     x, y = problem.points("line", 200, "test")
     network = KAN([1, 1], 6)
-    list(Stage(network, (x, y), 30, OPTIONS | {"inner_iterations": 20}))
+    list(Stage(network, (x, y), 30, spec_of(inner_iterations=20).training))
     design = torch.cat([torch.ones_like(x), network.layers[0].features(x)], dim=1)
     residual = design @ torch.linalg.lstsq(design, y, driver="gelsd").solution - y
     assert rmse(network, (x, y)) == pytest.approx(residual.square().mean().sqrt().item(), rel=1e-3)
@@ -166,14 +179,13 @@ def test_stage_learns_curvature_where_torchs_threshold_would_forbid_it(monkeypat
     for units in (lbfgs.UNITS, 1e-12):  # the second leaves the loss as it is
         monkeypatch.setattr(lbfgs, "UNITS", units)
         network.load_state_dict(start)
-        list(Stage(network, (x, y), 10, OPTIONS | {"inner_iterations": 20}))
+        list(Stage(network, (x, y), 10, spec_of(inner_iterations=20).training))
         errors.append(rmse(network, (x, y)))
     assert errors[0] < 0.1 * errors[1]
 
 
-def run_in(folder: Path, variant: dict) -> Run:
-    spec = {"test_points": 20, "test_seed": 0, "variant": variant, "training": OPTIONS}
-    return Run("function_fit", "some", 0, spec, "code", folder)
+def run_in(folder: Path, variant: dict, **options) -> Run:
+    return Run("an_entry", "function_fit", "some", 0, spec_of(variant, **options), "code", folder)
 
 
 RESULTS = ("weights.safetensors", "stages.safetensors", "history.csv", "restarts.csv", "stages.csv")
@@ -195,8 +207,8 @@ def test_training_leaves_a_row_for_every_step_restart_and_stage(tmp_path, machin
     if variant is KAN_VARIANT:
         assert stages["parameters"].tolist() == [3 * (grid + 5) + 2 for grid in grids]
         assert stages["extension_jump"][1] < 1e-12
-        network = problem.restore(variant, 5, run.tensors("weights.safetensors"))
-        test = problem.test_set(run.spec)
+        network = problem.restore(run.spec.variant, 5, run.tensors("weights.safetensors"))
+        test = problem.test_set(run.spec.problem, "plane")
         assert rmse(network, test) == pytest.approx(stages["test_rmse"].iloc[-1], rel=1e-12)
 
 
@@ -223,17 +235,14 @@ def test_killed_training_ends_with_the_same_bytes(tmp_path, machine, monkeypatch
 
 def test_restart_with_the_least_training_error_goes_on(tmp_path, machine, monkeypatch):
     errors = iter([9.0, 0.7, 9.0, 0.3, 9.0, 0.5])  # after the sparse and the free phase of three restarts
-    options = OPTIONS | {"restarts": 3}
-    run = run_in(tmp_path, KAN_VARIANT | {"restarts": 3})
-    run.spec["training"] = options
-    state = train.State()
+    run, state = run_in(tmp_path, KAN_VARIANT | {"restarts": 3}), train.State()
     training = train.Training(run, state)
     monkeypatch.setattr(train.Training, "_run", lambda *args: None)
     monkeypatch.setattr(train, "rmse", lambda *args: next(errors))
     for _ in range(3):
         training.advance()
     assert state.best == 0.3
-    assert torch.equal(state.weights["layers.0.weight"], problem.build(KAN_VARIANT, 2, 0, 1).layers[0].weight)
+    assert torch.equal(state.weights["layers.0.weight"], problem.build(run.spec.variant, 2, 0, 1).layers[0].weight)
 
 
 def test_slope_of_a_power_law_is_its_exponent():
@@ -255,7 +264,7 @@ def test_exponents_are_fitted_round_by_round():
 
 
 def test_one_control_point_moves_four_intervals_of_the_spline_and_all_of_the_bezier_curve():
-    found = locality({"grid_size": 8, "control_point": 5, "seed": 0})
+    found = locality(Locality(grid_size=8, control_point=5, seed=0))
     spline, bezier = (found[found["curve"] == name] for name in ("spline", "bezier"))
     assert changed_share(spline) == pytest.approx(4 / 8, abs=0.01)  # k + 1 of G; 801 points
     moved = spline[spline["before"] != spline["after"]]["x"]
@@ -267,9 +276,56 @@ def test_one_control_point_moves_four_intervals_of_the_spline_and_all_of_the_bez
 
 
 def test_warm_up_labels_need_more_than_one_parabola():
-    spec = {"points": 300, "gap": 0.1, "seed": 0}
-    x, y, above = labelled_points(**spec)
+    settings = WarmUp(points=300, gap=0.1, seed=0)
+    x, y, above = labelled_points(settings)
     assert len(x) == 300 and np.abs(y - x**3).min() >= 0.1 and 0.3 < above.mean() < 0.7
-    accuracy = warm_up(spec).groupby("boundary")["accuracy"].first()
+    accuracy = warm_up(settings).groupby("boundary")["accuracy"].first()
     assert accuracy["one parabola"] < 0.95
     assert accuracy.drop("one parabola").min() == 1.0
+
+
+EVALUATION = {
+    "slope_from": 2,
+    "growth": {
+        "widths": [4, 8],
+        "depths": [1, 2],
+        "grid_sizes": [2, 4],
+        "batch": 4,
+        "rounds": 2,
+        "block_seconds": 1e-5,
+    },
+    "warm_up": {"points": 50, "gap": 0.1, "seed": 0},
+    "locality": {"grid_size": 8, "control_point": 5, "seed": 0},
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Runs of the deep KAN of the plane with many and with few points, of a deep one of four inputs, and of an MLP."""
+    deep = KAN_VARIANT | {"target": "exp_sin", "widths": [4, 2, 1, 1]}
+    variants = {"many": KAN_VARIANT, "few": KAN_VARIANT | {"samples": 12}, "four": deep, "mlp": MLP_VARIANT}
+    folder, machine = tmp_path_factory.mktemp("runs"), Machine.prepare("cpu", 1)
+    for name, variant in variants.items():
+        train.train(replace(run_in(folder / name, variant), variant=name), machine)
+    return [FinishedRun.read(folder / name) for name in variants]
+
+
+def test_what_is_evaluated_is_shown(finished, machine, tmp_path):
+    entry = {"problem": {"test_points": 20, "test_seed": 0}, "evaluation": EVALUATION}
+    spec = parsed("function_fit", entry)
+    frames = stage("function_fit", "evaluate")(finished, spec, Inputs(), machine)
+    assert frames.keys() == set(OUTPUTS.frames)
+    assert set(frames["runs"]["experiment"]) == set(frames["exponents"]["experiment"]) == {"an_entry"}
+    many = frames["stages"].query("variant == 'many'")
+    assert frames["runs"]["test_rmse"][0] == many["test_rmse"].iloc[-1]
+    assert many["slope"].iloc[1] == pytest.approx(np.log2(many["test_rmse"].iloc[1] / many["test_rmse"].iloc[0]))
+    tables = stage("function_fit", "tables")(frames)
+    assert set(tables) == set(OUTPUTS.tables) and all(len(table.text) for table in tables.values())
+    stage("function_fit", "figures")(finished, frames, spec, tmp_path)
+    names = OUTPUTS.figures({run.record["variant"]: run.spec.variant for run in finished})
+    assert "edges_four" in names and "edges_many" not in names
+    assert {path.stem for path in tmp_path.iterdir()} == set(names)
+
+
+def test_of_a_target_the_first_deep_and_the_first_shallow_kan_lead(finished):
+    assert list(leading(first_runs(finished))) == ["many", "four"]

@@ -7,13 +7,13 @@ import torch
 from scipy.interpolate import BSpline
 from torch.utils.flop_counter import FlopCounterMode
 
-from kanpipe.errors import UserError
+from kanpipe.config.kinds import parsed
 from kanpipe.evaluation.timing import saved_bytes
-from kanpipe.experiments.layer_speed import figure_names
+from kanpipe.experiments.layer_speed.config import Setup
 from kanpipe.experiments.layer_speed.contenders import contender, exists, input_shape, multiply_adds, network
-from kanpipe.experiments.layer_speed.evaluate import REFERENCES, evaluate, time_columns
 from kanpipe.experiments.layer_speed.figures import figures
 from kanpipe.experiments.layer_speed.models import models
+from kanpipe.experiments.layer_speed.outputs import FIGURES
 from kanpipe.experiments.layer_speed.passes import passes, training_passes
 from kanpipe.experiments.layer_speed.published_layers import (
     CoxDeBoorConv2d,
@@ -25,27 +25,30 @@ from kanpipe.experiments.layer_speed.published_layers import (
     reflectional_switch,
     uniform_knots,
 )
+from kanpipe.experiments.layer_speed.speed import REFERENCES, speed, time_columns
 from kanpipe.experiments.layer_speed.tables import tables
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.layers import FasterKANLinear, FastKANLinear, KANConv2d, KANLinear
+from kanpipe.machine import Machine
 
-LINEAR = {"widths": [5, 4], "batch": 3, "bases": 8, "spline_order": 3, "layer_norm": True}
-NETWORK = LINEAR | {"widths": [5, 4, 2], "loss": "mse"}
-CONVOLUTION = LINEAR | {"widths": [2, 3], "bases": 5, "spline_order": 2, "kernel_size": 3, "size": 6}
+LAYER = {"widths": [5, 4], "batch": 3, "bases": 8, "spline_order": 3, "layer_norm": True}
+SETUPS = {
+    "layer_100": LAYER,
+    "layer_100_norm": LAYER,
+    "net_16": LAYER | {"widths": [5, 4, 2], "loss": "mse", "flush_denormals": True},
+    "conv": LAYER | {"widths": [2, 3], "bases": 5, "spline_order": 2, "kernel_size": 3, "size": 6},
+}
+LINEAR, _, NETWORK, CONVOLUTION = map(Setup.model_validate, SETUPS.values())
 PUBLISHED = ["cox_de_boor", "fastkan_published", "fasterkan_published"]
 NAMES = ["mlp", "floor", *PUBLISHED, "kan", "kan_scaler", "kan_recompute", "fastkan", "fasterkan"]
-SPEC = {
-    "contenders": {name: ["eager"] for name in NAMES},
-    "setups": {"layer_100": LINEAR, "layer_100_norm": LINEAR, "net_16": NETWORK, "conv": CONVOLUTION},
-    "timing": {"rounds": 6, "block_seconds": 1e-5},
-}
+PROBLEM = {"contenders": {name: ["eager"] for name in NAMES}, "setups": SETUPS}
+SPEC = parsed("layer_speed", {"problem": PROBLEM, "timing": {"rounds": 6, "block_seconds": 1e-5}})
 
 
 @pytest.fixture(scope="module")
 def runs():
-    """The rows of a small evaluation."""
-    from kanpipe.machine import Machine
-
-    return evaluate([], SPEC, Machine.prepare("cpu", threads=1))["runs"]
+    """The rows of small layers."""
+    return speed([], SPEC, Inputs(), Machine.prepare("cpu", threads=1))
 
 
 @pytest.mark.parametrize(("grid_size", "order"), [(5, 3), (3, 2), (1, 1), (8, 5)])
@@ -129,11 +132,6 @@ def test_unknown_contender_is_named():
         contender("spline", LINEAR)
 
 
-def test_too_few_bases_are_refused():
-    with pytest.raises(UserError, match="bases is 3; it must be above spline_order, 3"):
-        network("kan", LINEAR | {"bases": 3})
-
-
 def test_a_pass_marks_its_phases_and_asks_for_every_gradient(draw):
     marks = []
     layer, x = network("mlp", LINEAR), torch.randn(3, 5)
@@ -149,6 +147,18 @@ def test_row_for_every_contender_that_exists(runs):
     assert set(runs["status"]) == {"finished"} and set(runs["device_type"]) == {"cpu"}
     times = runs[["forward_ms", "backward_ms", "both_ms", "tflops", "device_tflops"]]
     assert (times > 0).all(axis=None)
+
+
+def test_timing_leaves_the_settings_of_the_process(machine):
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_flush_denormal(True)
+    try:
+        speed([], SPEC, Inputs(), machine)
+        assert torch.are_deterministic_algorithms_enabled() and torch.is_deterministic_algorithms_warn_only_enabled()
+        assert (torch.tensor([1e-38]) * 1e-2).item() == 0
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.set_flush_denormal(False)
 
 
 def test_ratio_to_itself_is_one(runs):
@@ -186,32 +196,35 @@ def test_parameters_are_those_reported():
         "mlp": {"family": "mlp", "widths": [784, 4096, 10]},
         "fastkan_8": {"family": "fastkan", "widths": [784, 64, 10], "centres": 8},
     }
-    counts = {name: sum(p.numel() for p in made.parameters()) for name, made in models({"variants": variants}).items()}
+    counts = {
+        name: sum(p.numel() for p in made.parameters())
+        for name, made in models(parsed("layer_speed", {"variants": variants})).items()
+    }
     assert counts == {"fastkan_16": 3457834, "fasterkan_16": 3254304, "mlp": 3256330, "fastkan_8": 459114}
 
 
 def test_tables_quote_the_rows(runs):
     made = tables({"runs": runs})
-    assert len(made["layer_speed"].text) == len(runs)
-    published = made["layer_speed_published"].numbers
+    assert len(made[""].text) == len(runs)
+    published = made["published"].numbers
     assert published["reported"].tolist() == [3.33, 1.25, 1.38, 1.23]
     row = runs[(runs["setup"] == "layer_100") & (runs["variant"] == "cox_de_boor")].iloc[0]
     assert published["ratio"].iloc[0] == row["forward_over_fastkan_published"]
-    assert f"{row['forward_over_fastkan_published']:.2f} [" in made["layer_speed_published"].text["measured"].iloc[0]
+    assert f"{row['forward_over_fastkan_published']:.2f} [" in made["published"].text["measured"].iloc[0]
 
 
 def test_table_without_published_setups_is_empty(runs):
-    assert tables({"runs": runs[runs["setup"] == "conv"]})["layer_speed_published"].numbers.empty
+    assert tables({"runs": runs[runs["setup"] == "conv"]})["published"].numbers.empty
 
 
 @pytest.mark.parametrize("setups", [["layer_100", "net_16", "conv"], ["conv"]])
 def test_figures_are_drawn(runs, tmp_path, setups):
-    figures([], {"runs": runs[runs["setup"].isin(setups)]}, {}, tmp_path)
-    for name in figure_names.FIGURES:
+    figures([], {"runs": runs[runs["setup"].isin(setups)]}, SPEC, tmp_path)
+    for name in FIGURES:
         assert (tmp_path / f"{name}.png").stat().st_size > 0 and (tmp_path / f"{name}.pdf").stat().st_size > 0
 
 
 def test_rows_survive_a_file(runs, tmp_path):
     runs.to_csv(tmp_path / "runs.csv", index=False)
-    again = tables({"runs": pd.read_csv(tmp_path / "runs.csv")})["layer_speed"].text
-    pd.testing.assert_frame_equal(again, tables({"runs": runs})["layer_speed"].text)
+    again = tables({"runs": pd.read_csv(tmp_path / "runs.csv")})[""].text
+    pd.testing.assert_frame_equal(again, tables({"runs": runs})[""].text)

@@ -9,18 +9,20 @@ from safetensors.torch import load_file
 from sklearn.neighbors import NearestCentroid
 
 from kanpipe.config import effective, load_yaml
+from kanpipe.config.kinds import blocks, parsed, trained
 from kanpipe.errors import UserError
 from kanpipe.experiments import stage
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.experiments.range_init import evaluate as scoring
 from kanpipe.experiments.range_init import problem
 from kanpipe.experiments.range_init import train as training
+from kanpipe.experiments.range_init.published import PARAMETERS
 from kanpipe.machine import Machine
 from kanpipe.models import parameter_count
 from kanpipe.runs import FinishedRun, Run
 
-SPEC = {
-    "dataset": "digits",
-    "standardise": {"mean": 0.3, "sd": 0.3},
+BLOCKS = {
+    "problem": {"dataset": "digits", "standardise": {"mean": 0.3, "sd": 0.3}},
     "training": {"epochs": 2, "batch_size": 50, "learning_rate": 0.001, "compile": False, "snapshot_epochs": [0, 1]},
 }
 KAN = {"family": "kan", "hidden": [4], "bias": True, "init": "pykan", "grid_range": [-1, 1]}
@@ -29,6 +31,7 @@ VARIANTS = {
     "pykan_range_4": KAN | {"grid_range": [-4, 4]},
     "mlp": {"family": "mlp", "hidden": [4]},
 }
+SPEC = parsed("range_init", blocks(BLOCKS, "evaluate"))
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +50,9 @@ def data(tmp_path_factory):
 
 
 def run(folder, data, variant="pykan_range_1", seed=0, **changes):
-    recipe = SPEC["training"] | changes
-    spec = SPEC | {"training": recipe, "variant": VARIANTS[variant]}
-    return Run("range_init", variant, seed, spec, "code", folder / variant / f"seed{seed}", data)
+    recipe = BLOCKS["training"] | changes
+    spec = trained("range_init", BLOCKS | {"training": recipe, "variant": VARIANTS[variant]})
+    return Run("an_entry", "range_init", variant, seed, spec, "code", folder / variant / f"seed{seed}", data)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +66,7 @@ def finished(tmp_path_factory, data):
 
 @pytest.fixture(scope="module")
 def frames(finished, data):
-    return stage("range_init", "evaluate")(finished, SPEC | {"data": str(data)}, Machine.prepare("cpu", threads=1))
+    return stage("range_init", "evaluate")(finished, SPEC, Inputs(data), Machine.prepare("cpu", threads=1))
 
 
 def captured(monkeypatch, run, machine):
@@ -130,12 +133,12 @@ def test_seeds_give_different_networks_and_a_seed_the_same_one(finished, data, m
 
 def test_accuracy_and_shares_are_those_of_the_weights(finished, frames, data, machine):
     arrays = np.load(data)
-    x = problem.standardise(torch.from_numpy(arrays["test_images"]), SPEC)
+    x = problem.standardise(torch.from_numpy(arrays["test_images"]), SPEC.problem.standardise)
     for run, (_, row) in zip(finished[:4], frames["runs"].iterrows(), strict=False):
-        reach = run.spec["variant"]["grid_range"][1]
+        reach = run.spec.variant.grid_range[1]
         at_end, at_start = (
             problem.restore(run, run.tensors("weights.safetensors"), machine),
-            problem.build(run.spec, run.seed),
+            problem.build(run.spec.variant, run.seed),
         )
         guesses = at_end(x).argmax(dim=1).numpy()
         assert row["accuracy"] == pytest.approx(100 * (guesses == arrays["test_labels"]).mean(), rel=1e-12)
@@ -180,40 +183,47 @@ def test_floors_are_those_of_scikit_learn(frames, data):
 def test_diverged_run_is_a_row_without_scores(data, machine, tmp_path):
     each = run(tmp_path, data, learning_rate=1e38)
     stage("range_init", "train")(each, machine)
-    frames = scoring.evaluate([FinishedRun.read(each.folder)], SPEC | {"data": str(data)}, machine)
+    frames = scoring.evaluate([FinishedRun.read(each.folder)], SPEC, Inputs(data), machine)
     row = frames["runs"].iloc[0]
     assert row["status"] == "diverged" and row[["accuracy", "outside_hidden", "gain"]].isna().all()
     assert row["outside_hidden_start"] > 0
-    assert "diverged" in stage("range_init", "tables")(frames)["range_init"].text.to_csv()
+    assert "diverged" in stage("range_init", "tables")(frames)[""].text.to_csv()
     stage("range_init", "figures")([], frames, SPEC, tmp_path)
     assert (tmp_path / "range_init.pdf").stat().st_size > 0
 
 
-def test_table_has_means_and_published_numbers_of_mnist_alone(frames):
+def test_table_has_means_and_published_numbers_of_the_published_network_alone(frames):
     tables = stage("range_init", "tables")(frames)
-    row = tables["range_init"].numbers.set_index("variant").loc["pykan_range_4"]
+    row = tables[""].numbers.set_index("variant").loc["pykan_range_4"]
     values = frames["runs"].query("variant == 'pykan_range_4'")["accuracy"]
     assert row["accuracy_mean"] == pytest.approx(values.mean(), rel=1e-12)
-    assert (tables["range_init"].text["published %"] == "").all()
-    on_mnist = frames | {"runs": frames["runs"].assign(dataset="mnist")}
-    shown = stage("range_init", "tables")(on_mnist)["range_init"].text
+    assert (tables[""].text["published %"] == "").all()
+    as_published = frames | {"runs": frames["runs"].assign(dataset="mnist", parameters=PARAMETERS)}
+    shown = stage("range_init", "tables")(as_published)[""].text
     assert list(shown["published %"][:3]) == ["92.38", "96.13", ""]
     assert "nan" not in shown.to_csv()
 
 
 @pytest.mark.parametrize("dataset", ["digits", "mnist"])
 def test_figure_is_drawn(frames, tmp_path, dataset):
-    frames = frames | {"runs": frames["runs"].assign(dataset=dataset)}
+    frames = frames | {"runs": frames["runs"].assign(dataset=dataset, parameters=PARAMETERS)}
     stage("range_init", "figures")([], frames, SPEC, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"range_init.png", "range_init.pdf"}
 
 
 def test_configured_variants_differ_in_range_and_start_alone():
     config = effective(load_yaml(Path(__file__).parents[2] / "config.yaml"))
-    variants = config["experiments"]["range_init"]["variants"]
-    models = stage("range_init", "models")({"variants": variants})
-    counts = {name: parameter_count(model) for name, model in models.items()}
-    assert counts.pop("mlp") == 127_210
-    assert set(counts.values()) == {127_066} and len(counts) == 9
-    designs = {(v["init"], v["grid_range"][1]) for v in variants.values() if v["family"] == "kan"}
-    assert designs == {(init, reach) for init in ("pykan", "kaiming", "power_law") for reach in (1, 2, 4)}
+    spec = parsed("range_init", blocks(config["experiments"]["range_init"], "models"))
+    models = stage("range_init", "models")(spec)
+    kans = {name: variant for name, variant in spec.variants.items() if variant.family == "kan"}
+    assert {parameter_count(models[name]) for name in kans} == {PARAMETERS}
+    assert len({(variant.init, *variant.grid_range) for variant in kans.values()}) == len(kans)
+    assert (
+        len(
+            {
+                variant.model_copy(update={"init": None, "grid_range": None, "role": None}).model_dump_json()
+                for variant in kans.values()
+            }
+        )
+        == 1
+    )

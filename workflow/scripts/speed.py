@@ -18,4 +18,4 @@ with job(snakemake.log[0]):
     runs = [FinishedRun.read(Path(record).parent) for record in snakemake.input.runs]
     speed = stage(params.kind, "speed")
     frame = speed(runs, parsed(params.kind, params.spec), Inputs.named(snakemake.input), machine)
-    write_table(Path(snakemake.output[0]), frame)
+    write_table(Path(snakemake.output[0]), frame.assign(experiment=params.experiment))

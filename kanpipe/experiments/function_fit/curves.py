@@ -1,11 +1,11 @@
 """Two lessons in curves: what pieces of low degree can do together, and that a control point acts in its place only."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from scipy.interpolate import BPoly, BSpline
 from sklearn.linear_model import LogisticRegression
+
+from kanpipe.experiments.function_fit.config import Locality, WarmUp
 
 # The blog's three boundaries, and the spline that the middle one of them is: of degree 2, with pieces.
 BOUNDARIES = {
@@ -17,21 +17,21 @@ BOUNDARIES = {
 POSITIONS = np.linspace(-1, 1, 401)
 
 
-def labelled_points(points: int, gap: float, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def labelled_points(settings: WarmUp) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """x (points,), y (points,) and whether y lies above x^3, never nearer to it than `gap`: an S-shaped boundary."""
-    draw = np.random.default_rng(seed)
+    points, draw = settings.points, np.random.default_rng(settings.seed)
     x, y = draw.uniform(-1, 1, (2, 60 * points))
-    clear = np.abs(y - x**3) >= gap
+    clear = np.abs(y - x**3) >= settings.gap
     x, y = x[clear][:points], y[clear][:points]
     return x, y, y > x**3
 
 
-def warm_up(spec: dict[str, Any]) -> pd.DataFrame:
+def warm_up(settings: WarmUp) -> pd.DataFrame:
     """For every kind of boundary y = f(x): the share of points on their side of it, and where it runs.
 
     f is what logistic regression, all but free of a penalty, makes of the terms; columns `accuracy`, `x`, `f`.
     """
-    x, y, above = labelled_points(**spec)
+    x, y, above = labelled_points(settings)
     frames = []
     for name, terms in BOUNDARIES.items():
         model = LogisticRegression(C=1e4, max_iter=10_000).fit(np.column_stack([y, terms(x)]), above)
@@ -42,15 +42,15 @@ def warm_up(spec: dict[str, Any]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def locality(spec: dict[str, Any]) -> pd.DataFrame:
+def locality(settings: Locality) -> pd.DataFrame:
     """A cubic B-spline and the Bezier curve of the same control points, before and after one of them moves.
 
     Columns `curve`, `x`, `before`, `after`; the control points stand in rows of their own, `curve` "spline points" or
     "bezier points".
     """
-    grid_size, moved = spec["grid_size"], spec["control_point"]
-    k, n = 3, spec["grid_size"] + 3
-    heights = np.random.default_rng(spec["seed"]).uniform(-1, 1, n)
+    grid_size, moved = settings.grid_size, settings.control_point
+    k, n = 3, grid_size + 3
+    heights = np.random.default_rng(settings.seed).uniform(-1, 1, n)
     changed = heights + np.where(np.arange(n) == moved, 1.5, 0)
     knots = np.arange(-k, grid_size + k + 1) / grid_size
     x = np.linspace(0, 1, 801)

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from kanpipe.experiments.function_fit import problem
+from kanpipe.experiments.function_fit.config import Experiment, Growth, Mlp
 from kanpipe.experiments.function_fit.curves import locality, warm_up
 from kanpipe.experiments.function_fit.exponents import exponents
 from kanpipe.experiments.function_fit.growth import growth
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.files import read_table
 from kanpipe.machine import Machine
 from kanpipe.runs import FINISHED, FinishedRun
@@ -17,7 +18,7 @@ from kanpipe.runs import FINISHED, FinishedRun
 ESCAPED = 0.1  # a restart with a smaller error has found the composition; all others stay far above
 
 
-def evaluate(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> dict[str, pd.DataFrame]:
+def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Machine) -> dict[str, pd.DataFrame]:
     """Seven tables.
 
     runs      a row a run
@@ -27,25 +28,26 @@ def evaluate(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> d
     growth, pieces, locality
     """
     stages = pd.concat([_stages(run) for run in runs], ignore_index=True)
-    times = growth(spec["growth"])
+    chosen = spec.evaluation
+    times = growth(chosen.growth)
     return {
-        "runs": pd.DataFrame([run.row() | _metrics(run, spec) for run in runs]),
+        "runs": pd.DataFrame([run.row() | _metrics(run, chosen.slope_from) for run in runs]),
         "stages": stages,
         "restarts": pd.concat([_named(run, "restarts") for run in runs], ignore_index=True),
         "growth": times,
-        "exponents": _rounds(exponents(times), spec["growth"]),
-        "pieces": warm_up(spec["warm_up"]),
-        "locality": locality(spec["locality"]),
+        "exponents": _rounds(exponents(times), runs[0].record["experiment"], chosen.growth),
+        "pieces": warm_up(chosen.warm_up),
+        "locality": locality(chosen.locality),
     }
 
 
 def _named(run: FinishedRun, table: str) -> pd.DataFrame:
     """One of the run's own tables, with columns that say whose it is."""
-    variant = run.spec["variant"]
+    variant = run.spec.variant
     named = read_table(run.folder / f"{table}.csv")
     named.insert(0, "variant", run.record["variant"])
     named.insert(1, "seed", run.seed)
-    return named.assign(family=variant["family"], target=variant["target"], samples=variant["samples"])
+    return named.assign(family=variant.family, target=variant.target, samples=variant.samples)
 
 
 def _stages(run: FinishedRun) -> pd.DataFrame:
@@ -57,23 +59,24 @@ def _stages(run: FinishedRun) -> pd.DataFrame:
     return stages.assign(slope=rise / run_)
 
 
-def _metrics(run: FinishedRun, spec: problem.Spec) -> dict[str, Any]:
+def _metrics(run: FinishedRun, slope_from: int) -> dict[str, Any]:
     """What a run is judged by; logarithms are to the base 10."""
-    variant, stages, restarts = run.spec["variant"], _stages(run), _named(run, "restarts")
-    scale = {"target": variant["target"], "samples": variant["samples"], "test_points": spec["test_points"]}
+    variant, stages, restarts = run.spec.variant, _stages(run), _named(run, "restarts")
+    test_points = run.spec.problem.test_points
+    scale = {"target": variant.target, "samples": variant.samples, "test_points": test_points}
     counts = {"restarts": len(restarts), "escaped": int((restarts["free_rmse"] < ESCAPED).sum())}
     last = stages.iloc[-1]
     errors = {"train_rmse": last["train_rmse"], "test_rmse": last["test_rmse"]}
     logs = np.log10(stages["test_rmse"])
     found = {"log_test_rmse": logs.iloc[-1], "log_best_test_rmse": logs.min()}
-    if variant["family"] == "mlp":
-        found |= {f"log_test_rmse_{variant['matches']}": logs.iloc[-1]} if "matches" in variant else {}
+    if isinstance(variant, Mlp):
+        found |= {f"log_test_rmse_{variant.matches}": logs.iloc[-1]} if variant.matches else {}
         return scale | counts | errors | found
     found |= {f"log_test_rmse_{row.grid_size:.0f}": np.log10(row.test_rmse) for row in stages.itertuples()}
     if len(stages) > 1:
         found |= {"log_gain": logs.iloc[0] - logs.iloc[-1], "log_u_turn": logs.iloc[-1] - logs.min()}
         found |= {"best_grid_size": int(stages.loc[logs.idxmin(), "grid_size"])}
-        found |= fitted_slope(stages[stages["grid_size"] >= spec["slope_from"]])
+        found |= fitted_slope(stages[stages["grid_size"] >= slope_from])
         found |= {"largest_jump": stages["extension_jump"].max()}
     return scale | counts | errors | found
 
@@ -89,9 +92,9 @@ def fitted_slope(stages: pd.DataFrame) -> dict[str, float]:
     return {"slope": fit.slope, "slope_low": fit.slope - half, "slope_high": fit.slope + half}
 
 
-def _rounds(found: pd.DataFrame, spec: dict[str, Any]) -> pd.DataFrame:
+def _rounds(found: pd.DataFrame, experiment: str, timed: Growth) -> pd.DataFrame:
     """Exponents as rows like those of runs, so that claims are judged over rounds as others are over seeds."""
     names = [f"time_{kind}_{axis}" for kind, axis in zip(found["kind"], found["axis"], strict=True)]
-    head = {"experiment": "function_fit", "variant": names, "seed": found["round"], "status": FINISHED}
-    scale = {"batch": spec["batch"], "rounds": spec["rounds"]}
+    head = {"experiment": experiment, "variant": names, "seed": found["round"], "status": FINISHED}
+    scale = {"batch": timed.batch, "rounds": timed.rounds}
     return pd.DataFrame(head | scale | {"exponent": found["exponent"]})

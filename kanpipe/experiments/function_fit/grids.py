@@ -29,7 +29,7 @@ def extend(network: KAN, grid_size: int) -> float:
 def follow(network: KAN, x: Tensor) -> float | None:
     """Move the inner ranges, in place, to the activations of the points `x` (n, inputs); None if all fit still.
 
-    Beyond its range a spline fades, and what a range has to spare is resolution lost. A range that fits is left as it
+    Outside its grid a spline fades, and what a range has to spare is resolution lost. A range that fits is left as it
     is, since only then do grids nest and change nothing. Returns the largest change of a node at any point.
     """
     jumps = []

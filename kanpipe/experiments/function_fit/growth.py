@@ -1,35 +1,35 @@
 """How the time of a training step grows with width N, depth L and grid size G."""
 
-from typing import Any
+from collections.abc import Callable
 
 import pandas as pd
 import torch
 from torch import nn
 
 from kanpipe.evaluation.timing import ProcessorTime, Work, interleaved
+from kanpipe.experiments.function_fit.config import Growth
 from kanpipe.layers.kan_linear import KANLinear
 
-AXES = {"width": "widths", "depth": "depths", "grid_size": "grid_sizes"}
 
-
-def growth(spec: dict[str, Any]) -> pd.DataFrame:
+def growth(settings: Growth) -> pd.DataFrame:
     """A row for every network, axis, value and round: `seconds` of CPU time for forward and backward pass.
 
     One thing is varied at a time, the others stand at the second value of their lists.
     """
-    fixed = {axis: spec[values][1] for axis, values in AXES.items()}
-    settings = {
+    varied = {"width": settings.widths, "depth": settings.depths, "grid_size": settings.grid_sizes}
+    fixed = {axis: values[1] for axis, values in varied.items()}
+    sizes = {
         (kind, axis, value): fixed | {axis: value}
         for kind in ("kan", "mlp")
-        for axis, values in AXES.items()
-        for value in spec[values]
+        for axis, values in varied.items()
+        for value in values
         if (kind, axis) != ("mlp", "grid_size")
     }
-    pieces = {"/".join(map(str, key)): _work(key[0], size, spec["batch"]) for key, size in settings.items()}
-    times = interleaved(pieces, ProcessorTime(), spec["rounds"], spec["block_seconds"])
+    pieces = {"/".join(map(str, key)): _work(key[0], size, settings.batch) for key, size in sizes.items()}
+    times = interleaved(pieces, ProcessorTime(), settings.rounds, settings.block_seconds)
     rows = [
         {"kind": kind, "axis": axis, "value": value, "round": turn, "seconds": seconds}
-        for (kind, axis, value), found in zip(settings, times.values(), strict=True)
+        for (kind, axis, value), found in zip(sizes, times.values(), strict=True)
         for turn, seconds in enumerate(found[:, 0])
     ]
     return pd.DataFrame(rows)
@@ -44,7 +44,7 @@ def _work(kind: str, size: dict[str, int], batch: int) -> Work:
         x = torch.randn(batch, width)
     network = nn.Sequential(*layers)
 
-    def work(mark) -> None:
+    def work(mark: Callable[[], None]) -> None:
         network(x).sum().backward()
 
     return work

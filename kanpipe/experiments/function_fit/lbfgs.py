@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kanpipe.experiments.function_fit.config import Training
 from kanpipe.experiments.function_fit.grids import follow
 from kanpipe.experiments.function_fit.networks import KAN, KANOnPoints
-from kanpipe.experiments.function_fit.problem import Points, Spec
+from kanpipe.experiments.function_fit.problem import Points
 
 # torch's LBFGS drops a pair of step s and gradient difference y when y.s <= 1e-10, a threshold in units of the loss:
 # below a mean squared error of some 1e-8 it would learn no curvature any more. (pykan's copy lowers the threshold to
@@ -24,7 +25,7 @@ class Stage:
     network: nn.Module
     data: Points
     steps: int
-    options: Spec  # the block `training` of the configuration
+    options: Training
     penalised: bool = False
     evaluations: int = 0  # of loss and gradient
     moves: int = 0  # of the inner ranges
@@ -42,7 +43,7 @@ class Stage:
 
     def _moved(self, step: int) -> bool:
         """Let the inner ranges follow the activations: early in the stage, every few steps, as pykan does."""
-        if not isinstance(self.network, KAN) or step not in self.options["move_steps"]:
+        if not isinstance(self.network, KAN) or step not in self.options.move_steps:
             return False
         jump = follow(self.network, self.data[0])
         if jump is None:
@@ -54,8 +55,8 @@ class Stage:
         return torch.optim.LBFGS(
             self.network.parameters(),
             lr=1,
-            max_iter=self.options["inner_iterations"],
-            history_size=self.options["history"],
+            max_iter=self.options.inner_iterations,
+            history_size=self.options.history,
             line_search_fn="strong_wolfe",
             tolerance_grad=1e-32,
             tolerance_change=1e-32,
@@ -70,8 +71,8 @@ class Stage:
             return lambda: F.mse_loss(on_points.output(), y)
 
         def penalised() -> Tensor:
-            output, penalty = on_points.output_and_penalty(self.options["entropy"])
-            return F.mse_loss(output, y) + self.options["sparsity"] * penalty
+            output, penalty = on_points.output_and_penalty(self.options.entropy)
+            return F.mse_loss(output, y) + self.options.sparsity * penalty
 
         return penalised
 

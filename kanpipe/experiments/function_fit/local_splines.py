@@ -46,7 +46,7 @@ def _pieces(knots: Tensor, order: int) -> Tensor:
     """(in, intervals * (k + 1), bases): from coefficients of bases to those of powers of f on every interval.
 
     f in [0, 1) is the position in an interval between two knots. One interval more on either side stands for all
-    beyond, where every basis is 0.
+    that lies outside the support, where every basis is 0.
     """
     nodes = (1 - torch.cos(torch.pi * (torch.arange(order) + 0.5) / order)).double() / 2  # inside the interval
     inside = knots[:, :-1, None] + knots.diff().unsqueeze(-1) * nodes  # (in, intervals, k + 1)
@@ -67,7 +67,7 @@ class _PiecewisePolynomial(torch.autograd.Function):
         rows = (interval + torch.arange(features) * intervals).flatten()
         left, width = F.pad(knots, (1, 0)), F.pad(knots.diff(), (1, 1), value=1.0)
         width = width.flatten().index_select(0, rows).view_as(x)
-        # beyond the knots f is of no use, since the table is 0 there, but it must stay finite
+        # outside the support f is of no use, since the table is 0 there, but it must stay finite
         f = ((x - left.flatten().index_select(0, rows).view_as(x)) / width).clamp_(0, 1)
         found = table.view(-1, order * outputs).index_select(0, rows).view(*x.shape, order, outputs)
         value, slope = _horner(found, f.unsqueeze(-1))

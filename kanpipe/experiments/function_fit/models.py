@@ -3,8 +3,9 @@
 from torch import nn
 
 from kanpipe.experiments.function_fit import problem
+from kanpipe.experiments.function_fit.config import Experiment
 
 
-def models(spec: problem.Spec) -> dict[str, nn.Module]:
+def models(spec: Experiment) -> dict[str, nn.Module]:
     """The model of every variant."""
-    return {name: problem.build(variant) for name, variant in spec["variants"].items()}
+    return {name: problem.build(variant) for name, variant in spec.variants.items()}

@@ -3,16 +3,15 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from kanpipe.errors import UserError
+from kanpipe.experiments.function_fit.config import AnyNetwork, Mlp, Problem
 from kanpipe.experiments.function_fit.networks import KAN, MLP
 from kanpipe.machine import derived_seed, seeded
 
-Spec = dict[str, Any]
 Points = tuple[Tensor, Tensor]  # x (n, inputs) in [-1, 1], y (n, 1)
 
 
@@ -64,33 +63,37 @@ def points(target: str, n: int, *key: int | str) -> Points:
     return x, function.function(x).unsqueeze(-1)
 
 
-def training_set(spec: Spec, seed: int) -> Points:
+def training_set(variant: AnyNetwork, seed: int) -> Points:
     """The run's own points: another seed has others."""
-    variant = spec["variant"]
-    return points(variant["target"], variant["samples"], "train", seed)
+    return points(variant.target, variant.samples, "train", seed)
 
 
-def test_set(spec: Spec) -> Points:
+def test_set(task: Problem, target: str) -> Points:
     """The points on which every run of the target is scored."""
-    return points(spec["variant"]["target"], spec["test_points"], "test", spec["test_seed"])
+    return points(target, task.test_points, "test", task.test_seed)
 
 
-def build(variant: Spec, grid_size: int | None = None, *key: int | str) -> KAN | MLP:
+def grid_sizes(variant: AnyNetwork) -> list[int] | list[None]:
+    """The grid of every stage; an MLP has one stage, without a grid."""
+    return [None] if isinstance(variant, Mlp) else variant.grid_sizes
+
+
+def build(variant: AnyNetwork, grid_size: int | None = None, *key: int | str) -> KAN | MLP:
     """The variant's network with the initial weights of `key`; `grid_size` is that of a KAN, by default its last.
 
     Raises UserError when the network does not have the inputs of its target, or more than one output.
     """
-    ends = [variant["widths"][0], variant["widths"][-1]]
-    if ends != [TARGETS[variant["target"]].inputs, 1]:
-        wanted = f"{TARGETS[variant['target']].inputs} inputs and 1 output"
-        raise UserError(f"function_fit: widths {variant['widths']} cannot fit {variant['target']}, which has {wanted}")
+    inputs = TARGETS[variant.target].inputs
+    if [variant.widths[0], variant.widths[-1]] != [inputs, 1]:
+        wanted = f"{inputs} inputs and 1 output"
+        raise UserError(f"widths {variant.widths} cannot fit {variant.target}, which has {wanted}")
     with seeded("init", *key):
-        if variant["family"] == "mlp":
-            return MLP(variant["widths"], variant["activation"])
-        return KAN(variant["widths"], grid_size or variant["grid_sizes"][-1])
+        if isinstance(variant, Mlp):
+            return MLP(variant.widths, variant.activation)
+        return KAN(variant.widths, grid_size or variant.grid_sizes[-1])
 
 
-def restore(variant: Spec, grid_size: int | None, weights: dict[str, Tensor]) -> KAN | MLP:
+def restore(variant: AnyNetwork, grid_size: int | None, weights: dict[str, Tensor]) -> KAN | MLP:
     """The variant's network with these weights."""
     network = build(variant, grid_size)
     network.load_state_dict(weights)

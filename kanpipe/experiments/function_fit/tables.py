@@ -12,10 +12,10 @@ from kanpipe.reporting.tables import Table, summarise
 def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
     """From the frames that `evaluate` made."""
     return {
-        "function_fit": _networks(frames["runs"]),
-        "function_fit_grids": _grids(frames["stages"]),
-        "function_fit_growth": _growth(frames["growth"]),
-        "function_fit_curves": _curves(frames["pieces"], frames["locality"]),
+        "": _networks(frames["runs"]),
+        "grids": _grids(frames["stages"]),
+        "growth": _growth(frames["growth"]),
+        "curves": _curves(frames["pieces"], frames["locality"]),
     }
 
 

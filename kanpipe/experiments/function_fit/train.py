@@ -57,10 +57,11 @@ class Training:
 
     def __init__(self, run: Run, state: State) -> None:
         self.run, self.state = run, state
-        self.variant, self.options = run.spec["variant"], run.spec["training"]
-        self.data, self.test = problem.training_set(run.spec, run.seed), problem.test_set(run.spec)
-        self.grids: list[int | None] = self.variant.get("grid_sizes", [None])
-        self.restarts = self.variant.get("restarts", self.options["restarts"])
+        self.variant, self.options = run.spec.variant, run.spec.training
+        self.data = problem.training_set(self.variant, run.seed)
+        self.test = problem.test_set(run.spec.problem, self.variant.target)
+        self.grids = problem.grid_sizes(self.variant)
+        self.restarts = self.variant.restarts or self.options.restarts
 
     @property
     def total(self) -> int:
@@ -79,10 +80,11 @@ class Training:
     def _restart(self, number: int) -> None:
         """Short training from a start of its own, on a part of the points."""
         network = problem.build(self.variant, self.grids[0], self.run.seed, number)
-        part = tuple(values[: self.options["restart_points"]] for values in self.data)
+        part = tuple(values[: self.options.restart_points] for values in self.data)
         row = {"restart": number}
-        for name, penalised in (("sparse", True), ("free", False)):
-            stage = Stage(network, part, self.options[f"{name}_steps"], self.options, penalised)
+        phases = (("sparse", self.options.sparse_steps, True), ("free", self.options.free_steps, False))
+        for name, steps, penalised in phases:
+            stage = Stage(network, part, steps, self.options, penalised)
             self._run(stage, f"restart {number}", self.grids[0])
             row[f"{name}_rmse"] = rmse(network, self.data)
         self.state.restarts.append(row)
@@ -99,7 +101,7 @@ class Training:
         if isinstance(network, KAN):
             row["extension_jump"] = extend(network, grid_size)
         row["rmse_extended"] = rmse(network, self.data)
-        stage = Stage(network, self.data, self.variant.get("steps", self.options["steps"]), self.options)
+        stage = Stage(network, self.data, self.variant.steps or self.options.steps, self.options)
         self._run(stage, "stage", grid_size)
         errors = {"train_rmse": rmse(network, self.data), "test_rmse": rmse(network, self.test)}
         counts = {"evaluations": stage.evaluations, "moves": stage.moves, "move_jump": stage.move_jump}
@@ -164,7 +166,7 @@ def _record(run: Run, state: State, machine: Machine) -> dict[str, Any]:
         "status": "diverged" if state.diverged else "finished",
         "diverged_at_step": steps - 1 if state.diverged else None,
         "steps": steps,
-        "parameters": parameter_count(problem.restore(run.spec["variant"], state.grid_size, state.weights)),
+        "parameters": parameter_count(problem.restore(run.spec.variant, state.grid_size, state.weights)),
         "settings": {"compile": False},
         "seconds": round(seconds, 3),
         "steps_per_second": round(steps / max(seconds, 1e-9), 3),

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kanpipe.errors import UserError
+from kanpipe.experiments.layer_speed.config import Setup
 from kanpipe.experiments.layer_speed.published_layers import (
     CoxDeBoorConv2d,
     CoxDeBoorLinear,
@@ -16,8 +16,6 @@ from kanpipe.experiments.layer_speed.published_layers import (
     FastKANLayer,
 )
 from kanpipe.layers.families import Family, family
-
-Setup = dict[str, Any]  # widths, batch, bases, spline_order, layer_norm, kernel_size and size of a convolution, loss
 
 
 @dataclass(frozen=True)
@@ -66,15 +64,10 @@ class Floor:
 
 
 def contender(name: str, setup: Setup) -> Family:
-    """The family of layers called `name`, with as many basis functions a feature as the set-up asks for.
-
-    Raises UserError when these are too few for a spline.
-    """
-    bases, order = setup["bases"], setup["spline_order"]
-    if bases <= order:
-        raise UserError(f"bases is {bases}; it must be above spline_order, {order}")
+    """The family of layers called `name`, with as many basis functions a feature as the set-up asks for."""
+    bases, order = setup.bases, setup.spline_order
     spline = {"grid_size": bases - order, "spline_order": order}
-    radial = {"centres": bases, "layer_norm": setup["layer_norm"]}
+    radial = {"centres": bases, "layer_norm": setup.layer_norm}
     match name:
         case "floor":
             return Floor(bases + 1)
@@ -94,34 +87,34 @@ def contender(name: str, setup: Setup) -> Family:
 
 def exists(name: str, setup: Setup) -> bool:
     """Whether the contender has a layer of the kind that the set-up asks for."""
-    return "kernel_size" not in setup or getattr(contender(name, setup), "conv_layer", contender) is not None
+    return setup.kernel_size is None or getattr(contender(name, setup), "conv_layer", contender) is not None
 
 
 def network(name: str, setup: Setup) -> nn.Module:
     """The layers of the set-up with the contender's activation between them."""
     layers, chosen = [], contender(name, setup)
-    for fan_in, fan_out in pairwise(setup["widths"]):
+    for fan_in, fan_out in pairwise(setup.widths):
         layers += [chosen.activation(), _layer(chosen, fan_in, fan_out, setup)]
     return nn.Sequential(*layers[1:])
 
 
 def _layer(chosen: Family, fan_in: int, fan_out: int, setup: Setup) -> nn.Module:
-    if "kernel_size" not in setup:
+    if setup.kernel_size is None:
         return chosen.linear(fan_in, fan_out)
-    return chosen.conv2d(fan_in, fan_out, setup["kernel_size"], padding=setup["kernel_size"] // 2)
+    return chosen.conv2d(fan_in, fan_out, setup.kernel_size, padding=setup.kernel_size // 2)
 
 
 def multiply_adds(name: str, setup: Setup) -> int:
     """Of the matmuls or convolutions of one forward pass; a backward pass has twice as many."""
-    without_base = setup["bases"]
+    without_base = setup.bases
     inputs = {"mlp": 1, "fasterkan": without_base, "fasterkan_published": without_base}
     features = inputs.get(name, without_base + 1)
-    pixels = (setup["size"] * setup["kernel_size"]) ** 2 if "kernel_size" in setup else 1
-    return setup["batch"] * pixels * features * sum(i * o for i, o in pairwise(setup["widths"]))
+    pixels = (setup.size * setup.kernel_size) ** 2 if setup.kernel_size else 1
+    return setup.batch * pixels * features * sum(i * o for i, o in pairwise(setup.widths))
 
 
 def input_shape(name: str, setup: Setup) -> tuple[int, ...]:
     """(batch, features) or (batch, channels, size, size); the floor takes its features ready-made."""
-    copies = setup["bases"] + 1 if name == "floor" else 1
-    image = (setup["size"], setup["size"]) if "kernel_size" in setup else ()
-    return (setup["batch"], copies * setup["widths"][0], *image)
+    copies = setup.bases + 1 if name == "floor" else 1
+    image = (setup.size, setup.size) if setup.kernel_size else ()
+    return (setup.batch, copies * setup.widths[0], *image)

@@ -3,7 +3,6 @@
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMethodFormatter
 
-from kanpipe.experiments.layer_speed.figure_names import FIGURES
+from kanpipe.experiments.layer_speed.config import Experiment
+from kanpipe.experiments.layer_speed.outputs import FIGURES
 from kanpipe.experiments.layer_speed.published import REPORTED, Reported
 from kanpipe.experiments.layer_speed.words import COLOURS, CONTENDERS, setup_words
 from kanpipe.reporting.plots import FULL, GENERATED, INK, MUTED, SMALL, house_style, save, statement
@@ -24,8 +24,8 @@ MARKS = {"marker": "o", "markersize": 4, "linestyle": "none", "elinewidth": 1, "
 TICKS, MORE_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100), (1.5, 3)
 
 
-def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: dict[str, Any], out: Path) -> None:
-    """Draw the figures of `figure_names` into the folder `out`, each as PNG and PDF."""
+def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Experiment, out: Path) -> None:
+    """Draw the figures of `OUTPUTS` into the folder `out`, each as PNG and PDF."""
     rows = frames["runs"]
     rows = rows[rows["precision"] == rows["precision"].iloc[0]]
     drawn = (_panels(rows, _speed), _panels(rows, _memory), _published(rows))

@@ -1,6 +1,7 @@
 """Times and memory of every contender in every set-up, with the ratios of those that ran in the same rounds."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -10,14 +11,15 @@ import pandas as pd
 import torch
 
 from kanpipe.evaluation.timing import Work, estimate, interleaved, paired_ratio, peak_bytes, saved_bytes, stopwatch
-from kanpipe.experiments.layer_speed.contenders import Setup, exists, input_shape, multiply_adds, network
+from kanpipe.experiments.layer_speed.config import Contenders, Experiment, Setup
+from kanpipe.experiments.layer_speed.contenders import exists, input_shape, multiply_adds, network
 from kanpipe.experiments.layer_speed.passes import BACKWARD, FORWARD, passes, training_passes
 from kanpipe.experiments.layer_speed.precision import PRECISIONS, matmul_tflops, precision
-from kanpipe.jobs import keep_freed_memory
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine, seeded
 from kanpipe.models.counting import parameter_count
 from kanpipe.provenance import commit
-from kanpipe.runs import FinishedRun
+from kanpipe.runs import FINISHED, FinishedRun
 
 REFERENCES = ("mlp", "floor", "cox_de_boor", "fastkan_published", "fasterkan_published")
 PHASES = {"forward": (FORWARD,), "backward": (BACKWARD,), "both": (FORWARD, BACKWARD)}
@@ -33,33 +35,56 @@ class Piece:
     row: dict[str, Any]
 
 
-def evaluate(runs: list[FinishedRun], spec: dict[str, Any], machine: Machine) -> dict[str, pd.DataFrame]:
-    """`runs`: a row for each contender, mode, set-up and precision; times of one CPU thread, or of the GPU."""
-    keep_freed_memory()
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(False)  # nothing trained here is kept, and the fastest kernels are compared
-    made_by = {"experiment": "layer_speed", "seed": 0, "status": "finished", "commit": commit()}
-    made_on = {"device": machine.name, "device_type": machine.device.type, "threads": 1}
+def speed(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Machine) -> pd.DataFrame:
+    """A row for each contender, mode, set-up and precision; times of the machine's CPU threads, or of the GPU."""
+    made_by = {"seed": 0, "status": FINISHED, "commit": commit()}
+    made_on = {"device": machine.name, "device_type": machine.device.type, "threads": machine.threads}
     rows = []
-    for name in PRECISIONS[machine.device.type]:
-        with precision(name, machine.device):
-            rate = {"precision": name, "device_tflops": matmul_tflops(machine.device, **spec["timing"])}
-            rows += [rate | row for setup in spec["setups"] for row in _setup_rows(setup, spec, machine)]
-    torch.set_flush_denormal(False)
-    return {"runs": pd.DataFrame([made_by | made_on | row for row in rows])}
+    with _fastest_kernels():
+        for name in PRECISIONS[machine.device.type]:
+            with precision(name, machine.device):
+                rate = {"precision": name, "device_tflops": matmul_tflops(machine.device, **spec.timing.model_dump())}
+                rows += [rate | row for setup in spec.problem.setups for row in _setup_rows(setup, spec, machine)]
+    return pd.DataFrame([made_by | made_on | row for row in rows])
 
 
-def _setup_rows(name: str, spec: dict[str, Any], machine: Machine) -> Iterator[dict[str, Any]]:
+@contextmanager
+def _fastest_kernels() -> Iterator[None]:
+    """Allow kernels that round anew each time: nothing computed here is kept, and others compare the fastest."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(False)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+
+
+@contextmanager
+def _denormals(flushed: bool) -> Iterator[None]:
+    """Whether a CPU takes numbers below 1e-38 for 0."""
+    before = _flushes_denormals()
+    torch.set_flush_denormal(flushed)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
+
+
+def _flushes_denormals() -> bool:
+    return (torch.tensor([1e-38]) * 1e-2).item() == 0  # torch can set the mode, but not tell it
+
+
+def _setup_rows(name: str, spec: Experiment, machine: Machine) -> Iterator[dict[str, Any]]:
     """The rows of one set-up; all contenders take turns."""
-    setup = spec["setups"][name]
-    torch.set_flush_denormal(setup.get("flush_denormals", False))
+    setup = spec.problem.setups[name]
     torch.compiler.reset()  # else a second shape would be compiled for any shape, which is slower
-    pieces = _pieces(setup, spec["contenders"], machine)
-    works = {key: piece.work for key, piece in pieces.items()}
-    seconds = interleaved(works, stopwatch(machine.device), **spec["timing"])
+    with _denormals(bool(setup.flush_denormals)):
+        pieces = _pieces(setup, spec.problem.contenders, machine)
+        works = {key: piece.work for key, piece in pieces.items()}
+        seconds = interleaved(works, stopwatch(machine.device), **spec.timing.model_dump())
     times = {key: _phases(found) for key, found in seconds.items()}
     for (contender, mode), piece in pieces.items():
-        key = {"setup": name, "variant": contender, "mode": mode, "rounds": spec["timing"]["rounds"]}
+        key = {"setup": name, "variant": contender, "mode": mode, "rounds": spec.timing.rounds}
         rate = {"tflops": 6 * multiply_adds(contender, setup) / np.median(times[contender, mode]["both"]) / 1e12}
         yield key | _setup_columns(setup) | piece.row | rate | time_columns(times, contender, mode)
 
@@ -71,12 +96,12 @@ def _phases(seconds: np.ndarray) -> dict[str, np.ndarray]:
 
 def _setup_columns(setup: Setup) -> dict[str, Any]:
     """What was timed, in the columns of a row."""
-    widths = "-".join(map(str, setup["widths"]))
-    return {"widths": widths} | {key: value for key, value in setup.items() if key != "widths"}
+    return setup.model_dump(exclude_none=True) | {"widths": "-".join(map(str, setup.widths))}
 
 
-def _pieces(setup: Setup, contenders: dict[str, list[str]], machine: Machine) -> dict[Key, Piece]:
-    modes = [key for name, modes in contenders.items() if exists(name, setup) for key in product([name], modes)]
+def _pieces(setup: Setup, contenders: Contenders, machine: Machine) -> dict[Key, Piece]:
+    chosen = contenders.model_dump(exclude_none=True)
+    modes = [key for name, modes in chosen.items() if exists(name, setup) for key in product([name], modes)]
     return {key: _piece(*key, setup, machine) for key in modes}
 
 
@@ -87,7 +112,7 @@ def _piece(name: str, mode: str, setup: Setup, machine: Machine) -> Piece:
     made = torch.compile(made, fullgraph=True, dynamic=False) if mode == "compiled" else made
     draw = machine.generator("layer_speed", "input")
     x = torch.randn(input_shape(name, setup), generator=draw, device=machine.device)
-    work = (training_passes if "loss" in setup else passes)(made, x, draw)
+    work = (training_passes if setup.loss else passes)(made, x, draw)
     row = {"parameters": parameters, "saved_mib": saved_bytes(lambda: made(x), [x, *held]) / MEBI}
     if machine.device.type == "cuda":
         row["peak_mib"] = peak_bytes(work, machine.device) / MEBI

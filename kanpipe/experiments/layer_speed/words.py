@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from kanpipe.reporting.plots import INK, KAN_COLOURS, MLP_COLOURS, MUTED, SPARE_COLOURS
+from kanpipe.reporting.plots import FAMILY_COLOURS, INK, KAN_COLOURS, MUTED
 
 CONTENDERS = {
     "mlp": "ordinary layer",
@@ -17,16 +17,16 @@ CONTENDERS = {
     "fasterkan": "FasterKAN, ours",
 }
 COLOURS = {
-    "mlp": MLP_COLOURS["mlp"],
+    "mlp": FAMILY_COLOURS["mlp"],
     "floor": MUTED,
     "cox_de_boor": INK,
-    "kan": KAN_COLOURS["kan"],
+    "kan": FAMILY_COLOURS["kan"],
     "kan_scaler": KAN_COLOURS["small_kan"],
     "kan_recompute": "#8A3700",
     "fastkan_published": INK,
     "fasterkan_published": INK,
-    "fastkan": SPARE_COLOURS[0],
-    "fasterkan": SPARE_COLOURS[2],
+    "fastkan": FAMILY_COLOURS["fastkan"],
+    "fasterkan": FAMILY_COLOURS["fasterkan"],
 }
 PHASES = ("forward", "backward", "both")
 

@@ -7,27 +7,40 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from kanpipe.experiments.range_init.problem import Spec
+from kanpipe.experiments.range_init.config import Experiment
+from kanpipe.experiments.range_init.outputs import FIGURES
 from kanpipe.experiments.range_init.published import ACCURACY
-from kanpipe.experiments.range_init.tables import on_mnist
-from kanpipe.reporting.plots import FULL, INK, KAN_COLOURS, MLP_COLOURS, MUTED, SMALL, house_style, save, statement
+from kanpipe.experiments.range_init.tables import were_published
+from kanpipe.reporting.plots import (
+    DATA,
+    FAMILY_COLOURS,
+    FULL,
+    INK,
+    MUTED,
+    SMALL,
+    SPARE_COLOURS,
+    house_style,
+    save,
+    statement,
+)
 from kanpipe.reporting.tables import FINISHED
 from kanpipe.reporting.variants import seeds
 from kanpipe.runs import FinishedRun
 
-COLOURS = {"pykan": "#0072B2", "kaiming": KAN_COLOURS["kan"], "power_law": "#7B5EA7", "torch_conv_kan": "#8C6D31"}
+VIOLET, _, _, BROWN = SPARE_COLOURS
+COLOURS = {"pykan": DATA, "kaiming": FAMILY_COLOURS["kan"], "power_law": VIOLET, "torch_conv_kan": BROWN}
 NAMES = {"kaiming": "Kaiming (efficient-kan)", "power_law": "power law", "torch_conv_kan": "torch-conv-kan"}
 MARKERS = "os^Dv"
 APART = 1.06  # the factor on the axis of ranges from one initialisation to the next, so that no mark hides another
 
 
-def figures(runs: list[FinishedRun], tables: dict[str, pd.DataFrame], spec: Spec, out: Path) -> None:
-    """Draw `range_init` into the folder `out`, as PNG and PDF."""
-    rows, epochs = (frame[frame["status"] == FINISHED] for frame in (tables["runs"], tables["epochs"]))
+def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Experiment, out: Path) -> None:
+    """Draw the figure of `OUTPUTS` into the folder `out`, as PNG and PDF."""
+    rows, epochs = (frame[frame["status"] == FINISHED] for frame in (frames["runs"], frames["epochs"]))
     with house_style():
         kans = rows[rows["range"].notna()]
         drawn = _figure(rows, epochs) if len(kans) else statement("No KAN has finished its training")
-        save(drawn, out / "range_init")
+        save(drawn, out / FIGURES[0])
 
 
 def _figure(rows: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
@@ -35,7 +48,7 @@ def _figure(rows: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
     left, middle, right = figure.subplots(1, 3)
     kans, mlps = rows[rows["range"].notna()], rows[rows["range"].isna()]
     shapes = dict(zip(sorted(kans["range"].unique()), MARKERS, strict=False))
-    published = on_mnist(rows)
+    published = were_published(rows)
     _by_range(left, kans, mlps, shapes, published)
     _by_share(middle, kans, mlps, shapes)
     _over_training(right, epochs[epochs["range"].notna()], shapes)
@@ -71,7 +84,7 @@ def _by_range(axes: Axes, kans: pd.DataFrame, mlps: pd.DataFrame, shapes: dict[f
 
 
 def _by_share(axes: Axes, kans: pd.DataFrame, mlps: pd.DataFrame, shapes: dict[float, str]) -> None:
-    """Accuracy against the share of hidden values outside the range, which grows from the start to the end."""
+    """Accuracy against the share of hidden values outside the grid, which grows from the start to the end."""
     for (init, reach), rows in kans.groupby(["init", "range"], sort=False):
         shares, accuracy = rows[["outside_hidden_start", "outside_hidden"]].mean(), rows["accuracy"].mean()
         axes.plot(shares, [accuracy] * 2, color=COLOURS[init], linewidth=0.8, alpha=0.6, zorder=2)
@@ -79,22 +92,22 @@ def _by_share(axes: Axes, kans: pd.DataFrame, mlps: pd.DataFrame, shapes: dict[f
         axes.plot(shares.iloc[0], accuracy, markerfacecolor="white", markeredgewidth=0.9, **style)
         axes.plot(shares.iloc[1], accuracy, markeredgecolor="white", markeredgewidth=0.4, **style)
     _mlp(axes, mlps)
-    axes.set(title="b  Where hidden values lie", xlabel="hidden values outside the range, %")
+    axes.set(title="b  Where hidden values lie", xlabel="hidden values outside the grid, %")
     axes.set_xlim(-5, 105)
 
 
 def _over_training(axes: Axes, epochs: pd.DataFrame, shapes: dict[float, str]) -> None:
-    """The share of hidden values outside the range at the start of every epoch kept, mean over the seeds."""
+    """The share of hidden values outside the grid at the start of every epoch kept, mean over the seeds."""
     for (init, reach), rows in epochs.groupby(["init", "range"], sort=False):
         share = rows.groupby("epoch")["outside_hidden"].mean()
         axes.plot(share.index, share, color=COLOURS[init], marker=shapes[reach], markersize=3, linewidth=0.9)
-    axes.set(title="c  Where training takes them", xlabel="epoch", ylabel="hidden values outside, %")
+    axes.set(title="c  Where training takes them", xlabel="epoch", ylabel="hidden values outside the grid, %")
     axes.set_ylim(-4, 104)
 
 
 def _mlp(axes: Axes, mlps: pd.DataFrame) -> None:
     if len(mlps):
-        axes.axhline(mlps["accuracy"].mean(), color=MLP_COLOURS["mlp"], linewidth=1, linestyle="--")
+        axes.axhline(mlps["accuracy"].mean(), color=FAMILY_COLOURS["mlp"], linewidth=1, linestyle="--")
 
 
 def _interval(reach: float) -> str:
@@ -106,8 +119,8 @@ def _legend(figure: Figure, kans: pd.DataFrame, shapes: dict[float, str], mlps: 
     handles = [Line2D([], [], color=COLOURS[init], label=NAMES.get(init, init)) for init in kans["init"].unique()]
     handles += [_dot(shape, _interval(reach)) for reach, shape in shapes.items()]
     if len(mlps):
-        words = f"MLP of equal size ({mlps['parameters'].iloc[0]:,})"
-        handles.append(Line2D([], [], color=MLP_COLOURS["mlp"], linestyle="--", label=words))
+        words = f"MLP ({mlps['parameters'].iloc[0]:,} parameters)"
+        handles.append(Line2D([], [], color=FAMILY_COLOURS["mlp"], linestyle="--", label=words))
     if published:
         handles.append(_dot("_", "published, best of 20 epochs", color=COLOURS["pykan"]))
     handles += [_dot("o", "at the start (b)", markerfacecolor="white"), _dot("o", "at the end (b)")]

@@ -1,19 +1,18 @@
 """The task of the experiment: standardised pixels, a small classifier, cross-entropy."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
+from numpy import ndarray
 from torch import Tensor
 
 from kanpipe.data.prepared import Images, load
 from kanpipe.errors import UserError
+from kanpipe.experiments.range_init.config import Classifier, Standardise
 from kanpipe.layers.families import family
 from kanpipe.machine import Machine, seeded
 from kanpipe.models.fully_connected import FullyConnected
 from kanpipe.runs import FinishedRun
-
-Spec = dict[str, Any]
 
 PIXELS, CLASSES = 28 * 28, 10
 
@@ -26,32 +25,30 @@ def images(path: Path) -> Images:
     return found
 
 
-def standardise(pixels: Tensor, spec: Spec) -> Tensor:
+def standardise(pixels: Tensor, scale: Standardise) -> Tensor:
     """Bytes (n, 28, 28) -> (n, 784) with about mean 0 and variance 1 over all pixels."""
-    scale = spec["standardise"]
-    return (pixels.flatten(1) / 255 - scale["mean"]) / scale["sd"]
+    return (pixels.flatten(1) / 255 - scale.mean) / scale.sd
 
 
-def build(spec: Spec, seed: int = 0) -> FullyConnected:
+def build(variant: Classifier, seed: int = 0) -> FullyConnected:
     """The variant's classifier with the initial weights of `seed`."""
-    options = dict(spec["variant"])
-    hidden, name = options.pop("hidden"), options.pop("family")
     with seeded(seed, "init"):
-        return FullyConnected(family(name, **options), [PIXELS, *hidden, CLASSES])
+        return FullyConnected(family(variant.family, **variant.options), [PIXELS, *variant.hidden, CLASSES])
 
 
 def restore(run: FinishedRun, weights: dict[str, Tensor], machine: Machine) -> FullyConnected:
     """The run's classifier with these weights; UserError when they are those of another network."""
-    return run.load_into(build(run.spec).to(machine.device), weights)
+    return run.load_into(build(run.spec.variant).to(machine.device), weights)
 
 
 def stages(run: FinishedRun) -> dict[int, dict[str, Tensor]]:
     """The weights at every epoch at whose start they were kept, and at the end."""
-    per_epoch = run.record["settings"]["steps"] // run.spec["training"]["epochs"]
+    epochs = run.spec.training.epochs
+    per_epoch = run.record["settings"]["steps"] // epochs
     found = {step // per_epoch: weights for step, weights in run.snapshots().items()}
-    last = {run.spec["training"]["epochs"]: run.tensors("weights.safetensors")}
+    last = {epochs: run.tensors("weights.safetensors")}
     return found | ({} if run.diverged else last)
 
 
-def to_device(array, machine: Machine) -> Tensor:
+def to_device(array: ndarray, machine: Machine) -> Tensor:
     return torch.from_numpy(array).to(machine.device)

@@ -2,36 +2,36 @@
 
 import pandas as pd
 
-from kanpipe.experiments.range_init.published import ACCURACY
+from kanpipe.experiments.range_init.published import ACCURACY, DATASET, PARAMETERS
 from kanpipe.reporting.tables import FINISHED, Table, mean_and_sd, summarise
 
 SCORES = {  # column: (its title, its digits)
     "accuracy": ("accuracy %", ".2f"),
     "best_accuracy": ("best epoch %", ".2f"),
     "hidden_sd_start": ("sd of hidden, start", ".2f"),
-    "outside_hidden_start": ("outside, start %", ".1f"),
-    "beyond_hidden_start": ("beyond knots, start %", ".1f"),
-    "outside_hidden": ("outside, end %", ".1f"),
-    "beyond_hidden": ("beyond knots, end %", ".1f"),
-    "outside_pixels": ("pixels outside %", ".1f"),
+    "outside_hidden_start": ("outside grid, start %", ".1f"),
+    "beyond_hidden_start": ("outside support, start %", ".1f"),
+    "outside_hidden": ("outside grid, end %", ".1f"),
+    "beyond_hidden": ("outside support, end %", ".1f"),
+    "outside_pixels": ("pixels outside grid %", ".1f"),
 }
 COURSE = {
     "accuracy": ("accuracy %", ".2f"),
-    "outside_hidden": ("outside %", ".1f"),
+    "outside_hidden": ("outside grid %", ".1f"),
     "hidden_sd": ("sd of hidden", ".2f"),
 }
 
 
 def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
-    """`range_init` and `range_init_epochs`, from the frames that `evaluate` made."""
-    runs, epochs, floors = frames["runs"], frames["epochs"], frames["floors"]
-    return {"range_init": _scores(runs, floors), "range_init_epochs": _epochs(epochs)}
+    """The scores, and the course of the `epochs`, from the frames that `evaluate` made."""
+    return {"": _scores(frames["runs"], frames["floors"]), "epochs": _epochs(frames["epochs"])}
 
 
 def _scores(runs: pd.DataFrame, floors: pd.DataFrame) -> Table:
     by = ["variant", "init", "range", "parameters"]
     numbers = summarise(runs, by, [*SCORES, "gain", "train_accuracy", "minutes"])
-    published = [_published(row) if on_mnist(runs) else None for _, row in numbers.iterrows()]
+    known = were_published(runs)
+    published = [_published(row) if known else None for _, row in numbers.iterrows()]
     text = pd.DataFrame(
         {
             "init": numbers["init"].fillna("(MLP)").replace("", "(MLP)"),
@@ -53,9 +53,10 @@ def _published(row: pd.Series) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def on_mnist(runs: pd.DataFrame) -> bool:
-    """Whether the published accuracies, which are of MNIST, may stand beside those of these runs."""
-    return (runs["dataset"] == "mnist").all()
+def were_published(runs: pd.DataFrame) -> bool:
+    """Whether the published accuracies may stand beside those of these runs: same images, and KANs of the same size."""
+    sizes = runs.loc[runs["range"].notna(), "parameters"]
+    return bool((runs["dataset"] == DATASET).all() and (sizes == PARAMETERS).all())
 
 
 def _cells(numbers: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> dict[str, list[str]]:
@@ -80,11 +81,11 @@ def _note(runs: pd.DataFrame) -> str:
     words = (
         f"Mean ± standard deviation over n training seeds, {run['steps']:,} steps each, on {run['dataset']}. Accuracy "
         f"on {run['test_images']:,} test images at the end; the best epoch is the best of those whose weights were "
-        "kept. Outside: hidden values outside the range; beyond knots: where the spline part is 0. In brackets: the "
-        "MLP of equal size, and scores without a network."
+        "kept. Hidden values outside the grid have fewer bases than others, those outside the support have none. In "
+        "brackets: the MLP, and scores without a network."
     )
-    if not on_mnist(runs):
-        return f"{words} Published numbers are of another dataset."
+    if not were_published(runs):
+        return f"{words} Published numbers are of another dataset or another size."
     return f"{words} Published: github.com/yu-rp/KANbeFair, the best of 20 epochs, two runs."
 
 
@@ -93,7 +94,5 @@ def _epochs(epochs: pd.DataFrame) -> Table:
     text = pd.DataFrame(
         {"variant": numbers["variant"], "epoch": numbers["epoch"], **_cells(numbers, COURSE), "n": numbers["n"]}
     )
-    note = (
-        "Mean ± standard deviation over n seeds, at the start of the epoch. Outside: hidden values outside the range."
-    )
+    note = "Mean ± standard deviation over n seeds, at the start of the epoch. Outside grid: of the hidden values."
     return Table(numbers, text, note)

@@ -13,18 +13,18 @@ from kanpipe.training import Settings, fit
 
 def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
     """Train the run's variant with its seed on the images of `run.data` and write the results into its folder."""
-    recipe, data = run.spec["training"], problem.images(run.data)
+    recipe, data = run.spec.training, problem.images(run.data)
     pixels = problem.to_device(data.train_images, machine)
     labels = problem.to_device(data.train_labels, machine).long()
-    batches = ShuffledBatches(len(labels), recipe["batch_size"], run.seed, machine)
-    model = problem.build(run.spec, run.seed).to(machine.device)
+    batches = ShuffledBatches(len(labels), recipe.batch_size, run.seed, machine)
+    model = problem.build(run.spec.variant, run.seed).to(machine.device)
 
     def batch(step: int) -> tuple[Tensor, Tensor]:
         rows = batches.rows(step)
-        return problem.standardise(pixels[rows], run.spec), labels[rows]
+        return problem.standardise(pixels[rows], run.spec.problem.standardise), labels[rows]
 
     settings = Settings.of_epochs(recipe, batches.steps_per_epoch, checkpoint_seconds)
-    optimizer = torch.optim.Adam(model.parameters(), lr=recipe["learning_rate"], fused=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
     fit(run, model, optimizer, objective, batch, machine, settings)
 
 

@@ -1,5 +1,7 @@
 """The learned functions on the edges of a deep KAN, beside those of the composition that it should find."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -8,10 +10,11 @@ from matplotlib.figure import Figure
 from kanpipe.experiments.function_fit import problem
 from kanpipe.experiments.function_fit.local_splines import EdgeFunctions
 from kanpipe.experiments.function_fit.networks import KAN
-from kanpipe.reporting.plots import FULL, INK, KAN_COLOURS, MUTED, SMALL
+from kanpipe.reporting.plots import DATA, FAMILY_COLOURS, FULL, INK, MUTED, SMALL
 from kanpipe.runs import FinishedRun
 
-LEARNED, WANTED = KAN_COLOURS["kan"], "#0072B2"
+LEARNED, WANTED = FAMILY_COLOURS["kan"], DATA
+Shape = Callable[[np.ndarray], np.ndarray]
 # What each edge's function is, but for an affine map, in layers: squares, sine, exponential.
 SHAPES = {
     "exp_sin": (lambda s: s**2, np.sin, np.exp),
@@ -26,12 +29,12 @@ def edges(run: FinishedRun) -> Figure:
     A KAN finds a composition but for affine maps between its layers, so the functions of the composition are drawn
     after the affine map of input and output that brings them nearest.
     """
-    variant = run.spec["variant"]
-    network = problem.restore(variant, variant["grid_sizes"][-1], run.tensors("weights.safetensors"))
+    variant = run.spec.variant
+    network = problem.restore(variant, variant.grid_sizes[-1], run.tensors("weights.safetensors"))
     figure = Figure(figsize=(FULL, 3.5), layout="constrained")
     grid = figure.add_gridspec(2, 12)
-    x, _ = problem.training_set(run.spec, run.seed)
-    exponents = SHAPES[variant["target"]]
+    x, _ = problem.training_set(variant, run.seed)
+    exponents = SHAPES[variant.target]
     for depth, layer in enumerate(network.layers):
         values = EdgeFunctions(layer)(x)  # (n, in, out)
         limit = float(1.1 * (values - values.mean(0)).abs().max())
@@ -43,9 +46,7 @@ def edges(run: FinishedRun) -> Figure:
         x = values.sum(1) + layer.bias
     figure.axes[0].plot([], [], color=LEARNED, label=f"learned, {_size(network)}")
     figure.axes[0].plot([], [], color=WANTED, linestyle="--", label="square, sine, exponential, after affine maps")
-    figure.suptitle(
-        f"{problem.TARGETS[variant['target']].formula}, seed {run.seed}: curves on the edges, less their mean"
-    )
+    figure.suptitle(f"{problem.TARGETS[variant.target].formula}, seed {run.seed}: curves on the edges, less their mean")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=2)
     return figure
 
@@ -65,7 +66,7 @@ def _size(network: KAN) -> str:
     return f"$G={network.grid_size}$"
 
 
-def _edge(axes: Axes, s: np.ndarray, values: np.ndarray, shape, limit: float) -> None:
+def _edge(axes: Axes, s: np.ndarray, values: np.ndarray, shape: Shape, limit: float) -> None:
     order = np.argsort(s)
     s, values = s[order], values[order] - values.mean()
     axes.plot(s, values, color=LEARNED, linewidth=1.6)
@@ -80,7 +81,7 @@ def _edge(axes: Axes, s: np.ndarray, values: np.ndarray, shape, limit: float) ->
         axes.set_yticklabels([])
 
 
-def _nearest(s: np.ndarray, values: np.ndarray, shape) -> np.ndarray:
+def _nearest(s: np.ndarray, values: np.ndarray, shape: Shape) -> np.ndarray:
     """a shape(b s + c) + d with the least squared distance from the values."""
     from scipy.optimize import least_squares
 

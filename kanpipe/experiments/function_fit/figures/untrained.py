@@ -6,11 +6,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from kanpipe.experiments.function_fit.config import WarmUp
 from kanpipe.experiments.function_fit.curves import changed_share, labelled_points
 from kanpipe.experiments.function_fit.exponents import exponents
-from kanpipe.reporting.plots import DATA, FULL, GENERATED, GROUND, INK, KAN_COLOURS, MLP_COLOURS, MUTED
+from kanpipe.reporting.plots import DATA, FAMILY_COLOURS, FULL, GENERATED, GROUND, INK, MUTED
 
-NETWORKS = {"kan": ("KAN", KAN_COLOURS["kan"], "o"), "mlp": ("MLP", MLP_COLOURS["mlp"], "s")}
+NETWORKS = {"kan": ("KAN", FAMILY_COLOURS["kan"], "o"), "mlp": ("MLP", FAMILY_COLOURS["mlp"], "s")}
 AXES = {"width": "width $N$", "depth": "depth $L$", "grid_size": "grid size $G$"}
 
 
@@ -36,12 +37,12 @@ def growth_figure(times: pd.DataFrame) -> Figure:
     return figure
 
 
-def warm_up_figure(pieces: pd.DataFrame) -> Figure:
+def warm_up_figure(pieces: pd.DataFrame, settings: WarmUp) -> Figure:
     """An S-shaped boundary: one parabola cannot follow it, a cubic can, and so can two half-parabolas."""
     names = list(dict.fromkeys(pieces["boundary"]))
     figure = Figure(figsize=(FULL, 2.35), layout="constrained")
     panels = figure.subplots(1, len(names), sharey=True)
-    x, y, above = labelled_points(300, 0.1, 0)
+    x, y, above = labelled_points(settings)
     for axes, name in zip(panels, names, strict=True):
         own = pieces[pieces["boundary"] == name]
         axes.scatter(x[above], y[above], s=5, c=GENERATED, marker="o", linewidths=0)

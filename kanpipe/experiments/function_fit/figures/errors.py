@@ -1,7 +1,4 @@
-"""The figures of the experiment; errors are those on the test points unless a label says otherwise."""
-
-from collections.abc import Iterator
-from pathlib import Path
+"""Errors of all networks: through the stages, against grid size and parameters, and against the number of points."""
 
 import numpy as np
 import pandas as pd
@@ -10,52 +7,65 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 
 from kanpipe.experiments.function_fit import problem
-from kanpipe.experiments.function_fit.curve_figures import growth_figure, locality_figure, warm_up_figure
-from kanpipe.experiments.function_fit.edge_figure import edges
-from kanpipe.experiments.function_fit.figure_names import has_edges
+from kanpipe.experiments.function_fit.config import AnyNetwork, Mlp
 from kanpipe.experiments.function_fit.published import TEST_RMSE
-from kanpipe.reporting.plots import COLUMN, FULL, INK, KAN_COLOURS, MLP_COLOURS, MUTED, house_style, save, statement
+from kanpipe.reporting.plots import (
+    COLUMN,
+    DATA,
+    FAMILY_COLOURS,
+    FULL,
+    INK,
+    KAN_COLOURS,
+    MUTED,
+    SPARE_COLOURS,
+    statement,
+)
 from kanpipe.runs import FinishedRun
 
-DEEP, SHALLOW, MLP = KAN_COLOURS["kan"], KAN_COLOURS["small_kan"], MLP_COLOURS["mlp"]
-SCRATCH, GUIDE, PRINTED = "#7B5EA7", "#999999", {"color": INK, "marker": "x", "linestyle": "none", "markersize": 4}
-SAMPLE_COLOURS = ("#56B4E9", "#0072B2", "#7B5EA7", "#222222")
+DEEP, SHALLOW, MLP = FAMILY_COLOURS["kan"], KAN_COLOURS["small_kan"], FAMILY_COLOURS["mlp"]
+VIOLET, _, SKY, _ = SPARE_COLOURS
+SAMPLE_COLOURS = (SKY, DATA, VIOLET, INK)
+GUIDE, PRINTED = "#999999", {"color": INK, "marker": "x", "linestyle": "none", "markersize": 4}
+STYLES = {  # name, colour, marker and line of each kind of network
+    "deep": ("deep KAN", DEEP, "o", "-"),
+    "shallow": ("shallow KAN", SHALLOW, "D", "-"),
+    "mlp": ("MLP", MLP, "s", "-"),
+    "scratch": ("from scratch", VIOLET, "^", "none"),
+}
 RMSE = "test RMSE"
+Runs = dict[str, FinishedRun]  # of each variant that of the first seed
 
 
-def figures(runs: list[FinishedRun], tables: dict[str, pd.DataFrame], spec: problem.Spec, out: Path) -> None:
-    """Draw the figures of `figure_names` into the folder `out`, each as PNG and PDF."""
-    with house_style():
-        for stem, figure in _all_figures(runs, tables):
-            save(figure, out / stem)
-
-
-def _all_figures(runs: list[FinishedRun], tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, Figure]]:
-    stages = tables["stages"].assign(network=[_network(run, runs) for run in tables["stages"]["variant"]])
-    yield "staircase", _staircase(runs)
-    yield "scaling", _scaling(stages)
-    yield "u_turn", _u_turn(stages)
-    yield "growth", growth_figure(tables["growth"])
-    yield "warm_up", warm_up_figure(tables["pieces"])
-    yield "locality", locality_figure(tables["locality"])
-    for name, run in _first_runs(runs).items():
-        if has_edges(run.spec["variant"]):
-            yield f"edges_{name}", edges(run)
-
-
-def _first_runs(runs: list[FinishedRun]) -> dict[str, FinishedRun]:
+def first_runs(runs: list[FinishedRun]) -> Runs:
     """Of each variant the run of the first seed."""
-    return {run.record["variant"]: run for run in reversed(runs)}
+    found: Runs = {}
+    for run in runs:
+        found.setdefault(run.record["variant"], run)
+    return found
 
 
-def _network(variant: str, runs: list[FinishedRun]) -> str:
+def network_kind(variant: AnyNetwork) -> str:
     """What it is, whatever it fits: `deep`, `shallow`, `mlp` or `scratch`."""
-    spec = next(run.spec["variant"] for run in runs if run.record["variant"] == variant)
-    if spec["family"] == "mlp":
+    if isinstance(variant, Mlp):
         return "mlp"
-    if len(spec["grid_sizes"]) == 1:
+    if len(variant.grid_sizes) == 1:
         return "scratch"
-    return "shallow" if len(spec["widths"]) == 3 and spec["widths"][1] > 1 else "deep"
+    return "shallow" if len(variant.widths) == 3 and variant.widths[1] > 1 else "deep"
+
+
+def leading(runs: Runs) -> Runs:
+    """Of each target the first deep and the first shallow KAN; the others have other numbers of points."""
+    chosen: dict[tuple[str, str], str] = {}
+    for name, run in runs.items():
+        variant = run.spec.variant
+        if (kind := network_kind(variant)) in ("deep", "shallow"):
+            chosen.setdefault((variant.target, kind), name)
+    return {name: runs[name] for name in chosen.values()}
+
+
+def _with_kinds(stages: pd.DataFrame, runs: Runs) -> pd.DataFrame:
+    """The stages with a column `network`, the kind of each."""
+    return stages.assign(network=[network_kind(runs[name].spec.variant) for name in stages["variant"]])
 
 
 def _log_axes(axes: Axes, name: str, sizes: list[float] | None = None) -> None:
@@ -67,17 +77,17 @@ def _log_axes(axes: Axes, name: str, sizes: list[float] | None = None) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _staircase(runs: list[FinishedRun]) -> Figure:
+def staircase(runs: Runs) -> Figure:
     """Errors step by step through the stages: a target in each panel, the first seed of its deep and shallow KAN."""
-    chosen = [run for run in _first_runs(runs).values() if _is_stairs(run)]
-    fitted = {run.spec["variant"]["target"] for run in chosen}
+    chosen = list(leading(runs).values())
+    fitted = {run.spec.variant.target for run in chosen}
     targets = [name for name in problem.TARGETS if name in fitted]
     if not targets:
         return statement("The configuration has no KAN of several grids.")
     figure = Figure(figsize=(FULL, 2.6), layout="constrained")
     panels = figure.subplots(1, len(targets), sharey=True, squeeze=False)[0]
     for axes, target in zip(panels, targets, strict=True):
-        own = [run for run in chosen if run.spec["variant"]["target"] == target]
+        own = [run for run in chosen if run.spec.variant.target == target]
         for run in own:
             _stairs(axes, run)
         _grid_marks(axes, own[0])
@@ -89,19 +99,11 @@ def _staircase(runs: list[FinishedRun]) -> Figure:
     return figure
 
 
-def _is_stairs(run: FinishedRun) -> bool:
-    variant = run.spec["variant"]
-    standard = variant["samples"] in (3000, 1000) and not run.record["variant"].endswith("_3000")
-    few = variant["samples"] < 1000 and not run.record["variant"].startswith("plane")
-    return variant["family"] == "kan" and len(variant["grid_sizes"]) > 1 and (standard or few)
-
-
 def _stairs(axes: Axes, run: FinishedRun) -> None:
     history = run.history()
     stairs = history[history["phase"] == "stage"].reset_index(drop=True)
-    deep = _network(run.record["variant"], [run]) == "deep"
-    name = f"{'deep' if deep else 'shallow'} KAN"
-    hue, steps = (DEEP if deep else SHALLOW), np.arange(1, len(stairs) + 1)
+    name, hue, *_ = STYLES[network_kind(run.spec.variant)]
+    steps = np.arange(1, len(stairs) + 1)
     axes.plot(steps, stairs["test_rmse"], color=hue, label=f"{name}, test")
     axes.plot(steps, stairs["train_rmse"], color=hue, linestyle=":", label=f"{name}, training")
 
@@ -119,9 +121,10 @@ def _grid_marks(axes: Axes, run: FinishedRun) -> None:
     axes.text(0, 1.01, "$G$", transform=axes.transAxes, ha="right", va="bottom", color=MUTED, size=7)
 
 
-def _scaling(stages: pd.DataFrame) -> Figure:
+def scaling(stages: pd.DataFrame, runs: Runs) -> Figure:
     """Errors against grid size (above) and parameters (below), a target in each column."""
-    usual = stages[~stages["variant"].str.contains(r"_\d+0$") | (stages["network"] != "deep")]
+    stages = _with_kinds(stages, runs)
+    usual = stages[stages["variant"].isin(leading(runs)) | stages["network"].isin(["mlp", "scratch"])]
     targets = [name for name in problem.TARGETS if name in set(usual["target"])]
     figure = Figure(figsize=(FULL, 4.6), layout="constrained")
     panels = figure.subplots(2, len(targets), sharey=True, squeeze=False)
@@ -141,14 +144,6 @@ def _scaling(stages: pd.DataFrame) -> Figure:
     }
     figure.legend(handles.values(), handles.keys(), loc="outside lower left", ncols=6, columnspacing=1.2)
     return figure
-
-
-STYLES = {
-    "deep": ("deep KAN", DEEP, "o", "-"),
-    "shallow": ("shallow KAN", SHALLOW, "D", "-"),
-    "mlp": ("MLP", MLP, "s", "-"),
-    "scratch": ("from scratch", SCRATCH, "^", "none"),
-}
 
 
 def _errors(axes: Axes, stages: pd.DataFrame, size: str) -> None:
@@ -190,8 +185,9 @@ def _guide(axes: Axes, stages: pd.DataFrame) -> None:
     axes.plot(grids, error * (grids / start) ** -4.0, color=GUIDE, linestyle="--", zorder=0, label="$G^{-4}$")
 
 
-def _u_turn(stages: pd.DataFrame) -> Figure:
+def u_turn(stages: pd.DataFrame, runs: Runs) -> Figure:
     """The deep KAN of the plane with several numbers of points: the error turns where parameters exceed points."""
+    stages = _with_kinds(stages, runs)
     own = stages[(stages["target"] == "plane") & (stages["network"] == "deep")]
     if own.empty:
         return statement("The configuration has no deep KAN of the plane.")
