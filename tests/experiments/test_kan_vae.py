@@ -9,8 +9,8 @@ import pytest
 import torch
 import yaml
 
-from kanpipe.evaluation.digit_judge import judge, train_judge
 from kanpipe.evaluation.fidelity import Statistics, frechet_distance
+from kanpipe.evaluation.image_judge import judge, train_judge
 from kanpipe.experiments import stage
 from kanpipe.experiments.kan_vae import evaluate as scoring
 from kanpipe.experiments.kan_vae import fidelity, problem

@@ -5,15 +5,15 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from kanpipe.experiments.kan_vae.figure_names import FIGURES
 from matplotlib.colors import to_rgba
 
 from kanpipe.experiments import stage
-from kanpipe.experiments.kan_vae.figure_names import FIGURES
-from kanpipe.experiments.kan_vae.image_grids import posterior_samples, prior_samples
-from kanpipe.experiments.kan_vae.latent_space import DIGITS, label_places, latent_space
-from kanpipe.experiments.kan_vae.parameter_efficiency import fidelity_against_parameters
+from kanpipe.experiments.kan_vae.figures.image_grids import posterior_samples, prior_samples
+from kanpipe.experiments.kan_vae.figures.latent_space import DIGITS, label_places, latent_space
+from kanpipe.experiments.kan_vae.figures.parameter_efficiency import fidelity_against_parameters
+from kanpipe.experiments.kan_vae.figures.training_curves import training_curves
 from kanpipe.experiments.kan_vae.published import CURVE_ENDS, FID
-from kanpipe.experiments.kan_vae.training_curves import training_curves
 from kanpipe.experiments.kan_vae.words import kind
 from kanpipe.reporting.mosaics import mosaic
 from kanpipe.reporting.plots import house_style

@@ -46,6 +46,7 @@ DATA = config["data_dir"]
 told(check_writable, Path(RESULTS))
 told(check_writable, Path(DATA), "data_dir")
 
+GPU = 0 if config["device"] == "cpu" else 1
 ENVIRONMENT = str(ROOT / "envs/kanpipe.yaml")
 
 
