@@ -1,4 +1,4 @@
-"""The judge of digits: that it reads both forms, and what it says of images."""
+"""The judge of images: that it reads both forms, and what it says of images."""
 
 import math
 
