@@ -34,8 +34,8 @@ def _mnist(name: str, size: int, sha256: str) -> Source:
 def _fashion_mnist(name: str, size: int, sha256: str) -> Source:
     """A file of Fashion-MNIST (Xiao, Rasul and Vollgraf 2017), which has the names of the files of MNIST."""
     places = (
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
+        "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion",
     )
     return Source(f"fashion_mnist/{name}", size, sha256, tuple(f"{place}/{name}" for place in places))
 

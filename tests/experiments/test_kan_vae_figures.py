@@ -1,15 +1,19 @@
 """The figures of the autoencoders: what is drawn is what was measured."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
+from matplotlib.text import Text
+from small_kan_vae import TRAINING
 
 from kanpipe.config import kinds
 from kanpipe.data.classes import class_names
 from kanpipe.experiments import stage
+from kanpipe.experiments.kan_vae import figures
 from kanpipe.experiments.kan_vae.figures.image_grids import posterior_samples, prior_samples
 from kanpipe.experiments.kan_vae.figures.latent_space import CLASS_COLOURS, label_places, latent_space
 from kanpipe.experiments.kan_vae.figures.parameter_efficiency import fidelity_against_parameters
@@ -32,14 +36,6 @@ DIVERGED = "kan_vae_h400_z20"
 PROBLEM = {"dataset": "mnist", "threshold": 0.5}
 SPEC = kinds.parsed("kan_vae", {"problem": PROBLEM, "figures": {"variants": [*VARIANTS][:3]}})
 DIGITS = class_names("mnist")
-TRAINING = {
-    "epochs": 2,
-    "batch_size": 30,
-    "learning_rate": 0.002,
-    "plateau": {"factor": 0.5, "patience": 10},
-    "compile": False,
-    "snapshot_epochs": [1],
-}
 STEPS = 400
 
 
@@ -130,6 +126,19 @@ def test_every_figure_is_written_and_no_other(runs, frames, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {
         f"{name}.{form}" for name in FIGURES for form in ("png", "pdf")
     }
+
+
+def test_figures_of_another_dataset_name_its_classes_and_nothing_of_mnist(runs, frames, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(f"{figures.__name__}.save", lambda figure, path: drawn.append(figure))
+    other = kinds.parsed(
+        "kan_vae", {"problem": PROBLEM | {"dataset": "fashion_mnist"}, "figures": {"variants": [*VARIANTS][:3]}}
+    )
+    figures.figures(runs, frames, other, tmp_path)
+    words = {text.get_text() for figure in drawn for text in figure.findobj(Text)}
+    legend = [text.get_text() for text in drawn[FIGURES.index("latent_space")].legends[0].get_texts()]
+    assert legend == list(class_names("fashion_mnist"))
+    assert not [text for text in words if re.search("mnist|digit|published|my_vae|figure", text, re.IGNORECASE)]
 
 
 def test_figures_when_nothing_has_finished(tmp_path):
