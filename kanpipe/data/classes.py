@@ -1,7 +1,7 @@
 """What the labels of the datasets of 28 x 28 pixels stand for."""
 
 DIGITS = tuple(map(str, range(10)))
-CLOTHES = (  # as github.com/zalandoresearch/fashion-mnist names them
+CLOTHES = (  # after github.com/zalandoresearch/fashion-mnist
     "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
 )  # fmt: skip
 NAMES = {"mnist": DIGITS, "digits": DIGITS, "fashion_mnist": CLOTHES}

@@ -12,7 +12,6 @@ from kanpipe.config.models import (
     EpochTraining,
     Figures,
     Name,
-    Names,
     Section,
     Seed,
     TrainedEntry,
@@ -110,7 +109,7 @@ class Evaluation(Section):
     neighbours: Count = Field(description="neighbours that vote on the class of a latent mean")
     silhouette_points: int = Field(ge=20, description="latent means whose silhouette is taken, at least 20")
     tsne_points: int = Field(ge=50, description="latent means that are drawn, at least 50")
-    tsne_variants: Names = Field(description="the variants whose latent means are drawn")
+    tsne_variants: Annotated[list[str], Distinct] = Field(description="the variants whose latent means are drawn")
     judge_steps: Count = Field(description="training steps of the classifier that judges the samples")
     seed: Seed = Field(description="seed of all that is drawn to score")
 
