@@ -99,6 +99,13 @@ def test_unknown_name_in_only_is_told_with_the_known_ones():
         composed(config)
 
 
+def test_variants_left_out_are_left_out_wherever_they_are_named():
+    config = overlaid(PAPER, {"experiments": {"kan_vae": {"only": {"variants": ["kan_vae_h35_z15"]}}}})
+    entry = effective(config)["experiments"]["kan_vae"]
+    named = [entry["figures"]["variants"], entry["timing"]["variants"], entry["evaluation"]["tsne_variants"]]
+    assert named == [["kan_vae_h35_z15"]] * 3
+
+
 def test_published_role_leaves_out_controls_and_ablations():
     experiments = effective(PAPER | {"roles": "published"})["experiments"]
     assert list(experiments["swiss_roll"]["variants"]) == ["mlp", "kan", "small_kan"]

@@ -7,7 +7,7 @@ from kanpipe.config.kinds import with_kinds
 from kanpipe.config.validation import check
 from kanpipe.errors import UserError
 
-LISTS_OF_VARIANTS = (("figures", "variants"), ("timing", "variants"))
+LISTS_OF_VARIANTS = (("figures", "variants"), ("timing", "variants"), ("evaluation", "tsne_variants"))
 NOT_FOR_STAGES = {"role"}  # of a variant: no number of its runs depends on them
 
 

@@ -37,7 +37,7 @@ class Downloads(Section):
         None,
         min_length=1,
         description="a folder or URL that is tried before the published ones; it holds mnist/*.gz, "
-        "cifar-10-batches-bin/*.bin and weights-inception-2015-12-05-6726825d.pth",
+        "fashion_mnist/*.gz, cifar-10-batches-bin/*.bin and weights-inception-2015-12-05-6726825d.pth",
     )
     inception_weights: str | None = Field(
         None,

@@ -1,4 +1,8 @@
-"""MNIST: handwritten digits, 60,000 to train on and 10,000 to test with (LeCun, Cortes and Burges 1998)."""
+"""MNIST and datasets in its files: 60,000 images to train on and 10,000 to test with.
+
+MNIST has handwritten digits (LeCun, Cortes and Burges 1998), Fashion-MNIST articles of clothing (Xiao, Rasul and
+Vollgraf 2017).
+"""
 
 import gzip
 import math
@@ -20,12 +24,18 @@ UNSIGNED_BYTES = 0x08  # the code of the type of an entry
 
 
 def mnist(folder: Path) -> dict[str, np.ndarray]:
-    """The arrays of the four files in `folder`: images (n, 28, 28) and labels (n,), both uint8."""
+    """The arrays of the four files in `folder`: images (n, 28, 28) and labels (n,), both uint8.
+
+    UserError when a file is damaged or they do not belong together.
+    """
     arrays = {name: read_idx(folder / file) for name, file in FILES.items()}
     for part in ("train", "test"):
         images, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
         if images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
-            raise UserError(f"{folder} has {part} images {images.shape} and labels {labels.shape}, which is not MNIST")
+            raise UserError(
+                f"{folder} has {part} images {images.shape} and labels {labels.shape}; there must be as many labels as "
+                "images, of 28 x 28 pixels"
+            )
     return arrays
 
 

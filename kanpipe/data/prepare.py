@@ -16,6 +16,7 @@ from kanpipe.files import atomic
 # name: from the folder of downloads to the arrays
 DATASETS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
     "mnist": lambda raw: mnist(raw / "mnist"),
+    "fashion_mnist": lambda raw: mnist(raw / "fashion_mnist"),
     "cifar10": lambda raw: cifar10(raw / "cifar-10-batches-bin"),
     "digits": lambda raw: digits(),
     "photographs": lambda raw: photographs(),

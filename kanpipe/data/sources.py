@@ -31,6 +31,15 @@ def _mnist(name: str, size: int, sha256: str) -> Source:
     return Source(f"mnist/{name}", size, sha256, tuple(f"{place}/{name}" for place in places))
 
 
+def _fashion_mnist(name: str, size: int, sha256: str) -> Source:
+    """A file of Fashion-MNIST (Xiao, Rasul and Vollgraf 2017), which has the names of the files of MNIST."""
+    places = (
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
+        "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion",
+    )
+    return Source(f"fashion_mnist/{name}", size, sha256, tuple(f"{place}/{name}" for place in places))
+
+
 # CIFAR-10 (Krizhevsky 2009) in its binary layout: nothing of it has to be unpickled.
 CIFAR10_ARCHIVE = Source(
     "cifar-10-binary.tar.gz",
@@ -55,6 +64,20 @@ SOURCES: dict[str, tuple[Source, ...]] = {
             "t10k-images-idx3-ubyte.gz", 1648877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
         ),
         _mnist("t10k-labels-idx1-ubyte.gz", 4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+    ),
+    "fashion_mnist": (
+        _fashion_mnist(
+            "train-images-idx3-ubyte.gz", 26421880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"
+        ),
+        _fashion_mnist(
+            "train-labels-idx1-ubyte.gz", 29515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"
+        ),
+        _fashion_mnist(
+            "t10k-images-idx3-ubyte.gz", 4422102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"
+        ),
+        _fashion_mnist(
+            "t10k-labels-idx1-ubyte.gz", 5148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"
+        ),
     ),
     "cifar10": (
         _cifar10(1, "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"),

@@ -1,27 +1,31 @@
-"""MNIST: its file format, the published files, binarisation."""
+"""MNIST and Fashion-MNIST: their file format, the published files, binarisation."""
 
 import gzip
 import hashlib
 import os
 import struct
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kanpipe.data.classes import class_names
 from kanpipe.data.fetch import fetch
 from kanpipe.data.mnist import FILES, binarise, mnist, read_idx
 from kanpipe.data.prepare import prepare
 from kanpipe.data.prepared import load
-from kanpipe.data.sources import SOURCES
+from kanpipe.data.sources import SOURCES, Source
 from kanpipe.errors import UserError
 
 MIRROR = os.environ.get("KANPIPE_MIRROR")
 PUBLISHED_MD5 = {  # as torchvision and others state them
-    "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-    "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
-    "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
-    "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+    "mnist/train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    "mnist/train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+    "mnist/t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+    "mnist/t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+    "fashion_mnist/train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    "fashion_mnist/train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+    "fashion_mnist/t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+    "fashion_mnist/t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
 }
 
 
@@ -84,16 +88,42 @@ def test_four_files_make_four_arrays(tmp_path):
 
 @pytest.mark.parametrize("fault", [{"images": (5, 27, 28)}, {"labels": 4}])
 def test_files_that_do_not_belong_together_are_refused(tmp_path, fault):
-    with pytest.raises(UserError, match="which is not MNIST"):
+    with pytest.raises(UserError, match="there must be as many labels as images, of 28 x 28 pixels"):
         mnist(written(tmp_path, **fault))
 
 
-def test_raw_file_that_is_not_the_published_one_is_refused_by_name(tmp_path):
-    (tmp_path / "mnist").mkdir()
-    written(tmp_path / "mnist")
-    with pytest.raises(UserError, match=r"mnist/train-images-idx3-ubyte.gz is not the published file"):
-        prepare("mnist", tmp_path, tmp_path / "mnist.npz")
-    assert not (tmp_path / "mnist.npz").exists()
+@pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist"])
+def test_raw_file_that_is_not_the_published_one_is_refused_by_name(tmp_path, dataset):
+    (tmp_path / dataset).mkdir()
+    written(tmp_path / dataset)
+    with pytest.raises(UserError, match=rf"/{dataset}/train-images-idx3-ubyte.gz is not the published file"):
+        prepare(dataset, tmp_path, tmp_path / "out.npz")
+    assert not (tmp_path / "out.npz").exists()
+
+
+def source_of(path, name):
+    content = path.read_bytes()
+    return Source(name, len(content), hashlib.sha256(content).hexdigest())
+
+
+def test_datasets_with_the_same_names_of_files_are_kept_apart(tmp_path, monkeypatch):
+    for dataset, images in {"mnist": 5, "fashion_mnist": 7}.items():
+        (tmp_path / dataset).mkdir()
+        written(tmp_path / dataset, (images, 28, 28), images)
+        made = tuple(source_of(tmp_path / source.name, source.name) for source in SOURCES[dataset])
+        monkeypatch.setitem(SOURCES, dataset, made)
+    for dataset, images in {"mnist": 5, "fashion_mnist": 7}.items():
+        prepare(dataset, tmp_path, tmp_path / f"{dataset}.npz")
+        data = load(tmp_path / f"{dataset}.npz")
+        assert data.train_images.shape == data.test_images.shape == (images, 28, 28)
+        assert data.train_labels.shape == data.test_labels.shape == (images,)
+    names = [source.name for sources in SOURCES.values() for source in sources]
+    assert len(set(names)) == len(names)
+
+
+def test_labels_have_names():
+    assert class_names("mnist") == class_names("digits") == tuple("0123456789")
+    assert len(set(class_names("fashion_mnist"))) == 10 and class_names("fashion_mnist")[9] == "ankle boot"
 
 
 def test_pixels_above_the_threshold_are_one():
@@ -115,7 +145,7 @@ def test_bad_binarisation_is_refused():
 def test_published_files_become_the_published_arrays(tmp_path):
     for entry in SOURCES["mnist"]:
         path = fetch(entry, tmp_path, MIRROR)
-        assert hashlib.md5(path.read_bytes()).hexdigest() == PUBLISHED_MD5[Path(entry.name).name]
+        assert hashlib.md5(path.read_bytes()).hexdigest() == PUBLISHED_MD5[entry.name]
     prepare("mnist", tmp_path, tmp_path / "mnist.npz")
     data = load(tmp_path / "mnist.npz")
     assert (len(data.train_images), len(data.test_images)) == (60_000, 10_000)

@@ -1,6 +1,7 @@
 """KAN-VAE: what is sampled, how it is scored, and what the tables say."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,42 +9,21 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from small_kan_vae import EVALUATION, PROBLEM, SAMPLING, TIMING, TRAINING, VARIANTS
 
-from kanpipe.evaluation.digit_judge import judge, train_judge
+from kanpipe.config import kinds
 from kanpipe.evaluation.fidelity import Statistics, frechet_distance
+from kanpipe.evaluation.image_judge import judge, train_judge
 from kanpipe.experiments import stage
 from kanpipe.experiments.kan_vae import evaluate as scoring
 from kanpipe.experiments.kan_vae import fidelity, problem
+from kanpipe.experiments.kan_vae.config import Extractors
+from kanpipe.experiments.kan_vae.outputs import OUTPUTS
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.layers import kan_layer
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun, Run
 
-PROBLEM = {"dataset": "digits", "threshold": 0.5}
-TRAINING = {
-    "epochs": 2,
-    "batch_size": 30,
-    "learning_rate": 0.002,
-    "plateau": {"factor": 0.5, "patience": 10},
-    "compile": False,
-    "snapshot_epochs": [1],
-}
-VARIANTS = {
-    "vae_h8_z2": {"family": "mlp", "hidden": [8], "latent": 2},
-    "kan_vae_h3_z2": {"family": "kan", "hidden": [3], "latent": 2},
-}
-SAMPLING = {"images": 60, "seeds": [0, 7], "pictures": 5}
-EVALUATION = {
-    "figure_variants": ["kan_vae_h3_z2"],
-    "reference_images": 40,
-    "extractors": {},
-    "importance_samples": 3,
-    "neighbours": 3,
-    "silhouette_points": 30,
-    "tsne_points": 40,
-    "judge_steps": 5,
-    "timing": {"rounds": 6, "block_seconds": 0.0001},
-    "seed": 0,
-}
 CPU = Machine.prepare("cpu", threads=1)
 
 
@@ -62,11 +42,17 @@ def data(tmp_path_factory):
 
 
 def trained(folder, data, variant, seed, **changes):
-    spec = PROBLEM | {"training": TRAINING | changes, "variant": VARIANTS[variant]}
-    stage("kan_vae", "train")(Run("kan_vae", variant, seed, spec, "code", folder, data), CPU)
+    values = {"problem": PROBLEM, "training": TRAINING | changes, "variant": VARIANTS[variant]}
+    spec = kinds.trained("kan_vae", values)
+    stage("kan_vae", "train")(Run("my_vae", "kan_vae", variant, seed, spec, "code", folder, data), CPU)
     run = FinishedRun.read(folder)
-    stage("kan_vae", "sample")(run, SAMPLING | {"data": str(data)}, CPU, folder / "samples.npz")
+    sampled(run, data, folder / "samples.npz")
     return run
+
+
+def sampled(run, data, out, **changes):
+    spec = kinds.parsed("kan_vae", {"sampling": SAMPLING | changes})
+    stage("kan_vae", "sample")(run, spec, Inputs(data), CPU, out)
 
 
 @pytest.fixture(scope="module")
@@ -76,19 +62,23 @@ def finished(tmp_path_factory, data):
 
 
 @pytest.fixture(scope="module")
-def spec(data, tmp_path_factory):
-    places = {"data": str(data), "cache": str(tmp_path_factory.mktemp("cache")), "inception_weights": ""}
-    return PROBLEM | EVALUATION | {"seeds": SAMPLING["seeds"]} | places
+def spec():
+    return kinds.parsed("kan_vae", {"problem": PROBLEM, "sampling": SAMPLING, "evaluation": EVALUATION})
 
 
 @pytest.fixture(scope="module")
-def frames(finished, spec, data):
-    return stage("kan_vae", "evaluate")(finished, spec, CPU) | {"speed": timed(finished, data)}
+def inputs(data, tmp_path_factory):
+    return Inputs(data, features=tmp_path_factory.mktemp("features"))
 
 
-def timed(runs, data, names=EVALUATION["figure_variants"]):
-    spec = {"timing": EVALUATION["timing"], "figure_variants": names, "data": str(data)}
-    return stage("kan_vae", "speed")(runs, spec, CPU)
+@pytest.fixture(scope="module")
+def frames(finished, spec, inputs, data):
+    return stage("kan_vae", "evaluate")(finished, spec, inputs, CPU) | {"speed": timed(finished, data)}
+
+
+def timed(runs, data, names=("kan_vae_h3_z2",)):
+    spec = kinds.parsed("kan_vae", {"problem": PROBLEM, "timing": TIMING | {"variants": list(names)}})
+    return stage("kan_vae", "speed")(runs, spec, Inputs(data), CPU)
 
 
 def model_of(run):
@@ -107,7 +97,7 @@ def test_prior_samples_are_the_decoded_means_of_standard_normal_draws(finished):
 def test_weights_are_packed_once_for_all_prior_samples(finished, data, tmp_path, monkeypatch):
     packed, pack = [], kan_layer.packed
     monkeypatch.setattr(kan_layer, "packed", lambda *inputs: packed.append(inputs) or pack(*inputs))
-    stage("kan_vae", "sample")(finished[2], SAMPLING | {"images": 900, "data": str(data)}, CPU, tmp_path / "a.npz")
+    sampled(finished[2], data, tmp_path / "a.npz", images=900)
     # five layers once; three of the encoder and two of the decoder for the posterior samples
     assert len(packed) == 5 + 5
 
@@ -194,11 +184,11 @@ def test_stages_have_the_weights_of_their_updates(finished, frames):
 
 def test_latents_are_drawn_for_the_figure_alone(frames, data):
     latents = frames["latents"]
-    assert set(latents["variant"]) == {"kan_vae_h3_z2"} and len(latents) == 2 * 40
-    assert latents.query("seed == 0")["digit"].tolist() == np.load(data)["test_labels"][:40].tolist()
+    assert set(latents["variant"]) == {"kan_vae_h3_z2"} and len(latents) == 2 * 50
+    assert latents.query("seed == 0")["label"].tolist() == np.load(data)["test_labels"][:50].tolist()
 
 
-def test_speed_is_of_the_models_in_the_figures_and_relative_to_the_first(finished, data, frames):
+def test_speed_is_of_the_chosen_models_and_relative_to_the_first(finished, data, frames):
     alone = frames["speed"].set_index("variant")
     assert list(alone.index) == ["kan_vae_h3_z2"] and alone["step_ratio"].tolist() == [1]
     names = ["kan_vae_h3_z2", "vae_h8_z2"]
@@ -216,40 +206,44 @@ def test_settled_share_is_where_the_loss_stays_near_its_end():
     assert scoring.settled_share(pd.Series([5.0] * 50)) == 0
 
 
-def test_diverged_run_is_a_row_without_scores(tmp_path, data, spec, frames):
+def test_diverged_run_is_a_row_without_scores(tmp_path, data, spec, inputs, frames):
     run = trained(tmp_path / "run", data, "vae_h8_z2", 0, learning_rate=1e38)
     assert run.diverged and run.samples()["prior"].shape == (1, 0, 784)
-    found = stage("kan_vae", "evaluate")([run], spec, CPU) | {"speed": timed([], data)}
+    found = stage("kan_vae", "evaluate")([run], spec, inputs, CPU) | {"speed": timed([], data)}
     assert found["runs"]["status"].tolist() == ["diverged"] and "elbo" not in found["runs"]
     both = {name: pd.concat([frames[name], found[name]]) for name in frames}
     shown = {name: table.text.to_csv() for name, table in stage("kan_vae", "tables")(both).items()}
-    assert "floor" in shown["kan_vae_fidelity"]
+    assert "floor" in shown["fidelity"]
     alone = stage("kan_vae", "tables")(found)
-    assert "diverged" in alone["kan_vae"].text.to_csv()
+    assert "diverged" in alone[""].text.to_csv()
 
 
 def test_table_has_means_over_seeds_and_says_what_was_not_run(frames):
     tables = stage("kan_vae", "tables")(frames)
-    assert {f"kan_vae{name}" for name in ("", "_fidelity", "_likelihood", "_training", "_speed")} == set(tables)
-    row = tables["kan_vae"].numbers.set_index("variant").loc["kan_vae_h3_z2"]
+    assert tuple(tables) == OUTPUTS.tables
+    row = tables[""].numbers.set_index("variant").loc["kan_vae_h3_z2"]
     assert row["iw_elbo_mean"] == pytest.approx(frames["runs"].query("family == 'kan'")["iw_elbo"].mean(), rel=1e-12)
-    text = tables["kan_vae"].text.set_index("model")
+    text = tables[""].text.set_index("model")
     assert set(text["FID-192 mixed"]) == {"not run"}
     assert text.loc["(test images)", "judge FID binary"] != "not run"
     assert "nan" not in "".join(table.text.to_csv() for table in tables.values())
 
 
 def test_published_numbers_stand_beside_runs_on_mnist_alone(frames):
+    # Nothing else names the dataset or the source either.
     renamed = {"vae_h8_z2": "vae_h400_z20"}
     known = {name: frame.replace({"variant": renamed}) for name, frame in frames.items()}
     shown = {
         dataset: stage("kan_vae", "tables")(known | {"runs": known["runs"].assign(dataset=dataset)})
-        for dataset in ("mnist", "digits")
+        for dataset in ("mnist", "fashion_mnist")
     }
-    assert shown["mnist"]["kan_vae"].text.set_index("model").loc["VAE", "published FID"] == "1.22"
-    assert "59, 30" in shown["mnist"]["kan_vae_training"].text.to_csv()
-    assert (shown["digits"]["kan_vae"].text["published FID"] == "").all()
-    assert "59, 30" not in shown["digits"]["kan_vae_training"].text.to_csv()
+    assert shown["mnist"][""].text.set_index("model").loc["VAE", "published FID"] == "1.22"
+    assert "59, 30" in shown["mnist"]["training"].text.to_csv()
+    words = "".join(f"{table.text.to_csv()} {table.note}" for table in shown["fashion_mnist"].values()).lower()
+    assert "training images of fashion_mnist" in words
+    for word in ("published", "source", "figure 6", "digit", "59, 30", " mnist"):
+        assert word not in words
+    assert "published" not in shown["fashion_mnist"][""].numbers
 
 
 def test_configured_variants_are_those_of_the_claims():
@@ -263,8 +257,8 @@ def test_configured_variants_are_those_of_the_claims():
     assert named <= variants
 
 
-def comparison_with(monkeypatch, spec, images, **extractor):
-    """A comparison by EfficientNet-Lite0 with these options, and what its statistics have been asked for."""
+def comparison_with(monkeypatch, inputs, images, **extractor):
+    """A comparison by the Inception with these options, and what its statistics have been asked for."""
     seen = []
 
     def statistics(images, extractor, machine, cache, label):
@@ -272,15 +266,17 @@ def comparison_with(monkeypatch, spec, images, **extractor):
         return {layer: Statistics(len(images), np.zeros(1), np.zeros((1, 1))) for layer in extractor.layers}
 
     monkeypatch.setattr(fidelity, "statistics", statistics)
-    extractors = {"efficientnet_lite0": {"layers": [1280], "forms": ["grey"], "compile": False} | extractor}
-    measure = fidelity.measure_with(spec | {"extractors": extractors}, train_judge(images, CPU, 0, steps=1), CPU)
-    return fidelity.Comparison(images, spec, measure), seen
+    inception = {"layers": [192], "forms": ["grey"], "compile": False} | extractor
+    given = replace(inputs, inception_weights=Path("weights.pth"))
+    extractors = Extractors.model_validate({"inception": inception})
+    measure = fidelity.measure_with(extractors, train_judge(images, CPU, 0, steps=1), given, CPU)
+    return fidelity.Comparison(images, 40, 0.5, measure), seen
 
 
-def test_extractor_sees_the_samples_of_its_forms_and_the_real_images_that_belong_to_them(monkeypatch, spec, data):
+def test_extractor_sees_the_samples_of_its_forms_and_the_real_images_that_belong_to_them(monkeypatch, inputs, data):
     images = problem.images(data)
-    comparison, seen = comparison_with(monkeypatch, spec, images)
-    layers = ("1280",)
+    comparison, seen = comparison_with(monkeypatch, inputs, images)
+    layers = ("192",)
     assert sorted(seen) == [(40, False, layers)] * 2 + [(40, True, layers)] * 2, "grey samples meet both forms"
     seen.clear()
     rows = comparison.rows(images.test_images[:9], {"variant": "vae"})
@@ -289,11 +285,11 @@ def test_extractor_sees_the_samples_of_its_forms_and_the_real_images_that_belong
     assert pairs == {("grey", "grey"), ("binary", "grey")}
 
 
-def test_layer_that_is_for_some_variants_is_measured_of_theirs_and_of_real_images_alone(monkeypatch, spec, data):
+def test_layer_that_is_for_some_variants_is_measured_of_theirs_and_of_real_images_alone(monkeypatch, inputs, data):
     images = problem.images(data)
-    comparison, seen = comparison_with(monkeypatch, spec, images, only={1280: ["vae"]})
+    comparison, seen = comparison_with(monkeypatch, inputs, images, only={192: ["vae"]})
     assert len(seen) == 4
-    for variant, found in (("vae", {"judge", "efficientnet_lite0"}), ("kan_vae", {"judge"})):
+    for variant, found in (("vae", {"judge", "inception"}), ("kan_vae", {"judge"})):
         rows = comparison.rows(images.test_images[:9], {"variant": variant})
         assert {row["extractor"] for row in rows} == found
     assert len(seen) == 5

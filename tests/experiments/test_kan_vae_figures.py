@@ -1,19 +1,25 @@
 """The figures of the autoencoders: what is drawn is what was measured."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
+from matplotlib.text import Text
+from small_kan_vae import TRAINING
 
+from kanpipe.config import kinds
+from kanpipe.data.classes import class_names
 from kanpipe.experiments import stage
-from kanpipe.experiments.kan_vae.figure_names import FIGURES
-from kanpipe.experiments.kan_vae.image_grids import posterior_samples, prior_samples
-from kanpipe.experiments.kan_vae.latent_space import DIGITS, label_places, latent_space
-from kanpipe.experiments.kan_vae.parameter_efficiency import fidelity_against_parameters
+from kanpipe.experiments.kan_vae import figures
+from kanpipe.experiments.kan_vae.figures.image_grids import posterior_samples, prior_samples
+from kanpipe.experiments.kan_vae.figures.latent_space import CLASS_COLOURS, label_places, latent_space
+from kanpipe.experiments.kan_vae.figures.parameter_efficiency import fidelity_against_parameters
+from kanpipe.experiments.kan_vae.figures.training_curves import training_curves
+from kanpipe.experiments.kan_vae.outputs import FIGURES
 from kanpipe.experiments.kan_vae.published import CURVE_ENDS, FID
-from kanpipe.experiments.kan_vae.training_curves import training_curves
 from kanpipe.experiments.kan_vae.words import kind
 from kanpipe.reporting.mosaics import mosaic
 from kanpipe.reporting.plots import house_style
@@ -27,7 +33,9 @@ VARIANTS = {  # name: (settings, parameters)
     "kan_vae_h10_z5": ({"family": "kan", "hidden": [10], "latent": 5}, 158_300),
 }
 DIVERGED = "kan_vae_h400_z20"
-SPEC = {"dataset": "mnist", "threshold": 0.5, "figure_variants": [*VARIANTS][:3]}
+PROBLEM = {"dataset": "mnist", "threshold": 0.5}
+SPEC = kinds.parsed("kan_vae", {"problem": PROBLEM, "figures": {"variants": [*VARIANTS][:3]}})
+DIGITS = class_names("mnist")
 STEPS = 400
 
 
@@ -37,11 +45,12 @@ def make_run(folder, variant, seed, diverged=False):
     steps = 30 if diverged else STEPS
     settings, parameters = VARIANTS[variant]
     record = {
-        "experiment": "kan_vae",
+        "experiment": "my_vae",
+        "kind": "kan_vae",
         "variant": variant,
         "seed": seed,
         "status": "diverged" if diverged else "finished",
-        "spec": {"variant": settings},
+        "spec": {"problem": PROBLEM, "training": TRAINING, "variant": settings},
         "steps": steps,
         "parameters": parameters,
         "settings": {"snapshot_steps": [150]},
@@ -79,7 +88,7 @@ def frames(runs):
     points = [
         (run.record["variant"], run.seed, digit) for run in runs if not run.diverged for digit in [*range(10)] * 6
     ]
-    latents = pd.DataFrame(points, columns=["variant", "seed", "digit"])
+    latents = pd.DataFrame(points, columns=["variant", "seed", "label"])
     latents[["x", "y"]] = generator.normal(size=(len(latents), 2))
     sampled = [(run.record["variant"], run.seed, draw) for run in runs if not run.diverged for draw in (0, 1)]
     sampled = [*sampled, ("floor", np.nan, np.nan)]
@@ -119,10 +128,23 @@ def test_every_figure_is_written_and_no_other(runs, frames, tmp_path):
     }
 
 
+def test_figures_of_another_dataset_name_its_classes_and_nothing_of_mnist(runs, frames, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(f"{figures.__name__}.save", lambda figure, path: drawn.append(figure))
+    other = kinds.parsed(
+        "kan_vae", {"problem": PROBLEM | {"dataset": "fashion_mnist"}, "figures": {"variants": [*VARIANTS][:3]}}
+    )
+    figures.figures(runs, frames, other, tmp_path)
+    words = {text.get_text() for figure in drawn for text in figure.findobj(Text)}
+    legend = [text.get_text() for text in drawn[FIGURES.index("latent_space")].legends[0].get_texts()]
+    assert legend == list(class_names("fashion_mnist"))
+    assert not [text for text in words if re.search("mnist|digit|published|my_vae|figure", text, re.IGNORECASE)]
+
+
 def test_figures_when_nothing_has_finished(tmp_path):
     lost = [make_run(tmp_path / "runs", "kan_vae_h35_z15", 0, diverged=True)]
     table = pd.DataFrame([{key: lost[0].record[key] for key in ("variant", "seed", "status", "parameters")}])
-    empty = pd.DataFrame(columns=["variant", "seed", "digit", "x", "y"])
+    empty = pd.DataFrame(columns=["variant", "seed", "label", "x", "y"])
     keys = ["variant", "seed", "n", "feature", "reference", "reference_form", "sample_form", "fid"]
     frames = {"runs": table, "latents": empty, "fidelity": pd.DataFrame(columns=keys)}
     stage("kan_vae", "figures")(lost, frames, SPEC, tmp_path / "out")
@@ -158,7 +180,7 @@ def test_published_ends_are_marked_for_mnist_alone(pictured):
 
 
 def test_a_diverged_model_is_said_to_have_diverged(pictured, frames):
-    for figure in (training_curves(pictured, published=True), latent_space(pictured, frames["latents"])):
+    for figure in (training_curves(pictured, published=True), latent_space(pictured, frames["latents"], DIGITS)):
         assert ["diverged" in words(axes) for axes in figure.axes] == [False, True, False]
     assert ["diverged" in words(axes) for axes in prior_samples(pictured).axes] == [False, False, True, False]
     names = [label.get_text() for label in posterior_samples(pictured).axes[0].get_yticklabels()]
@@ -166,21 +188,21 @@ def test_a_diverged_model_is_said_to_have_diverged(pictured, frames):
 
 
 def test_points_of_the_latent_space_have_the_colours_of_their_digits(pictured, frames):
-    axes = latent_space(pictured, frames["latents"]).axes[0]
+    axes = latent_space(pictured, frames["latents"], DIGITS).axes[0]
     own = frames["latents"].query("variant == 'vae_h400_z20' and seed == 0")
     cloud = axes.collections[0]
     drawn = {
         (*place, *colour)
         for place, colour in zip(cloud.get_offsets().tolist(), cloud.get_facecolors().tolist(), strict=True)
     }
-    assert drawn == {(row.x, row.y, *to_rgba(DIGITS[row.digit])) for row in own.itertuples()}
+    assert drawn == {(row.x, row.y, *to_rgba(CLASS_COLOURS[row.label])) for row in own.itertuples()}
     assert words(axes) == [str(digit) for digit in range(10)]
     row = frames["runs"].iloc[0]
     assert f"k-NN {row['knn_accuracy']:.1f} %, silhouette {row['silhouette']:.2f}" in axes.get_title(loc="left")
 
 
 def test_a_latent_space_that_was_not_measured_is_said_to_be_missing(pictured, frames):
-    axes = latent_space(pictured, frames["latents"].query("variant != 'vae_h400_z20'")).axes[0]
+    axes = latent_space(pictured, frames["latents"].query("variant != 'vae_h400_z20'"), DIGITS).axes[0]
     assert words(axes) == ["not run"]
 
 
@@ -188,14 +210,14 @@ def test_a_digit_is_written_where_it_is_most_common():
     generator = np.random.default_rng(0)
     clusters = ((3, 0), (5, 0), (3, 50))  # 3 and 5 mixed around x = 0, 3 alone around x = 50
     parts = [
-        pd.DataFrame(generator.normal((x, 0), 1, (40, 2)), columns=["x", "y"]).assign(digit=d) for d, x in clusters
+        pd.DataFrame(generator.normal((x, 0), 1, (40, 2)), columns=["x", "y"]).assign(label=d) for d, x in clusters
     ]
     points = pd.concat(parts, ignore_index=True)
     places = label_places(points)
     assert places[3][0] > 40
     assert abs(places[5][0]) < 5
-    for digit, place in places.items():
-        assert place in set(points.loc[points["digit"] == digit, ["x", "y"]].itertuples(index=False, name=None))
+    for label, place in places.items():
+        assert place in set(points.loc[points["label"] == label, ["x", "y"]].itertuples(index=False, name=None))
 
 
 def test_posterior_samples_stand_below_their_inputs(pictured):
@@ -220,8 +242,8 @@ def test_prior_samples_are_those_of_the_first_sampling_seed(pictured):
 
 @pytest.fixture(scope="module")
 def efficiency(frames, runs):
-    kinds = {run.record["variant"]: kind(run.spec["variant"]) for run in runs}
-    return lambda published: fidelity_against_parameters(frames, kinds, SPEC["figure_variants"], published)
+    kinds = {run.record["variant"]: kind(run.spec.variant) for run in runs}
+    return lambda published: fidelity_against_parameters(frames, kinds, SPEC.figures.variants, published)
 
 
 def marks(axes, filled):

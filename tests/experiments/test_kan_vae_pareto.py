@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kanpipe.experiments.kan_vae.parameter_efficiency import pareto_front, spread
+from kanpipe.experiments.kan_vae.figures.parameter_efficiency import pareto_front, spread
 
 
 def by_definition(parameters, scores, sign):

@@ -7,30 +7,38 @@ import pytest
 import torch
 from torch import nn
 
+from kanpipe.config import kinds
 from kanpipe.data.prepare import prepare
 from kanpipe.errors import UserError
 from kanpipe.experiments import stage
 from kanpipe.experiments.kan_vae import problem
 from kanpipe.experiments.kan_vae import train as training
+from kanpipe.experiments.kan_vae.config import Plateau
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun, Run
 from kanpipe.training import Settings
 
-PLATEAU = {"factor": 0.5, "patience": 0, "threshold": 0.1}  # halve after an epoch that is not a tenth better
-SPEC = {
-    "dataset": "digits",
-    "threshold": 0.5,
-    "training": {
-        "epochs": 4,
-        "batch_size": 32,
-        "learning_rate": 0.03,
-        "plateau": PLATEAU,
-        "compile": False,
-        "snapshot_epochs": [0, 2],
-    },
+PLATEAU = {"factor": 0.5, "patience": 0}
+PROBLEM = {"dataset": "digits", "threshold": 0.5}
+TRAINING = {
+    "epochs": 4,
+    "batch_size": 32,
+    "learning_rate": 0.03,
+    "plateau": PLATEAU,
+    "compile": False,
+    "snapshot_epochs": [0, 2],
 }
 KAN = {"family": "kan", "hidden": [10], "latent": 3}
 EPOCH = 44  # batches of 32 in the 1,437 training images
+STEEP = 0.1
+
+
+class SteepPlateau(Plateau):
+    """Lowers the rate after an epoch that is not a tenth better, which a few epochs reach."""
+
+    threshold: float = STEEP
+
+
 RESULTS = ("weights.safetensors", "snapshots.safetensors", "history.csv")
 
 
@@ -56,8 +64,10 @@ def told_apart(tmp_path_factory):
 
 
 def run(folder, data, variant=KAN, seed=0, **changes):
-    spec = SPEC | {"training": SPEC["training"] | changes, "variant": variant}
-    return Run("kan_vae", "small", seed, spec, "code", folder, data)
+    spec = kinds.trained("kan_vae", {"problem": PROBLEM, "training": TRAINING | changes, "variant": variant})
+    plateau = SteepPlateau(**spec.training.plateau.model_dump())
+    steep = spec.model_copy(update={"training": spec.training.model_copy(update={"plateau": plateau})})
+    return Run("my_vae", "kan_vae", "small", seed, steep, "code", folder, data)
 
 
 def captured(monkeypatch, run, machine):
@@ -98,9 +108,9 @@ def numbers(x):
 def test_an_epoch_shows_every_image_at_most_once_and_the_next_in_another_order(
     monkeypatch, machine, told_apart, tmp_path
 ):
-    seen = captured(monkeypatch, run(tmp_path, told_apart, batch_size=30, epochs=2), machine)
+    seen = captured(monkeypatch, run(tmp_path, told_apart, batch_size=30, epochs=2, snapshot_epochs=[0, 1]), machine)
     assert seen["settings"].steps == 6 and seen["schedule"].steps_per_epoch == 3  # three batches of 30 in 100 images
-    assert seen["settings"].snapshot_steps == (0, 6)
+    assert seen["settings"].snapshot_steps == (0, 3)
     shown = [numbers(seen["batch"](step)[0]) for step in range(6)]
     first, second = sum(shown[:3], []), sum(shown[3:], [])
     assert len(set(first)) == len(set(second)) == 90 and set(first) | set(second) <= set(range(100))
@@ -116,7 +126,7 @@ def test_batch_is_binary_at_the_threshold(monkeypatch, machine, told_apart, tmp_
 
 def test_threshold_is_the_configured_one(told_apart, machine):
     pixels = np.load(told_apart)["train_images"]
-    x = problem.binary(pixels, {"threshold": 0.25}, machine)
+    x = problem.binary(pixels, 0.25, machine)
     assert x.dtype == torch.uint8
     np.testing.assert_array_equal(x.numpy(), pixels.reshape(100, -1) > 63.75)
 
@@ -155,7 +165,7 @@ def test_images_of_another_size_are_refused(tmp_path):
 
 
 def test_objective_is_the_negative_elbo_in_nats_per_image(draw):
-    model = problem.build({"variant": KAN})
+    model = problem.build(kinds.parsed("kan_vae", {"variants": {"small": KAN}}).variants["small"])
     x, noise = (torch.rand(20, 784, generator=draw) < 0.3).float(), torch.randn(20, 3, generator=draw)
     said = training.objective(model, x, noise)
     with torch.no_grad():
@@ -212,7 +222,7 @@ def test_rate_is_halved_after_every_epoch_that_is_not_better(monkeypatch, machin
     monkeypatch.setattr(training, "fit", watched)
     done = trained(tmp_path, data, machine)
     losses = done.history()["loss"].to_numpy().reshape(4, EPOCH).mean(axis=1)
-    rates = rates_by_torch(losses, 0.03, **PLATEAU)
+    rates = rates_by_torch(losses, 0.03, threshold=STEEP, **PLATEAU)
     assert used == [rate for rate in rates[:-1] for _ in range(EPOCH)]
     assert done.record["last_learning_rate"] == rates[-1]
     assert rates[1] == 0.03 and rates[3] < 0.03, "the first epochs are better, a later one is not, before the last"
@@ -262,7 +272,7 @@ def test_seeds_give_other_weights(finished, data, machine, tmp_path):
 def test_snapshots_are_of_the_epochs_that_are_asked_for(finished, machine):
     snapshots = finished.tensors("snapshots.safetensors")
     assert {name.split("/")[0] for name in snapshots} == {"0", str(2 * EPOCH)}
-    start = problem.build(finished.spec, seed=0).state_dict()
+    start = problem.build(finished.spec.variant, seed=0).state_dict()
     assert all(torch.equal(snapshots[f"0/{name}"], start[name]) for name in start)
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kanpipe.config import kinds
 from kanpipe.experiments.kan_vae.words import KINDS, kind, title
 
-CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())["experiments"]["kan_vae"]["variants"]
+VARIANTS = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())["experiments"]["kan_vae"]["variants"]
+CONFIG = kinds.parsed("kan_vae", {"variants": VARIANTS}).variants
 
 
 @pytest.mark.parametrize(

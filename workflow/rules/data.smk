@@ -38,6 +38,25 @@ rule mnist_prepare:
         "../scripts/prepare.py"
 
 
+rule fashion_mnist_prepare:
+    input:
+        raw("fashion_mnist"),
+    output:
+        "<data>/fashion_mnist.npz",
+    log:
+        "<data>/logs/fashion_mnist_prepare.log",
+    localrule: True
+    conda:
+        "../../envs/kanpipe.yaml"
+    params:
+        dataset="fashion_mnist",
+        code=code_hash("kanpipe.data.mnist"),
+    message:
+        "Fashion-MNIST: preparing the arrays"
+    script:
+        "../scripts/prepare.py"
+
+
 rule cifar10_prepare:
     input:
         raw("cifar10"),

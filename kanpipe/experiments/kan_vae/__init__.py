@@ -1,1 +1,1 @@
-"""KAN-VAE: variational autoencoders of ordinary and of KAN layers on binarised MNIST."""
+"""KAN-VAE: variational autoencoders of ordinary and of KAN layers on binarised images."""

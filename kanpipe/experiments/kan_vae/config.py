@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kanpipe.config.layers import Layers, OfAnyFamily
 from kanpipe.config.models import (
@@ -41,7 +41,9 @@ class Autoencoder(Variant, Layers):
 class Problem(Section):
     """The images."""
 
-    dataset: Literal["mnist", "digits"] = Field(description="mnist, or digits, which needs no download")
+    dataset: Literal["mnist", "fashion_mnist", "digits"] = Field(
+        description="images of 28 x 28 pixels: mnist, fashion_mnist, or digits, which needs no download"
+    )
     threshold: float = Field(ge=0, lt=1, description="pixels (0 to 1) above it become 1, others 0")
 
 
@@ -104,9 +106,10 @@ class Evaluation(Section):
     )
     extractors: Extractors = Field(description="networks whose features are compared")
     importance_samples: Count = Field(description="draws per image for the bound on the likelihood")
-    neighbours: Count = Field(description="neighbours that vote on the digit of a latent mean")
+    neighbours: Count = Field(description="neighbours that vote on the class of a latent mean")
     silhouette_points: int = Field(ge=20, description="latent means whose silhouette is taken, at least 20")
     tsne_points: int = Field(ge=50, description="latent means that are drawn, at least 50")
+    tsne_variants: Annotated[list[str], Distinct] = Field(description="the variants whose latent means are drawn")
     judge_steps: Count = Field(description="training steps of the classifier that judges the samples")
     seed: Seed = Field(description="seed of all that is drawn to score")
 
@@ -120,7 +123,7 @@ class Trained(Section):
 
 
 class Experiment(TrainedEntry):
-    """Variational autoencoders on binarised images of digits."""
+    """Variational autoencoders on binarised images."""
 
     variants: dict[Name, OfAnyFamily[Autoencoder]] = Field(min_length=1, description="the autoencoders to compare")
     problem: Problem = Field(description="the images")
@@ -129,3 +132,9 @@ class Experiment(TrainedEntry):
     evaluation: Evaluation = Field(description="fidelity, likelihood and latent space")
     timing: ChosenTiming = Field(description="timing of training steps and of sampling, all in turns")
     figures: Figures = Field(description="what the figures show")
+
+    @model_validator(mode="after")
+    def _knows_drawn(self) -> "Experiment":
+        for name in self.evaluation.tsne_variants:
+            self._check_known(name, "evaluation", "tsne_variants")
+        return self

@@ -1,18 +1,19 @@
 """Fidelity of prior samples, likelihood of test images, and order of the latent space, of every run."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kanpipe.data.prepared import Images
-from kanpipe.evaluation.digit_judge import DigitJudge, accuracy, judge, train_judge
+from kanpipe.evaluation.image_judge import ImageJudge, accuracy, judge, train_judge
 from kanpipe.evaluation.latent_space import latent_means, neighbour_accuracy, silhouette, tsne
 from kanpipe.evaluation.likelihood import evidence_lower_bound, importance_weighted_elbo
 from kanpipe.experiments.kan_vae import problem
+from kanpipe.experiments.kan_vae.config import Experiment
 from kanpipe.experiments.kan_vae.fidelity import Comparison, in_form, measure_with, summary
 from kanpipe.experiments.kan_vae.forms import FLOOR, FORMS
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
 from kanpipe.models.vae import VAE
@@ -21,33 +22,34 @@ from kanpipe.runs import FinishedRun
 
 HEAD = ["experiment", "variant", "seed", "status"]
 STAGES = [*HEAD, "updates", "reconstruction", "kl", "elbo", "train_reconstruction", "train_kl"]
-LATENTS = ["variant", "seed", "digit", "x", "y"]
+LATENTS = ["variant", "seed", "label", "x", "y"]
 LAST_UPDATES = 375  # over which the course of training is averaged: about the last 12,000 images
 
 
 class Evaluation:
     """What all runs are scored with: the images, the judge, and the frames that are filled run after run."""
 
-    def __init__(self, spec: problem.Spec, machine: Machine) -> None:
-        self.spec, self.machine = spec, machine
-        self.data = problem.images(Path(spec["data"]))
+    def __init__(self, spec: Experiment, inputs: Inputs, machine: Machine) -> None:
+        self.spec, self.scoring, self.machine = spec, spec.evaluation, machine
+        self.data, threshold = problem.images(inputs.data), spec.problem.threshold
         self.train, self.test = (
-            problem.binary(part, spec, machine) for part in (self.data.train_images, self.data.test_images)
+            problem.binary(part, threshold, machine) for part in (self.data.train_images, self.data.test_images)
         )
         self.judge = train_judge(
-            self.data, machine, spec["seed"], steps=spec["judge_steps"], threshold=spec["threshold"]
+            self.data, machine, self.scoring.seed, steps=self.scoring.judge_steps, threshold=threshold
         )
-        self.comparison = Comparison(self.data, spec, measure_with(spec, self.judge, machine))
+        measure = measure_with(self.scoring.extractors, self.judge, inputs, machine)
+        self.comparison = Comparison(self.data, self.scoring.reference_images, threshold, measure)
         self.runs: list[dict[str, Any]] = []
         self.fidelity = self.comparison.floors({"variant": FLOOR})
-        self.judgements = _floor_judgements(self.judge, self.data, spec)
+        self.judgements = _floor_judgements(self.judge, self.data, threshold)
         self.stages: list[dict[str, Any]] = []
         self.latents: list[tuple] = []
 
     def add(self, run: FinishedRun) -> None:
         """Score a run; one that has diverged has a row without scores."""
         samples = run.samples()
-        row = run.row() | self._scale(samples["prior"]) | {"family": run.spec["variant"]["family"]}
+        row = run.row() | self._scale(samples["prior"]) | {"family": run.spec.variant.family}
         if run.diverged:
             self.runs.append(row)
             return
@@ -67,17 +69,23 @@ class Evaluation:
 
     def _scale(self, prior: np.ndarray) -> dict[str, Any]:
         """What a number of this run depends on beside the run."""
-        counts = {"test_images": len(self.test), "samples": prior.shape[1], "sampling_seeds": len(self.spec["seeds"])}
-        return {name: self.spec[name] for name in ("dataset", "reference_images", "importance_samples")} | counts
+        return {
+            "dataset": self.spec.problem.dataset,
+            "reference_images": self.scoring.reference_images,
+            "importance_samples": self.scoring.importance_samples,
+            "test_images": len(self.test),
+            "samples": prior.shape[1],
+            "sampling_seeds": len(self.spec.sampling.seeds),
+        }
 
     def _fidelity(self, head: dict[str, Any], prior: np.ndarray) -> list[dict[str, Any]]:
-        sets = zip(self.spec["seeds"], prior, strict=True)
+        sets = zip(self.spec.sampling.seeds, prior, strict=True)
         return [row for seed, images in sets for row in self.comparison.rows(images, head | {"sampling_seed": seed})]
 
     def _judgements(self, head: dict[str, Any], prior: np.ndarray) -> list[dict[str, Any]]:
         return [
-            head | {"sampling_seed": seed} | _judged(self.judge, images, form, self.spec)
-            for seed, images in zip(self.spec["seeds"], prior, strict=True)
+            head | {"sampling_seed": seed} | _judged(self.judge, images, form, self.spec.problem.threshold)
+            for seed, images in zip(self.spec.sampling.seeds, prior, strict=True)
             for form in FORMS
         ]
 
@@ -94,34 +102,34 @@ class Evaluation:
         return rows
 
     def _likelihood(self, model: VAE, seed: int) -> dict[str, float]:
-        draw, samples = self._draw(seed, "importance"), self.spec["importance_samples"]
+        draw, samples = self._draw(seed, "importance"), self.scoring.importance_samples
         with weights_kept_packed(model):
             bound = importance_weighted_elbo(model, self.test, draw, samples=samples)
         return {"iw_elbo": bound.mean().item()}
 
     def _latent_space(self, head: dict[str, Any], model: VAE) -> dict[str, float]:
         train, test = latent_means(model, self.train), latent_means(model, self.test)
-        labels, few, drawn = self.data.test_labels, self.spec["silhouette_points"], self.spec["tsne_points"]
-        if head["variant"] in self.spec["figure_variants"]:
-            points = zip(labels[:drawn], tsne(test[:drawn], self.spec["seed"]), strict=True)
-            self.latents += [(head["variant"], head["seed"], digit, *point) for digit, point in points]
+        labels, few, drawn = self.data.test_labels, self.scoring.silhouette_points, self.scoring.tsne_points
+        if head["variant"] in self.scoring.tsne_variants:
+            points = zip(labels[:drawn], tsne(test[:drawn], self.scoring.seed), strict=True)
+            self.latents += [(head["variant"], head["seed"], label, *point) for label, point in points]
         return {
-            "knn_accuracy": neighbour_accuracy(train, self.data.train_labels, test, labels, self.spec["neighbours"]),
+            "knn_accuracy": neighbour_accuracy(train, self.data.train_labels, test, labels, self.scoring.neighbours),
             "silhouette": silhouette(test[:few], labels[:few]),
         }
 
     def _draw(self, *key: int | str):
-        return self.machine.generator(self.spec["seed"], *key)
+        return self.machine.generator(self.scoring.seed, *key)
 
 
-def evaluate(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> dict[str, pd.DataFrame]:
+def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Machine) -> dict[str, pd.DataFrame]:
     """Five tables: `runs`, a row a run; `fidelity`, a row a distance; `judgements`, a row a set of samples; `stages`,
     a row a run and stage of training; `latents`, a row a drawn latent mean.
 
-    `spec["data"]` is the prepared dataset. Statistics of features are kept in `spec["cache"]`.
+    Statistics of features are kept in `inputs.features`.
     """
-    evaluation = Evaluation(spec, machine)
-    with Progress("kan_vae evaluation", len(runs), unit="run") as progress:
+    evaluation = Evaluation(spec, inputs, machine)
+    with Progress(f"{runs[0].record['experiment']} evaluation", len(runs), unit="run") as progress:
         for run in runs:
             evaluation.add(run)
             progress.advance()
@@ -141,18 +149,18 @@ def settled_share(loss: pd.Series) -> float:
     return float(np.flatnonzero(outside)[-1] + 1) / len(loss) if outside.any() else 0.0
 
 
-def _judged(model: DigitJudge, images: np.ndarray, form: str, spec: problem.Spec) -> dict[str, Any]:
-    found = judge(model, in_form(images, form, spec["threshold"]))
+def _judged(model: ImageJudge, images: np.ndarray, form: str, threshold: float) -> dict[str, Any]:
+    found = judge(model, in_form(images, form, threshold))
     numbers = {"confidence": found.confidence, "entropy": found.entropy, "class_entropy": found.class_entropy}
     return {"form": form, "n": len(images)} | numbers
 
 
-def _floor_judgements(model: DigitJudge, data: Images, spec: problem.Spec) -> list[dict[str, Any]]:
-    """What the judge says of the test images, and how many it reads rightly."""
+def _floor_judgements(model: ImageJudge, data: Images, threshold: float) -> list[dict[str, Any]]:
+    """What the judge says of the test images, and how many it tells rightly."""
     rows = []
     for form in FORMS:
-        right = accuracy(model, in_form(data.test_images, form, spec["threshold"]), data.test_labels)
-        rows.append({"variant": FLOOR, "accuracy": right} | _judged(model, data.test_images, form, spec))
+        right = accuracy(model, in_form(data.test_images, form, threshold), data.test_labels)
+        rows.append({"variant": FLOOR, "accuracy": right} | _judged(model, data.test_images, form, threshold))
     return rows
 
 

@@ -1,7 +1,6 @@
 """Frechet distances between samples and real images, over every pair of forms that is worth a look."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,14 @@ import torch
 
 from kanpipe.data.mnist import binarise
 from kanpipe.data.prepared import Images
-from kanpipe.evaluation.digit_judge import FEATURES, DigitJudge
-from kanpipe.evaluation.digit_judge import judge as judge_images
 from kanpipe.evaluation.feature_extractors import Extractor
 from kanpipe.evaluation.fidelity import Moments, Statistics, frechet_distance, statistics
+from kanpipe.evaluation.image_judge import FEATURES, ImageJudge
+from kanpipe.evaluation.image_judge import judge as judge_images
 from kanpipe.experiments.kan_vae import problem
+from kanpipe.experiments.kan_vae.config import EfficientNet, Extractors, Inception
 from kanpipe.experiments.kan_vae.forms import FORMS, PAIRS
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
 
 Found = dict[tuple[str, str], Statistics]  # by extractor and layer
@@ -29,43 +30,39 @@ def in_form(images: np.ndarray, form: str, threshold: float) -> np.ndarray:
     return square if form == "grey" else binarise(square, threshold) * 255
 
 
-def measure_with(spec: problem.Spec, judge: DigitJudge, machine: Machine) -> Measure:
-    """Statistics by the judge of digits, and by those extractors that are configured for samples of one of the forms.
+def measure_with(extractors: Extractors, judge: ImageJudge, inputs: Inputs, machine: Machine) -> Measure:
+    """Statistics by the judge, and by those extractors that are configured for samples of one of the forms.
 
-    What the extractors find is kept in the folder `spec["cache"]`.
+    What the extractors find is kept in `inputs.features`.
     """
 
     def measure(images: np.ndarray, forms: set[str], variant: str | None) -> Found:
         moments = Moments()
         moments.add(torch.from_numpy(judge_images(judge, images).features))
         found = {("judge", str(FEATURES)): moments.statistics()}
-        for name, options in spec["extractors"].items():
-            if forms & set(options["forms"]) and (wanted := _layers(options, variant)):
-                extractor = _extractor(name, wanted, options, spec)
-                layers = statistics(images, extractor, machine, Path(spec["cache"]), f"features of {name}")
+        for name, options in extractors:
+            if options and forms & set(options.forms) and (wanted := _layers(options, variant)):
+                weights = inputs.inception_weights if name == "inception" else None
+                extractor = Extractor(name, wanted, weights, options.compile)
+                layers = statistics(images, extractor, machine, inputs.features, f"features of {name}")
                 found |= {(name, layer): measured for layer, measured in layers.items()}
         return found
 
     return measure
 
 
-def _layers(options: dict[str, Any], variant: str | None) -> tuple[str, ...]:
+def _layers(options: Inception | EfficientNet, variant: str | None) -> tuple[str, ...]:
     """The layers in which samples of the variant are measured; all of them, for real images."""
-    only = options.get("only", {})
-    return tuple(str(layer) for layer in options["layers"] if variant in (None, *only.get(layer, [variant])))
-
-
-def _extractor(name: str, layers: tuple[str, ...], options: dict[str, Any], spec: problem.Spec) -> Extractor:
-    weights = Path(spec["inception_weights"]) if name == "inception" else None
-    return Extractor(name, layers, weights, options["compile"])
+    only = (options.only if isinstance(options, Inception) else None) or {}
+    return tuple(str(layer) for layer in options.layers if variant in (None, *only.get(layer, [variant])))
 
 
 class Comparison:
     """Real images of a dataset, measured once, and the distances of other images from them."""
 
-    def __init__(self, data: Images, spec: problem.Spec, measure: Measure) -> None:
-        self.spec, self.measure = spec, measure
-        count = spec["reference_images"]
+    def __init__(self, data: Images, count: int, threshold: float, measure: Measure) -> None:
+        """`count` images of either split are measured; `threshold` is where binary images are cut."""
+        self.threshold, self.measure = threshold, measure
         real = {"train": data.train_images[:count], "test": data.test_images[:count]}
         meeting = {form: {sample for real_form, sample in PAIRS.values() if real_form == form} for form in FORMS}
         self.real = {
@@ -87,7 +84,7 @@ class Comparison:
         return [head | row for form in FORMS for row in self._against("train", form, self.real["test", form])]
 
     def _measured(self, images: np.ndarray, form: str, forms: set[str], variant: str | None) -> Found:
-        return self.measure(in_form(images, form, self.spec["threshold"]), forms, variant)
+        return self.measure(in_form(images, form, self.threshold), forms, variant)
 
     def _against(self, split: str, form: str, found: Found) -> Iterable[dict[str, Any]]:
         for real_form in [real for real, other in PAIRS.values() if other == form]:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from kanpipe.experiments.kan_vae import problem
+from kanpipe.experiments.kan_vae.config import Experiment
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.files import atomic
 from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
@@ -18,26 +20,27 @@ CHUNK = 200  # images whose features fit a processor's cache
 
 
 @torch.no_grad()
-def sample(run: FinishedRun, spec: problem.Spec, machine: Machine, out: Path) -> None:
+def sample(run: FinishedRun, spec: Experiment, inputs: Inputs, machine: Machine, out: Path) -> None:
     """Write npz arrays into `out`, all images uint8 (..., 784); empty ones for a run that has diverged.
 
     prior: (seeds, images, 784), the decoder's means for latent variables drawn from N(0, I) by each sampling seed;
     inputs: the first test images, 0 or 255; posterior: the decoder's mean for one draw from the posterior of each;
     seconds: what the prior samples of each seed took to make.
     """
-    inputs = problem.binary(problem.images(Path(spec["data"])).test_images[: spec["pictures"]], run.spec, machine)
+    sampling, test_images = spec.sampling, problem.images(inputs.data).test_images
+    shown = problem.binary(test_images[: sampling.pictures], run.spec.problem.threshold, machine)
     if run.diverged:
         nothing = np.zeros((0, problem.SIDE**2), np.uint8)
-        _write(out, prior=nothing[None], inputs=_host(inputs * 255), posterior=nothing, seconds=np.zeros(0))
+        _write(out, prior=nothing[None], inputs=_host(shown * 255), posterior=nothing, seconds=np.zeros(0))
         return
     model = problem.restore(run, run.tensors("weights.safetensors"), machine)
     with weights_kept_packed(model):
-        drawn = [_prior(model, spec["images"], machine, seed) for seed in spec["seeds"]]
+        drawn = [_prior(model, sampling.images, machine, seed) for seed in sampling.seeds]
     _write(
         out,
         prior=np.stack([images for images, _ in drawn]),
-        inputs=_host(inputs * 255),
-        posterior=_host(_posterior(model, inputs.float(), machine, spec["seeds"][0])),
+        inputs=_host(shown * 255),
+        posterior=_host(_posterior(model, shown.float(), machine, sampling.seeds[0])),
         seconds=np.array([seconds for _, seconds in drawn]),
     )
 

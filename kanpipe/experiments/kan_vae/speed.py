@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,14 @@ import pandas as pd
 import torch
 from torch import nn
 
+from kanpipe.config.models import ChosenTiming
 from kanpipe.evaluation.timing import Estimate, Work, estimate, interleaved, paired_ratio, stopwatch
 from kanpipe.evaluation.training_steps import next_step
 from kanpipe.experiments.kan_vae import problem
+from kanpipe.experiments.kan_vae.config import Experiment
 from kanpipe.experiments.kan_vae.sample import CHUNK, pixels
 from kanpipe.experiments.kan_vae.train import objective, pieces
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
 from kanpipe.models.counting import parameter_count
@@ -24,31 +26,31 @@ COLUMNS = ["variant", "parameters", "batch", "compile", "device", "rounds", "blo
 COLUMNS += [f"{what}_{column}" for what in ("step", "samples") for column in ("ms", "ratio", "low", "high")]
 
 
-def speed(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> pd.DataFrame:
-    """A row for each of `spec["figure_variants"]` among `runs`: ms of a training step and of 1,000 prior samples.
+def speed(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Machine) -> pd.DataFrame:
+    """A row for each of the timed variants among `runs`: ms of a training step and of 1,000 prior samples.
 
-    Ratios are to the first. Steps are taken as in the training of the runs, its drawing of the batches from
-    `spec["data"]` included. `spec["timing"]` has `rounds` and `block_seconds`.
+    Ratios are to the first. Steps are taken as in the training of the runs, the drawing of batches included.
     """
-    chosen = {name: run for name in spec["figure_variants"] for run in reversed(runs) if run.record["variant"] == name}
-    images = problem.images(Path(spec["data"])).train_images
-    return pd.DataFrame(_rows(chosen, spec["timing"], images, machine) if chosen else [], columns=COLUMNS)
+    timed = spec.timing.variants
+    chosen = {name: run for name in timed for run in reversed(runs) if run.record["variant"] == name}
+    images = problem.images(inputs.data).train_images
+    return pd.DataFrame(_rows(chosen, spec.timing, images, machine) if chosen else [], columns=COLUMNS)
 
 
 def _rows(
-    chosen: dict[str, FinishedRun], timing: dict[str, Any], images: np.ndarray, machine: Machine
+    chosen: dict[str, FinishedRun], timing: ChosenTiming, images: np.ndarray, machine: Machine
 ) -> list[dict[str, Any]]:
-    models = {name: problem.build(run.spec, run.seed).to(machine.device) for name, run in chosen.items()}
+    models = {name: problem.build(run.spec.variant, run.seed).to(machine.device) for name, run in chosen.items()}
     steps = {name: _training_step(run, images, machine) for name, run in chosen.items()}
     samples = {name: _sampling(model, machine) for name, model in models.items()}
-    watch = stopwatch(machine.device)
-    step_seconds = interleaved(steps, watch, **timing)
+    watch, rounds = stopwatch(machine.device), timing.model_dump(include={"rounds", "block_seconds"})
+    step_seconds = interleaved(steps, watch, **rounds)
     with weights_kept_packed(nn.ModuleDict(models)):
-        sample_seconds = interleaved(samples, watch, **timing)
+        sample_seconds = interleaved(samples, watch, **rounds)
     first = next(iter(chosen))
     return [
-        {"variant": name, "parameters": parameter_count(model), "batch": chosen[name].spec["training"]["batch_size"]}
-        | {"compile": chosen[name].spec["training"]["compile"], "device": machine.name, **timing}
+        {"variant": name, "parameters": parameter_count(model), "batch": chosen[name].spec.training.batch_size}
+        | {"compile": chosen[name].spec.training.compile, "device": machine.name, **rounds}
         | _columns("step", 1e3, step_seconds[name], step_seconds[first])
         | _columns("samples", 1e3 * 1000 / CHUNK, sample_seconds[name], sample_seconds[first])
         for name, model in models.items()
@@ -57,8 +59,8 @@ def _rows(
 
 def _training_step(run: FinishedRun, images: np.ndarray, machine: Machine) -> Work:
     """The next step of a training of the run's model from the start."""
-    digits = problem.binary(images, run.spec, machine)
-    return next_step(run, pieces(run.spec, run.seed, digits, machine, checkpoint_seconds=math.inf), objective)
+    shown = problem.binary(images, run.spec.problem.threshold, machine)
+    return next_step(run, pieces(run.spec, run.seed, shown, machine, checkpoint_seconds=math.inf), objective)
 
 
 def _sampling(model: nn.Module, machine: Machine) -> Work:

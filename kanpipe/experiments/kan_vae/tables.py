@@ -34,39 +34,51 @@ LIKELIHOOD = {
 COURSE = {name: (words, ".2f") for name, words in (
     ("train_reconstruction", "reconstruction, training"), ("train_kl", "KL, training"),
     ("reconstruction", "reconstruction, test"), ("kl", "KL, test"))}  # fmt: skip
+CURVES_NOTE = (
+    "Published: read off Figure 6, whose curves end near 9,390 (VAE) and 9,060 updates (KAN-VAEs), though the text "
+    "states 30 epochs of batches of 32."
+)
 
 
 def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
-    """`kan_vae` and four others, from the frames that `evaluate` made."""
+    """The scores and four others, from the frames that `evaluate` and `speed` made."""
     runs = frames["runs"]
     return {
-        "kan_vae": _scores(runs, frames["fidelity"]),
-        "kan_vae_fidelity": _fidelity(frames["fidelity"]),
-        "kan_vae_likelihood": _likelihood(runs, frames["judgements"]),
-        "kan_vae_training": _training(frames["stages"], on_mnist(runs)),
-        "kan_vae_speed": _speed(frames["speed"]),
+        "": _scores(runs, frames["fidelity"]),
+        "fidelity": _fidelity(frames["fidelity"]),
+        "likelihood": _likelihood(runs, frames["judgements"]),
+        "training": _training(frames["stages"], comparable(runs)),
+        "speed": _speed(frames["speed"]),
     }
 
 
-def on_mnist(runs: pd.DataFrame) -> bool:
-    """Whether the published numbers, which are of MNIST, may stand beside those of these runs."""
+def comparable(runs: pd.DataFrame) -> bool:
+    """Whether the published numbers may stand beside those of these runs, which are of the same dataset."""
     return (runs["dataset"] == DATASET).all()
 
 
 def _scores(runs: pd.DataFrame, fidelity: pd.DataFrame) -> Table:
     numbers = summarise(with_columns(runs, SCORES), ["variant", "parameters"], list(SCORES))
-    published = [FID.get(name) if on_mnist(runs) else None for name in numbers["variant"]]
+    if comparable(runs):
+        numbers["published"] = [FID.get(name) for name in numbers["variant"]]
     text = pd.DataFrame(
         {
             "model": [title(name) for name in numbers["variant"]],
             "parameters": [f"{n:,}" for n in numbers["parameters"]],
-            "published FID": ["" if value is None else f"{value:.2f}" for value in published],
+            **_published_distances(numbers),
             **measured(numbers, SCORES),
             "n": numbers["n"].astype(str),
         }
     )
     text = pd.concat([text, pd.DataFrame([_floor(fidelity)])]).fillna("")
-    return Table(numbers.assign(published=published), text, _scores_note(runs))
+    return Table(numbers, text, _scores_note(runs))
+
+
+def _published_distances(numbers: pd.DataFrame) -> dict[str, list[str]]:
+    """The column of published distances, where they may be compared."""
+    if "published" not in numbers:
+        return {}
+    return {"published FID": ["" if pd.isna(value) else f"{value:.2f}" for value in numbers["published"]]}
 
 
 def _floor(fidelity: pd.DataFrame) -> dict[str, str]:
@@ -85,15 +97,15 @@ def _floor(fidelity: pd.DataFrame) -> dict[str, str]:
 
 def _scores_note(runs: pd.DataFrame) -> str:
     run = runs.iloc[0]
-    words = (
+    nearest = ", the nearest reading of the source" if comparable(runs) else ""
+    return (
         f"Fréchet distances of {run['samples']:,} prior samples a sampling seed ({seeds(run['sampling_seeds'])}) from "
         f"{run['reference_images']:,} training images of {run['dataset']}, in features of the FID Inception (the layer "
-        "in the name), of EfficientNet-Lite0, and of a digit classifier (judge). Mixed: binarised images against grey "
-        "samples, the nearest reading of the source; grey, binary: like with like. log p(x) >: importance-weighted "
+        "in the name), of EfficientNet-Lite0, and of a classifier (judge). Mixed: binarised images against grey "
+        f"samples{nearest}; grey, binary: like with like. log p(x) >: importance-weighted "
         "bound on the test images, nats. Mean ± standard deviation over n training seeds. In brackets: test images in "
         "the place of samples."
     )
-    return words if on_mnist(runs) else f"{words} Published numbers are of another dataset."
 
 
 def _fidelity(fidelity: pd.DataFrame) -> Table:
@@ -131,34 +143,33 @@ def _likelihood(runs: pd.DataFrame, judgements: pd.DataFrame) -> Table:
     run = runs.iloc[0]
     note = (
         f"On the {run['test_images']:,} test images, nats an image; IW-ELBO with {run['importance_samples']} draws. "
-        "k-NN: digits told by the nearest latent means of training images; silhouette of the digits in the latent "
-        "space. Confidence and entropy (nats) of a digit classifier on grey prior samples. Steps and samples a second: "
+        "k-NN: classes told by the nearest latent means of training images; silhouette of the classes in the "
+        "latent space. Confidence and entropy (nats) of a classifier on grey prior samples. Steps, samples a second: "
         f"times of single runs on {run['device']}. Mean ± standard deviation over n training seeds."
     )
     return Table(numbers, pd.concat([text, pd.DataFrame([real])]).fillna(""), note)
 
 
-def _training(stages: pd.DataFrame, comparable: bool) -> Table:
+def _training(stages: pd.DataFrame, published: bool) -> Table:
     numbers = summarise(stages, ["variant", "updates"], list(COURSE))
-    early = numbers.groupby("variant")["updates"].transform("min") == numbers["updates"]
-    read = [
-        CURVE_ENDS.get(name) if comparable and first else None
-        for name, first in zip(numbers["variant"], early, strict=True)
-    ]
     text = pd.DataFrame(
         {
             "model": [title(name) for name in numbers["variant"]],
             "updates": [f"{n:,}" for n in numbers["updates"]],
             **measured(numbers, COURSE),
-            "published reconstruction, KL": ["" if found is None else f"{found[1]}, {found[2]}" for found in read],
+            **(_published_ends(numbers) if published else {}),
             "n": numbers["n"].astype(str),
         }
     )
-    note = (
-        "Nats an image. Training: mean over the last updates up to there. Published: read off Figure 6, whose curves "
-        "end near 9,390 (VAE) and 9,060 updates (KAN-VAEs), though the text states 30 epochs of batches of 32."
-    )
-    return Table(numbers, text, note)
+    note = "Nats an image. Training: mean over the last updates up to there."
+    return Table(numbers, text, f"{note} {CURVES_NOTE}" if published else note)
+
+
+def _published_ends(numbers: pd.DataFrame) -> dict[str, list[str]]:
+    """What the source's curves end at, beside the first stage of each model."""
+    early = numbers.groupby("variant")["updates"].transform("min") == numbers["updates"]
+    ends = [CURVE_ENDS.get(name) if first else None for name, first in zip(numbers["variant"], early, strict=True)]
+    return {"published reconstruction, KL": ["" if end is None else f"{end[1]}, {end[2]}" for end in ends]}
 
 
 def _speed(speed: pd.DataFrame) -> Table:

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from kanpipe.data.batches import ShuffledBatches
 from kanpipe.experiments.kan_vae import problem
+from kanpipe.experiments.kan_vae.config import Trained
 from kanpipe.machine import Machine
 from kanpipe.models.vae import kl_divergence, reconstruction_error
 from kanpipe.runs import Run
@@ -13,16 +14,16 @@ from kanpipe.training import EpochSchedule, Pieces, Settings, fit
 
 def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
     """Train the run's variant with its seed on the images of `run.data` and write the results into its folder."""
-    pixels = problem.binary(problem.images(run.data).train_images, run.spec, machine)
+    pixels = problem.binary(problem.images(run.data).train_images, run.spec.problem.threshold, machine)
     made = pieces(run.spec, run.seed, pixels, machine, checkpoint_seconds)
     fit(run, made.model, made.optimizer, objective, made.batch, machine, made.settings, schedule=made.schedule)
 
 
-def pieces(spec: problem.Spec, seed: int, pixels: Tensor, machine: Machine, checkpoint_seconds: float) -> Pieces:
-    """The training of the variant in `spec` with a seed on binary images (n, 784), before its first step."""
-    recipe = spec["training"]
-    batches = ShuffledBatches(len(pixels), recipe["batch_size"], seed, machine)
-    model = problem.build(spec, seed).to(machine.device)
+def pieces(spec: Trained, seed: int, pixels: Tensor, machine: Machine, checkpoint_seconds: float) -> Pieces:
+    """The training of the variant of `spec` with a seed on binary images (n, 784), before its first step."""
+    recipe = spec.training
+    batches = ShuffledBatches(len(pixels), recipe.batch_size, seed, machine)
+    model = problem.build(spec.variant, seed).to(machine.device)
 
     def batch(step: int) -> tuple[Tensor, Tensor]:
         x = pixels[batches.rows(step)].float()
@@ -30,8 +31,8 @@ def pieces(spec: problem.Spec, seed: int, pixels: Tensor, machine: Machine, chec
         return x, torch.randn(len(x), model.latent, generator=draw, device=machine.device)
 
     settings = Settings.of_epochs(recipe, batches.steps_per_epoch, checkpoint_seconds)
-    optimizer = torch.optim.Adam(model.parameters(), lr=recipe["learning_rate"], fused=True)
-    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **recipe["plateau"])
+    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **recipe.plateau.model_dump())
     return Pieces(model, optimizer, batch, settings, EpochSchedule(plateau, batches.steps_per_epoch))
 
 

@@ -1,8 +1,8 @@
 """Variants in words, and their kinds in colours and markers, the same in every figure and table."""
 
 import re
-from typing import Any
 
+from kanpipe.experiments.kan_vae.config import Autoencoder
 from kanpipe.reporting.plots import KAN_COLOURS, MLP_COLOURS, SPARE_COLOURS, label
 from kanpipe.reporting.variants import Variant
 
@@ -38,12 +38,12 @@ def heading(variant: Variant) -> str:
     return f"{title(variant.name)}  ({variant.size})"
 
 
-def kind(variant: dict[str, Any]) -> str:
+def kind(variant: Autoencoder) -> str:
     """What sort of autoencoder the settings of a variant describe; a key of KINDS, or the name of a family."""
     names = {"mlp": "ordinary", "kan": "KAN", "fastkan": "FastKAN", "fasterkan": "FasterKAN"}
-    family = names.get(variant["family"], variant["family"])
-    first = names.get(variant.get("first_layer"), family)
+    family = names.get(variant.family, variant.family)
+    first = names.get(variant.first_layer, family)
     if first != family:
         return f"{family}, {first} first layer"
-    more = len(variant["hidden"]) > 1
+    more = len(variant.hidden) > 1
     return f"{family}, one hidden layer more" if more else family

@@ -1,4 +1,4 @@
-"""A small convolutional network that reads digits, to judge generated ones by.
+"""A small convolutional network that tells the classes of images, to judge generated ones by.
 
 It learns on grey and on binarised images alike, so that neither form is strange to it.
 """
@@ -20,8 +20,8 @@ FEATURES = 64
 CHUNK = 1000  # images at a time
 
 
-class DigitJudge(nn.Module):
-    """Pixels (n, 784) in [0, 1] -> logits of the ten digits (n, 10) and the features before them (n, 64)."""
+class ImageJudge(nn.Module):
+    """Pixels (n, 784) in [0, 1] -> logits of the ten classes (n, 10) and the features before them (n, 64)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,9 +49,9 @@ class Judgement:
     """What the judge says of a set of images; entropies in nats, at most log 10 = 2.303."""
 
     confidence: float  # mean over images of the largest probability
-    entropy: float  # mean over images of the entropy of the classes: 0 when every image is one clear digit
-    class_entropy: float  # entropy of the mean distribution of the classes: log 10 when all digits are as frequent
-    labels: np.ndarray  # (n,): the most probable digits
+    entropy: float  # mean over images of the entropy of the classes: 0 when every image is clearly of one class
+    class_entropy: float  # entropy of the mean distribution of the classes: log 10 when all are as frequent
+    labels: np.ndarray  # (n,): the most probable classes
     features: np.ndarray  # (n, 64), float32: what a Frechet distance is taken of
 
 
@@ -64,7 +64,7 @@ def train_judge(
     batch_size: int = 64,
     learning_rate: float = 0.006,
     threshold: float = 0.5,
-) -> DigitJudge:
+) -> ImageJudge:
     """A judge trained with Adam and a one-cycle learning rate on images of 28 x 28 pixels.
 
     A batch is drawn with replacement, and binarised at `threshold` with even chance. Weights and batches are
@@ -74,7 +74,7 @@ def train_judge(
     grey, binary = (_bytes(form).to(machine.device) for form in forms)
     labels = torch.from_numpy(images.train_labels).long().to(machine.device)
     with seeded(seed, "judge"):
-        model = DigitJudge().to(machine.device)
+        model = ImageJudge().to(machine.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
     for step in range(steps):
@@ -89,7 +89,7 @@ def train_judge(
 
 
 @torch.no_grad()
-def judge(model: DigitJudge, images: np.ndarray) -> Judgement:
+def judge(model: ImageJudge, images: np.ndarray) -> Judgement:
     """The judgement of images (n, 28, 28) or (n, 784) of uint8, ink 255; of binary ones the pixels are 0 or 255.
 
     Raises TypeError for images that are not uint8 and ValueError for another number of pixels.
@@ -107,17 +107,17 @@ def judge(model: DigitJudge, images: np.ndarray) -> Judgement:
     )
 
 
-def accuracy(model: DigitJudge, images: np.ndarray, labels: np.ndarray) -> float:
-    """Percent of the images, as `judge` takes them, that are read as their labels (n,)."""
+def accuracy(model: ImageJudge, images: np.ndarray, labels: np.ndarray) -> float:
+    """Percent of the images, as `judge` takes them, that are told as their labels say (n,)."""
     return 100 * float((judge(model, images).labels == labels).mean())
 
 
 def _bytes(images: np.ndarray) -> Tensor:
     """(n, 28, 28) or (n, 784) -> (n, 784), uint8 both."""
     if images.dtype != np.uint8:
-        raise TypeError(f"the digit judge takes images of uint8, 0 ... 255, not {images.dtype}")
+        raise TypeError(f"the judge takes images of uint8, 0 ... 255, not {images.dtype}")
     if images.shape[1:] not in ((SIDE, SIDE), (SIDE**2,)):
-        raise ValueError(f"the digit judge takes images of {SIDE} x {SIDE} pixels, not of shape {images.shape[1:]}")
+        raise ValueError(f"the judge takes images of {SIDE} x {SIDE} pixels, not of shape {images.shape[1:]}")
     return torch.from_numpy(images).flatten(1)
 
 

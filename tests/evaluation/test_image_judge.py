@@ -1,4 +1,4 @@
-"""The judge of digits: that it reads both forms, and what it says of images."""
+"""The judge of images: that it reads both forms, and what it says of images."""
 
 import math
 
@@ -9,8 +9,8 @@ import torch
 from kanpipe.data.digits import digits
 from kanpipe.data.mnist import binarise
 from kanpipe.data.prepared import Images
-from kanpipe.evaluation import digit_judge
-from kanpipe.evaluation.digit_judge import DigitJudge, accuracy, judge, train_judge
+from kanpipe.evaluation import image_judge
+from kanpipe.evaluation.image_judge import ImageJudge, accuracy, judge, train_judge
 from kanpipe.machine import Machine
 
 SMALL = {"steps": 200, "batch_size": 32, "learning_rate": 0.01}
@@ -30,7 +30,7 @@ def binary(images):
     return 255 * binarise(images)
 
 
-class Fixed(DigitJudge):
+class Fixed(ImageJudge):
     """Says that an image is of the digits whose pixels, the first ten, are bright: logits 0 for black, 40 for white."""
 
     def forward(self, x):
@@ -111,8 +111,8 @@ def test_batches_are_grey_or_binary_in_even_shares(images, machine, monkeypatch)
         seen.append(bool(((x == 0) | (x == 1)).all()))
         return self.head(self.body(x)), None
 
-    monkeypatch.setattr(digit_judge.F, "cross_entropy", cross_entropy)
-    monkeypatch.setattr(DigitJudge, "forward", forward)
+    monkeypatch.setattr(image_judge.F, "cross_entropy", cross_entropy)
+    monkeypatch.setattr(ImageJudge, "forward", forward)
     train_judge(images, machine, **SMALL | {"batch_size": 2})
     assert abs(sum(seen) - 100) < 5 * math.sqrt(200 / 4)  # binomial
 
@@ -126,4 +126,4 @@ def test_batches_are_grey_or_binary_in_even_shares(images, machine, monkeypatch)
 )
 def test_images_of_another_kind_are_refused(images, error, words):
     with pytest.raises(error, match=words):
-        judge(DigitJudge(), images)
+        judge(ImageJudge(), images)

@@ -1,5 +1,7 @@
 """The latent space of the models in the plane."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,15 +15,15 @@ from kanpipe.reporting.panels import blank, panels, scores
 from kanpipe.reporting.plots import INK, SMALL
 from kanpipe.reporting.variants import Variant
 
-# Ten colours told apart also with a colour-vision deficiency (Petroff, arXiv:2107.02270), dealt out so that digits
-# that look alike (3, 5 and 8; 4, 7 and 9) are far apart in colour.
-DIGITS = (
+# Ten colours told apart also with a colour-vision deficiency (Petroff, arXiv:2107.02270), a class each, dealt out so
+# that digits that look alike (3, 5 and 8; 4, 7 and 9) are far apart in colour.
+CLASS_COLOURS = (
     "#717581", "#A96B59", "#B9AC70", "#3F90DA", "#832DB6", "#FFA90E", "#94A4A2", "#E76300", "#BD1F01", "#92DADD",
 )  # fmt: skip
 
 
-def latent_space(variants: list[Variant], latents: pd.DataFrame) -> Figure:
-    """t-SNE of the latent means of test images, coloured by digit (Figure 7)."""
+def latent_space(variants: list[Variant], latents: pd.DataFrame, classes: Sequence[str]) -> Figure:
+    """t-SNE of the latent means of test images, coloured by class; `classes` names the labels (Figure 7)."""
     figure, places = panels(len(variants), height=2.75, below=0.35)
     for axes, variant in zip(places, variants, strict=True):
         own = latents[latents["variant"] == variant.name]
@@ -34,7 +36,7 @@ def latent_space(variants: list[Variant], latents: pd.DataFrame) -> Figure:
         if not variant.runs:
             blank(axes, "diverged")
         elif len(points := own[own["seed"] == variant.runs[0].seed]):
-            _scatter(axes, points)
+            _scatter(axes, points, classes)
         else:
             blank(axes, "not run")
     shown = latents.groupby(["variant", "seed"]).size().max() if len(latents) else 0
@@ -42,29 +44,31 @@ def latent_space(variants: list[Variant], latents: pd.DataFrame) -> Figure:
         f"t-SNE of the latent means of {shown:,} test images. "
         "k-NN and silhouette are of latent means, not of the picture."
     )
-    style = {"ncols": 10, "handletextpad": 0, "columnspacing": 1.2, "title": words, "title_fontsize": SMALL}
-    figure.legend(handles=_entries(), loc="outside lower center", **style)
+    columns = 10 if max(map(len, classes)) < 3 else 5
+    style = {"ncols": columns, "handletextpad": 0, "columnspacing": 1.2, "title": words, "title_fontsize": SMALL}
+    figure.legend(handles=_entries(classes), loc="outside lower center", **style)
     return figure
 
 
-def _scatter(axes: Axes, points: pd.DataFrame) -> None:
-    points = points.sample(frac=1, random_state=0)  # so that no digit covers the others
-    axes.scatter(points["x"], points["y"], s=3, c=[DIGITS[i] for i in points["digit"]], linewidths=0, rasterized=True)
+def _scatter(axes: Axes, points: pd.DataFrame, classes: Sequence[str]) -> None:
+    points = points.sample(frac=1, random_state=0)  # so that no class covers the others
+    hues = [CLASS_COLOURS[label] for label in points["label"]]
+    axes.scatter(points["x"], points["y"], s=3, c=hues, linewidths=0, rasterized=True)
     halo = {"path_effects": [withStroke(linewidth=2.5, foreground="white")], "zorder": 3}
-    for digit, place in label_places(points).items():
-        axes.text(*place, str(digit), color=INK, weight="bold", ha="center", va="center", **halo)
+    for label, place in label_places(points).items():
+        axes.text(*place, classes[label], color=INK, weight="bold", ha="center", va="center", **halo)
 
 
 def label_places(points: pd.DataFrame) -> dict[int, tuple[float, float]]:
-    """Where each digit is written: on that one of its points around which it is the most common, or the densest."""
-    places, digits = points[["x", "y"]].to_numpy(), points["digit"].to_numpy()
-    around = range(1, max(2, len(points) // 25) + 1)  # neighbours: less than half of a digit's points
+    """Where each class is written: on that one of its points around which it is the most common, or the densest."""
+    places, labels = points[["x", "y"]].to_numpy(), points["label"].to_numpy()
+    around = range(1, max(2, len(points) // 25) + 1)  # neighbours: less than half of a class's points
     distances, near = cKDTree(places).query(places, list(around))
-    share = (digits[near] == digits[:, None]).mean(axis=1)
+    share = (labels[near] == labels[:, None]).mean(axis=1)
     best_first = np.lexsort((distances[:, -1], -share))
-    return {digit: tuple(places[best_first[digits[best_first] == digit][0]]) for digit in np.unique(digits)}
+    return {label: tuple(places[best_first[labels[best_first] == label][0]]) for label in np.unique(labels)}
 
 
-def _entries() -> list[Line2D]:
+def _entries(classes: Sequence[str]) -> list[Line2D]:
     style = {"marker": "o", "markersize": 4.5, "linestyle": "none", "markeredgewidth": 0}
-    return [Line2D([], [], color=hue, label=str(digit), **style) for digit, hue in enumerate(DIGITS)]
+    return [Line2D([], [], color=hue, label=name, **style) for name, hue in zip(classes, CLASS_COLOURS, strict=True)]

@@ -1,4 +1,4 @@
-"""Digits in rows: what the models make of inputs, and what they make of noise."""
+"""Images in rows: what the models make of inputs, and what they make of noise."""
 
 import numpy as np
 from matplotlib.axes import Axes

@@ -41,7 +41,7 @@ INCEPTION, JUDGE = "Fréchet distance, 192 features", "Fréchet distance, classi
 PANELS = (
     Panel("a  Binary real images, grey samples", INCEPTION, "fid_192", "mixed", published=True),
     Panel("b  Both grey", INCEPTION, "fid_192", "grey"),
-    Panel("c  In the eyes of a digit classifier, both binary", JUDGE, "judge_fid", "binary"),
+    Panel("c  In the eyes of a classifier, both binary", JUDGE, "judge_fid", "binary"),
     Panel("d  Likelihood of test images", "importance-weighted ELBO, nats", column="iw_elbo", lower_is_better=False),
 )
 
