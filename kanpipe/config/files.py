@@ -8,7 +8,6 @@ import yaml
 
 from kanpipe.errors import UserError
 
-
 # As safe as SafeLoader, and several times as fast where PyYAML was built with libyaml.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

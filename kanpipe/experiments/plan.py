@@ -59,8 +59,8 @@ class Plan:
     @cached_property
     def runs(self) -> list[tuple[str, int]]:
         """The variant and the seed of every training."""
-        own = self.settings.get("variant_seeds", {})
-        seeds = {variant: own.get(variant, self.settings.get("seeds", [])) for variant in self.settings.get("variants", {})}
+        seeds = dict.fromkeys(self.settings.get("variants", {}), self.settings.get("seeds", []))
+        seeds |= self.settings.get("variant_seeds", {})
         return [run for variant, numbers in seeds.items() for run in product([variant], numbers)]
 
     @cached_property
