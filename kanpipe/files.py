@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import json
+import logging
 import os
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from numpy import ndarray
     from pandas import DataFrame
 
+log = logging.getLogger("kanpipe")
 
 HASHES = ("config_hash", "code", "commit")  # columns of the tables of runs
 
@@ -74,6 +76,17 @@ def read_arrays(path: Path) -> dict[str, "ndarray"]:
             return dict(arrays)
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is damaged ({error}); delete it and run again") from error
+
+
+def read_remakable(path: Path) -> "dict[str, ndarray] | None":
+    """The arrays of an npz that can be made anew: None when there is none, or, with a warning, when it is damaged."""
+    if not path.exists():
+        return None
+    try:
+        return read_arrays(path)
+    except UserError:
+        log.warning("%s is damaged and is made anew", path)
+        return None
 
 
 def read_table(path: Path) -> "DataFrame":
