@@ -21,11 +21,11 @@ from torch import Tensor, nn
 
 from kanpipe import provenance
 from kanpipe.checkpoint import Checkpoint
-from kanpipe.files import atomic, write_json
+from kanpipe.files import atomic
 from kanpipe.machine import Machine, seeded
 from kanpipe.models.counting import parameter_count
 from kanpipe.progress import Progress
-from kanpipe.runs import Run
+from kanpipe.runs import DIVERGED, FINISHED, Record, Run
 from kanpipe.update import MovingAverage, Objective, StepOptions, Update
 
 log = logging.getLogger("kanpipe")
@@ -261,7 +261,7 @@ def _write_results(run: Run, state: State, machine: Machine, settings: Settings)
         with atomic(run.folder / f"{name}.safetensors") as beside:
             save_file(tensors, beside)
     _write_history(run, state)
-    write_json(run.folder / "run.json", _record(run, state, machine, settings))
+    _record(run, state, machine, settings).write(run.folder)
 
 
 def _write_history(run: Run, state: State) -> None:
@@ -272,19 +272,21 @@ def _write_history(run: Run, state: State) -> None:
         beside.write_text("\n".join([",".join(["step", *state.history]), *rows]) + "\n")
 
 
-def _record(run: Run, state: State, machine: Machine, settings: Settings) -> dict[str, Any]:
+def _record(run: Run, state: State, machine: Machine, settings: Settings) -> Record:
     """What the run says of itself."""
     diverged_at = state.diverged_at()
     whole_blocks = state.block_seconds[: max(state.step // settings.check_every, 1)]  # the last may be shorter
     speed = min(settings.check_every, state.step) / statistics.median(whole_blocks)
-    return run.identity() | {
-        "status": "finished" if diverged_at is None else "diverged",
-        "diverged_at_step": diverged_at,
-        "steps": state.steps_kept(),
-        "parameters": parameter_count(state.model),
-        "settings": asdict(settings),
-        "last_learning_rate": float(state.optimizer.param_groups[0]["lr"]),
-        "seconds": round(sum(state.block_seconds), 3),
-        "steps_per_second": round(speed, 3),
+    return Record(
+        **run.identity(),
         **provenance.origin(machine, state.commits),
-    }
+        status=FINISHED if diverged_at is None else DIVERGED,
+        diverged_at_step=diverged_at,
+        steps=state.steps_kept(),
+        parameters=parameter_count(state.model),
+        compile=settings.compile,
+        settings=asdict(settings),
+        last_learning_rate=float(state.optimizer.param_groups[0]["lr"]),
+        seconds=round(sum(state.block_seconds), 3),
+        steps_per_second=round(speed, 3),
+    )

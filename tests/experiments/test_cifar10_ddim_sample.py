@@ -1,6 +1,5 @@
 """Sampling from U-Nets: what is drawn, and that it may be killed anywhere."""
 
-import json
 import logging
 import subprocess
 import sys
@@ -8,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from run_records import recorded
 from safetensors.torch import save_file
 from torch import nn
 
@@ -18,7 +18,6 @@ from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim import sample as sampling
 from kanpipe.experiments.cifar10_ddim.samplers import Sampler
 from kanpipe.machine import Machine
-from kanpipe.runs import FinishedRun
 
 VARIANTS = {"unet": {"family": "mlp"}, "kan_unet": {"family": "kan", "scaler": False, "conv_norm": "instance"}}
 SPEC = {
@@ -46,12 +45,11 @@ class Killed(BaseException):
 
 def finished(folder, variant="unet", seed=0, status="finished", **training):
     """A run that was trained for no steps."""
-    folder.mkdir(parents=True, exist_ok=True)
     spec = SPEC | {"training": SPEC["training"] | training, "variant": VARIANTS[variant]}
+    said = {"experiment": "cifar10_ddim", "variant": variant, "seed": seed, "status": status, "spec": spec}
+    run = recorded(folder, **said)
     save_file(problem.build(spec, seed).state_dict(), folder / "weights.safetensors")
-    record = {"experiment": "cifar10_ddim", "variant": variant, "seed": seed, "status": status, "spec": spec}
-    (folder / "run.json").write_text(json.dumps(record))
-    return FinishedRun.read(folder)
+    return run
 
 
 def drawn(run, spec=SAMPLING, machine=CPU):

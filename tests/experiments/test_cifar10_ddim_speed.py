@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from run_records import record
 
 from kanpipe.evaluation.flops import training_flops
 from kanpipe.experiments.cifar10_ddim import operations, problem, speed
@@ -33,8 +34,8 @@ def run(variant, seed=0):
         "training": TRAINING,
         "variant": VARIANTS[variant],
     }
-    record = {"variant": variant, "seed": seed, "spec": spec, "parameters": 10 + seed, "peak_memory_mib": 77.0}
-    return FinishedRun(Path("nowhere"), record)
+    said = record(variant=variant, seed=seed, spec=spec, parameters=10 + seed, peak_memory_mib=77.0)
+    return FinishedRun(Path("nowhere"), said)
 
 
 @pytest.fixture(autouse=True)

@@ -218,7 +218,7 @@ def test_killed_training_ends_with_the_same_bytes(tmp_path, machine, monkeypatch
     train.train(run_in(tmp_path / "killed", KAN_VARIANT), machine)
     for name in RESULTS:
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
-    assert FinishedRun.read(tmp_path / "killed").record["sittings"] == 2
+    assert FinishedRun.read(tmp_path / "killed").record.sittings == 2
 
 
 def test_restart_with_the_least_training_error_goes_on(tmp_path, machine, monkeypatch):

@@ -214,7 +214,7 @@ def test_rate_is_halved_after_every_epoch_that_is_not_better(monkeypatch, machin
     losses = done.history()["loss"].to_numpy().reshape(4, EPOCH).mean(axis=1)
     rates = rates_by_torch(losses, 0.03, **PLATEAU)
     assert used == [rate for rate in rates[:-1] for _ in range(EPOCH)]
-    assert done.record["last_learning_rate"] == rates[-1]
+    assert done.record.last_learning_rate == rates[-1]
     assert rates[1] == 0.03 and rates[3] < 0.03, "the first epochs are better, a later one is not, before the last"
 
 
@@ -247,10 +247,10 @@ def test_killed_and_resumed_over_the_ends_of_epochs_the_bytes_are_the_same(
         train_until(step, monkeypatch, tmp_path, data, machine)
         assert not (tmp_path / "run.json").exists()
     again = trained(tmp_path, data, machine)
-    assert again.record["sittings"] == len(kills) + 1
+    assert again.record.sittings == len(kills) + 1
     for name in RESULTS:
         assert (tmp_path / name).read_bytes() == (finished.folder / name).read_bytes()
-    assert again.record["last_learning_rate"] == finished.record["last_learning_rate"]
+    assert again.record.last_learning_rate == finished.record.last_learning_rate
 
 
 def test_seeds_give_other_weights(finished, data, machine, tmp_path):

@@ -233,7 +233,7 @@ def _identity(run: FinishedRun, spec: problem.Spec, machine: Machine, compiled: 
 
 
 def _label(run: FinishedRun) -> str:
-    return f"{run.record['experiment']}/{run.record['variant']}/seed{run.seed}"
+    return f"{run.record.experiment}/{run.variant}/seed{run.seed}"
 
 
 def _write(out: Path, arrays: Arrays) -> None:

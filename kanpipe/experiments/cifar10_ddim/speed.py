@@ -32,7 +32,7 @@ def speed(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> pd.D
     optimiser included.
     """
     images, timing = problem.images(Path(spec["data"])), spec["timing"]
-    chosen = {name: run for name in timing["variants"] for run in reversed(runs) if run.record["variant"] == name}
+    chosen = {name: run for name in timing["variants"] for run in reversed(runs) if run.variant == name}
     return pd.DataFrame(_rows(chosen, timing, images, machine) if chosen else [], columns=COLUMNS)
 
 
@@ -87,7 +87,7 @@ def _peak_mib(work: Work, machine: Machine) -> float:
 def _settings(name: str, run: FinishedRun) -> dict[str, Any]:
     recipe = problem.recipe(run.spec)
     chosen = {"batch": recipe["batch_size"], "precision": recipe["precision"], "compile": recipe["compile"]}
-    return {"variant": name, "parameters": run.record["parameters"]} | chosen
+    return {"variant": name, "parameters": run.record.parameters} | chosen
 
 
 def _times(own: np.ndarray, first: np.ndarray, gflop: float) -> dict[str, float]:
@@ -99,4 +99,4 @@ def _times(own: np.ndarray, first: np.ndarray, gflop: float) -> dict[str, float]
 
 
 def _memory(run: FinishedRun, peak: float) -> dict[str, float]:
-    return {"peak_memory_mib": peak, "peak_memory_run_mib": run.record["peak_memory_mib"]}
+    return {"peak_memory_mib": peak, "peak_memory_run_mib": run.record.peak_memory_mib}

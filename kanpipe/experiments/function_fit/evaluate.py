@@ -43,7 +43,7 @@ def _named(run: FinishedRun, table: str) -> pd.DataFrame:
     """One of the run's own tables, with columns that say whose it is."""
     variant = run.spec["variant"]
     named = read_table(run.folder / f"{table}.csv")
-    named.insert(0, "variant", run.record["variant"])
+    named.insert(0, "variant", run.variant)
     named.insert(1, "seed", run.seed)
     return named.assign(family=variant["family"], target=variant["target"], samples=variant["samples"])
 

@@ -45,12 +45,12 @@ def _all_figures(runs: list[FinishedRun], tables: dict[str, pd.DataFrame]) -> It
 
 def _first_runs(runs: list[FinishedRun]) -> dict[str, FinishedRun]:
     """Of each variant the run of the first seed."""
-    return {run.record["variant"]: run for run in reversed(runs)}
+    return {run.variant: run for run in reversed(runs)}
 
 
 def _network(variant: str, runs: list[FinishedRun]) -> str:
     """What it is, whatever it fits: `deep`, `shallow`, `mlp` or `scratch`."""
-    spec = next(run.spec["variant"] for run in runs if run.record["variant"] == variant)
+    spec = next(run.spec["variant"] for run in runs if run.variant == variant)
     if spec["family"] == "mlp":
         return "mlp"
     if len(spec["grid_sizes"]) == 1:
@@ -91,15 +91,15 @@ def _staircase(runs: list[FinishedRun]) -> Figure:
 
 def _is_stairs(run: FinishedRun) -> bool:
     variant = run.spec["variant"]
-    standard = variant["samples"] in (3000, 1000) and not run.record["variant"].endswith("_3000")
-    few = variant["samples"] < 1000 and not run.record["variant"].startswith("plane")
+    standard = variant["samples"] in (3000, 1000) and not run.variant.endswith("_3000")
+    few = variant["samples"] < 1000 and not run.variant.startswith("plane")
     return variant["family"] == "kan" and len(variant["grid_sizes"]) > 1 and (standard or few)
 
 
 def _stairs(axes: Axes, run: FinishedRun) -> None:
     history = run.history()
     stairs = history[history["phase"] == "stage"].reset_index(drop=True)
-    deep = _network(run.record["variant"], [run]) == "deep"
+    deep = _network(run.variant, [run]) == "deep"
     name = f"{'deep' if deep else 'shallow'} KAN"
     hue, steps = (DEEP if deep else SHALLOW), np.arange(1, len(stairs) + 1)
     axes.plot(steps, stairs["test_rmse"], color=hue, label=f"{name}, test")

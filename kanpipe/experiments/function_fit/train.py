@@ -23,11 +23,11 @@ from kanpipe.experiments.function_fit import problem
 from kanpipe.experiments.function_fit.grids import extend
 from kanpipe.experiments.function_fit.lbfgs import Stage, rmse
 from kanpipe.experiments.function_fit.networks import KAN
-from kanpipe.files import atomic, write_json, write_table
+from kanpipe.files import atomic, write_table
 from kanpipe.machine import Machine
 from kanpipe.models.counting import parameter_count
 from kanpipe.progress import Progress
-from kanpipe.runs import Run
+from kanpipe.runs import DIVERGED, FINISHED, Record, Run
 
 log = logging.getLogger("kanpipe")
 
@@ -154,19 +154,21 @@ def _write(run: Run, state: State, machine: Machine) -> None:
             save_file({key: value.contiguous() for key, value in tensors.items()}, beside)
     for name in ("history", "restarts", "stages"):
         write_table(run.folder / f"{name}.csv", pd.DataFrame(getattr(state, name)))
-    write_json(run.folder / "run.json", _record(run, state, machine))
+    _record(run, state, machine).write(run.folder)
 
 
-def _record(run: Run, state: State, machine: Machine) -> dict[str, Any]:
+def _record(run: Run, state: State, machine: Machine) -> Record:
     """What the run says of itself."""
     steps, seconds = len(state.history), sum(state.seconds)
-    return run.identity() | {
-        "status": "diverged" if state.diverged else "finished",
-        "diverged_at_step": steps - 1 if state.diverged else None,
-        "steps": steps,
-        "parameters": parameter_count(problem.restore(run.spec["variant"], state.grid_size, state.weights)),
-        "settings": {"compile": False},
-        "seconds": round(seconds, 3),
-        "steps_per_second": round(steps / max(seconds, 1e-9), 3),
+    return Record(
+        **run.identity(),
         **provenance.origin(machine, state.commits),
-    }
+        status=DIVERGED if state.diverged else FINISHED,
+        diverged_at_step=steps - 1 if state.diverged else None,
+        steps=steps,
+        parameters=parameter_count(problem.restore(run.spec["variant"], state.grid_size, state.weights)),
+        compile=False,
+        settings={},
+        seconds=round(seconds, 3),
+        steps_per_second=round(steps / max(seconds, 1e-9), 3),
+    )

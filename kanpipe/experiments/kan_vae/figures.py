@@ -26,7 +26,7 @@ def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: dict
     """
     variants = {variant.name: variant for variant in by_variant(runs, frames["runs"])}
     pictured = [variants[name] for name in spec["figure_variants"] if name in variants]
-    kinds = {run.record["variant"]: kind(run.spec["variant"]) for run in runs}
+    kinds = {run.variant: kind(run.spec["variant"]) for run in runs}
     published = spec["dataset"] == DATASET
     with house_style():
         drawn = [

@@ -30,7 +30,7 @@ def speed(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> pd.D
     Ratios are to the first. Steps are taken as in the training of the runs, its drawing of the batches from
     `spec["data"]` included. `spec["timing"]` has `rounds` and `block_seconds`.
     """
-    chosen = {name: run for name in spec["figure_variants"] for run in reversed(runs) if run.record["variant"] == name}
+    chosen = {name: run for name in spec["figure_variants"] for run in reversed(runs) if run.variant == name}
     images = problem.images(Path(spec["data"])).train_images
     return pd.DataFrame(_rows(chosen, spec["timing"], images, machine) if chosen else [], columns=COLUMNS)
 
