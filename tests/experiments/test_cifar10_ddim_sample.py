@@ -286,8 +286,12 @@ def test_shards_of_other_weights_settings_or_machines_are_not_used(tmp_path, mon
         machine = Machine(CPU.device, threads=2)
     with caplog.at_level(logging.INFO, "kanpipe"):
         arrays = drawn(run, spec, machine)
-    said = {"weights": "weights", "batch_size": "sampling", "threads": "threads"}[what]
-    assert f"begun anew, since what lay in {tmp_path / '.samples'} had another {said}" in caplog.text
+    said = {
+        "weights": "weights was ",
+        "batch_size": "sampling.batch_size was 3 and is 4",
+        "threads": "threads was 1 and is 2",
+    }[what]
+    assert f"begun anew, since what lay in {tmp_path / '.samples'} is of another: {said}" in caplog.text
     same(arrays, drawn(finished(tmp_path / "fresh", seed=run.seed), spec, machine))
 
 

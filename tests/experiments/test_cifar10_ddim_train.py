@@ -18,7 +18,7 @@ from kanpipe.experiments.cifar10_ddim.train import (
     train,
 )
 from kanpipe.runs import FinishedRun, Run
-from kanpipe.training import Settings
+from kanpipe.training.recipe import Settings
 
 PROBLEM = {
     "diffusion": {"steps": 100, "first": 1e-4, "last": 0.02},

@@ -203,18 +203,18 @@ def test_training_leaves_a_row_for_every_step_restart_and_stage(tmp_path, machin
 @pytest.mark.parametrize("dies_after", [1, 2, 4])
 def test_killed_training_ends_with_the_same_bytes(tmp_path, machine, monkeypatch, dies_after):
     train.train(run_in(tmp_path / "whole", KAN_VARIANT), machine)
-    advance = train.Training.advance
+    advance = train.Fitting.advance
 
     def mortal(self):
         if self.state.done == dies_after:
             raise KeyboardInterrupt
         advance(self)
 
-    monkeypatch.setattr(train.Training, "advance", mortal)
+    monkeypatch.setattr(train.Fitting, "advance", mortal)
     with pytest.raises(KeyboardInterrupt):
         train.train(run_in(tmp_path / "killed", KAN_VARIANT), machine, checkpoint_seconds=0)
     assert (tmp_path / "killed/.checkpoint/state.pt").exists()
-    monkeypatch.setattr(train.Training, "advance", advance)
+    monkeypatch.setattr(train.Fitting, "advance", advance)
     train.train(run_in(tmp_path / "killed", KAN_VARIANT), machine)
     for name in RESULTS:
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
@@ -226,12 +226,12 @@ def test_restart_with_the_least_training_error_goes_on(tmp_path, machine, monkey
     options = OPTIONS | {"restarts": 3}
     run = run_in(tmp_path, KAN_VARIANT | {"restarts": 3})
     run.spec["training"] = options
-    state = train.State()
-    training = train.Training(run, state)
-    monkeypatch.setattr(train.Training, "_run", lambda *args: None)
+    state = train.Outcome()
+    fitting = train.Fitting(run, state)
+    monkeypatch.setattr(train.Fitting, "_run", lambda *args: None)
     monkeypatch.setattr(train, "rmse", lambda *args: next(errors))
     for _ in range(3):
-        training.advance()
+        fitting.advance()
     assert state.best == 0.3
     assert torch.equal(state.weights["layers.0.weight"], problem.build(KAN_VARIANT, 2, 0, 1).layers[0].weight)
 

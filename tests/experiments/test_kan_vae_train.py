@@ -14,7 +14,7 @@ from kanpipe.experiments.kan_vae import problem
 from kanpipe.experiments.kan_vae import train as training
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun, Run
-from kanpipe.training import Settings
+from kanpipe.training.recipe import Settings
 
 PLATEAU = {"factor": 0.5, "patience": 0, "threshold": 0.1}  # halve after an epoch that is not a tenth better
 SPEC = {
@@ -64,8 +64,8 @@ def captured(monkeypatch, run, machine):
     """What the training of a run gives to the loop."""
     seen = {}
 
-    def fit(run, model, optimizer, objective, batch, machine, settings, schedule):
-        seen.update(model=model, optimizer=optimizer, batch=batch, settings=settings, schedule=schedule)
+    def fit(run, recipe, machine):
+        seen.update(vars(recipe))
 
     monkeypatch.setattr(training, "fit", fit)
     training.train(run, machine)
@@ -202,12 +202,12 @@ def rates_by_torch(losses, rate, **plateau):
 def test_rate_is_halved_after_every_epoch_that_is_not_better(monkeypatch, machine, data, tmp_path):
     used, fit = [], training.fit
 
-    def watched(run, model, optimizer, objective, batch, *rest, **options):
+    def watched(run, recipe, machine):
         def noted(step):
-            used.append(optimizer.param_groups[0]["lr"])
-            return batch(step)
+            used.append(recipe.optimizer.param_groups[0]["lr"])
+            return recipe.batch(step)
 
-        fit(run, model, optimizer, objective, noted, *rest, **options)
+        fit(run, replace(recipe, batch=noted), machine)
 
     monkeypatch.setattr(training, "fit", watched)
     done = trained(tmp_path, data, machine)

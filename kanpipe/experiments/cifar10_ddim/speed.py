@@ -12,7 +12,7 @@ from kanpipe.evaluation.timing import Work, estimate, interleaved, paired_ratio,
 from kanpipe.evaluation.training_steps import next_step
 from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim.operations import gflop_per_step
-from kanpipe.experiments.cifar10_ddim.train import objective, pieces
+from kanpipe.experiments.cifar10_ddim.train import set_up
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun
 
@@ -73,8 +73,7 @@ def _warmed_up(
 
 def _training_step(run: FinishedRun, images: np.ndarray, machine: Machine) -> Work:
     """The next step of a training of the run's net from the start."""
-    made = pieces(run.spec, run.seed, images, machine, checkpoint_seconds=math.inf)
-    return next_step(run, made, objective)
+    return next_step(set_up(run.spec, run.seed, images, machine, checkpoint_seconds=math.inf), run.seed)
 
 
 def _peak_mib(work: Work, machine: Machine) -> float:

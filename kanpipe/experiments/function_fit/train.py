@@ -13,12 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
-import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from kanpipe import provenance
-from kanpipe.checkpoint import Checkpoint
 from kanpipe.experiments.function_fit import problem
 from kanpipe.experiments.function_fit.grids import extend
 from kanpipe.experiments.function_fit.lbfgs import Stage, rmse
@@ -28,12 +26,14 @@ from kanpipe.machine import Machine
 from kanpipe.models.counting import parameter_count
 from kanpipe.progress import Progress
 from kanpipe.runs import DIVERGED, FINISHED, Record, Run
+from kanpipe.training.checkpoint import Checkpoint
+from kanpipe.training.kept import place
 
 log = logging.getLogger("kanpipe")
 
 
 @dataclass
-class State:
+class Outcome:
     """All that a run has after a stage, and that the next one goes on from."""
 
     done: int = 0  # restarts and stages
@@ -52,10 +52,10 @@ class State:
         return bool(self.history) and not math.isfinite(self.history[-1]["train_rmse"]) and bool(self.stages)
 
 
-class Training:
-    """The restarts and stages of one run, each from `State` to `State`."""
+class Fitting:
+    """The restarts and stages of one run, each from `Outcome` to `Outcome`."""
 
-    def __init__(self, run: Run, state: State) -> None:
+    def __init__(self, run: Run, state: Outcome) -> None:
         self.run, self.state = run, state
         self.variant, self.options = run.spec["variant"], run.spec["training"]
         self.data, self.test = problem.training_set(run.spec, run.seed), problem.test_set(run.spec)
@@ -131,15 +131,14 @@ def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
     The state is saved after a restart or stage when `checkpoint_seconds` have passed; all that is random is a
     function of the seed and the number of the restart, so that a resumed run ends with the same bytes.
     """
-    place = {"threads": machine.threads, "torch": str(torch.__version__)}
-    with Checkpoint(run.folder, run.identity() | place).held() as checkpoint:
+    with Checkpoint(run.folder, run.identity() | place(machine)).held() as checkpoint:
         saved = checkpoint.load()
-        state = State(**saved) if saved else State()
+        state = Outcome(**saved) if saved else Outcome()
         state.commits.append(provenance.commit())
-        training, last = Training(run, state), time.monotonic()
-        with Progress(run.label, training.total, state.done, unit="stage") as progress:
-            while state.done < training.total and not state.diverged:
-                training.advance()
+        fitting, last = Fitting(run, state), time.monotonic()
+        with Progress(run.label, fitting.total, state.done, unit="stage") as progress:
+            while state.done < fitting.total and not state.diverged:
+                fitting.advance()
                 progress.advance()
                 if time.monotonic() - last >= checkpoint_seconds:
                     checkpoint.save(vars(state))
@@ -148,7 +147,7 @@ def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
         checkpoint.remove()
 
 
-def _write(run: Run, state: State, machine: Machine) -> None:
+def _write(run: Run, state: Outcome, machine: Machine) -> None:
     for name, tensors in (("weights", state.weights), ("stages", state.kept)):
         with atomic(run.folder / f"{name}.safetensors") as beside:
             save_file({key: value.contiguous() for key, value in tensors.items()}, beside)
@@ -157,7 +156,7 @@ def _write(run: Run, state: State, machine: Machine) -> None:
     _record(run, state, machine).write(run.folder)
 
 
-def _record(run: Run, state: State, machine: Machine) -> Record:
+def _record(run: Run, state: Outcome, machine: Machine) -> Record:
     """What the run says of itself."""
     steps, seconds = len(state.history), sum(state.seconds)
     return Record(

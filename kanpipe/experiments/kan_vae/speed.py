@@ -14,7 +14,7 @@ from kanpipe.evaluation.timing import Estimate, Work, estimate, interleaved, pai
 from kanpipe.evaluation.training_steps import next_step
 from kanpipe.experiments.kan_vae import problem
 from kanpipe.experiments.kan_vae.sample import CHUNK, pixels
-from kanpipe.experiments.kan_vae.train import objective, pieces
+from kanpipe.experiments.kan_vae.train import set_up
 from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
 from kanpipe.models.counting import parameter_count
@@ -58,7 +58,7 @@ def _rows(
 def _training_step(run: FinishedRun, images: np.ndarray, machine: Machine) -> Work:
     """The next step of a training of the run's model from the start."""
     digits = problem.binary(images, run.spec, machine)
-    return next_step(run, pieces(run.spec, run.seed, digits, machine, checkpoint_seconds=math.inf), objective)
+    return next_step(set_up(run.spec, run.seed, digits, machine, checkpoint_seconds=math.inf), run.seed)
 
 
 def _sampling(model: nn.Module, machine: Machine) -> Work:

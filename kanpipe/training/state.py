@@ -1,0 +1,90 @@
+"""All that changes while a run trains, as it is saved in a checkpoint."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kanpipe.training.recipe import Recipe
+
+
+@dataclass
+class State:
+    """How far a training is: the parts of its recipe that change, and what was recorded."""
+
+    recipe: Recipe
+    step: int = 0  # the number of steps taken
+    commits: list[str] = field(default_factory=list)  # of the source, one for each sitting
+    block_seconds: list[float] = field(default_factory=list)
+    history: dict[str, Tensor] = field(default_factory=dict)  # name -> one value a step, on the device
+    snapshots: dict[str, Tensor] = field(default_factory=dict)  # "step/name" -> what was kept
+
+    def state_dict(self) -> dict[str, Any]:
+        recipe = self.recipe
+        progress = {k: getattr(self, k) for k in ("step", "commits", "block_seconds", "history", "snapshots")}
+        schedule = {"schedule": recipe.schedule.scheduler.state_dict()} if recipe.schedule else {}
+        average = {"average": recipe.average.weights} if recipe.average else {}
+        trained = {"model": recipe.model.state_dict(), "optimizer": recipe.optimizer.state_dict()}
+        return progress | trained | schedule | average
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        recipe = self.recipe
+        recipe.model.load_state_dict(saved["model"])
+        recipe.optimizer.load_state_dict(saved["optimizer"])
+        if recipe.schedule:
+            recipe.schedule.scheduler.load_state_dict(saved["schedule"])
+        if recipe.average:
+            recipe.average.load_state_dict(saved["average"])
+        device = next(recipe.model.parameters()).device
+        for group in recipe.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"] = group["lr"].to(device)  # where a CUDA graph reads it
+        self.history = {name: values.to(device) for name, values in saved["history"].items()}
+        for key in ("step", "commits", "block_seconds", "snapshots"):
+            setattr(self, key, saved[key])
+
+    def advance(self, scalars: dict[str, Tensor]) -> None:
+        """Count a step of which the objective said `scalars`, and do what is due after it."""
+        for name, value in scalars.items():  # without waiting for the device
+            if name not in self.history:
+                self.history[name] = torch.full((self.recipe.settings.steps,), math.nan, device=value.device)
+            self.history[name][self.step] = value.detach()
+        self.step += 1
+        self._end_epoch()
+
+    def _end_epoch(self) -> None:
+        """At the end of an epoch, tell the scheduler the epoch's mean loss; this waits for the device."""
+        schedule = self.recipe.schedule
+        if schedule and self.step % schedule.steps_per_epoch == 0:
+            epoch = self.history["loss"][self.step - schedule.steps_per_epoch : self.step]
+            schedule.scheduler.step(epoch.mean().item())
+
+    def take_snapshot(self) -> None:
+        """Keep the snapshot of the model at the start of the step that comes."""
+        for name, value in self.recipe.snapshot(self.recipe.model).items():
+            self.snapshots[f"{self.step}/{name}"] = value.detach().cpu().clone()
+
+    def weights(self) -> dict[str, Tensor]:
+        """What the training is for: the averaged weights, where an average is kept."""
+        average = self.recipe.average
+        weights = average.weights if average else self.recipe.model.state_dict()
+        return {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+
+    @property
+    def ended(self) -> bool:
+        """Whether no step is left to be taken; this waits for the device."""
+        return self.step >= self.recipe.settings.steps or self.diverged_at() is not None
+
+    def diverged_at(self) -> int | None:
+        """The first step whose loss is NaN or infinite."""
+        if self.step == 0:
+            return None
+        bad = (~torch.isfinite(self.history["loss"][: self.step])).nonzero()
+        return int(bad[0]) if len(bad) else None
+
+    def steps_kept(self) -> int:
+        """The steps done, up to and with the one that diverged."""
+        diverged_at = self.diverged_at()
+        return self.step if diverged_at is None else diverged_at + 1
