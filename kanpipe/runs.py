@@ -72,6 +72,8 @@ class Record:
     versions: dict[str, str]
     finished: str  # ISO 8601, UTC
     last_learning_rate: float | None = None
+    stopped_at_step: int | None = None  # the number of steps after which the scores were no better for too long
+    best_step: int | None = None  # the number of steps after which the kept weights were scored
 
     @classmethod
     def read(cls, folder: Path) -> "Record":
@@ -136,6 +138,10 @@ class FinishedRun:
         if len(table) != self.record.steps:
             raise UserError(f"{path} has {len(table)} of {self.record.steps} steps; delete it and run again")
         return table
+
+    def validation(self) -> "DataFrame":
+        """The scores during the training, a row a validation: `step`, the number of steps taken, and the scores."""
+        return read_table(self.folder / "validation.csv")
 
     def samples(self) -> dict[str, "ndarray"]:
         """The arrays that the sampling of the run left; UserError when they are damaged."""

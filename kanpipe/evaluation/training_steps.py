@@ -11,7 +11,7 @@ from kanpipe.training.stepper import Stepper
 def next_step(recipe: Recipe, seed: int) -> Work:
     """The next step of a training with each call, from the first on, the drawing of its batch included.
 
-    What is done after a step in a training is left out: to record it, and at times to save, to end an epoch.
+    What is done after a step in a training is left out: to record it, and at times to save, to score, to end an epoch.
     """
     take_step, steps = Stepper(recipe, seed), itertools.count()
 

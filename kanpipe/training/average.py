@@ -1,5 +1,8 @@
 """A moving average of the weights of a model that is trained."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -33,6 +36,16 @@ class MovingAverage:
                 self.weights[name].lerp_(value, self._rate)
             else:
                 self.weights[name].copy_(value)
+
+    @contextmanager
+    def in_model(self) -> Iterator[None]:
+        """The model has the averaged weights inside the block, and its own again after it."""
+        own = {name: value.detach().clone() for name, value in self._model.state_dict().items()}
+        self._model.load_state_dict(self.weights)
+        try:
+            yield
+        finally:
+            self._model.load_state_dict(own)
 
     def load_state_dict(self, saved: dict[str, Tensor]) -> None:
         for name, value in saved.items():

@@ -33,9 +33,10 @@ MEMORY_ADVICE = (
 def fit(run: Run, recipe: Recipe, machine: Machine) -> None:
     """Train the model of `recipe` and write the results into `run.folder`.
 
-    weights.safetensors    the last weights, of their average where one is kept
+    weights.safetensors    the last weights, of their average where one is kept; the best where there is a validation
     snapshots.safetensors  the snapshot of the model at the start of `settings.snapshot_steps`, named "<step>/<name>"
     history.csv            what the objective said, a row a step
+    validation.csv         the scores, a row for each `validation.every` steps, where there is a validation
     run.json               the `kanpipe.runs.Record`
 
     A loss that is not finite ends the run as `diverged`. Raises UserError for a checkpoint that is damaged, in use by
@@ -56,7 +57,8 @@ def fit(run: Run, recipe: Recipe, machine: Machine) -> None:
 def _identity(run: Run, recipe: Recipe, machine: Machine) -> dict[str, Any]:
     """What must be the same for a resumed run to end with the same bytes."""
     options = {entry.name: getattr(recipe.settings, entry.name) for entry in fields(StepOptions)}
-    return run.identity() | place(machine) | options
+    validation = {"validation": recipe.validation.identity()} if recipe.validation else {}
+    return run.identity() | place(machine) | options | validation
 
 
 def _train(run: Run, state: State, checkpoint: Checkpoint) -> None:
@@ -71,10 +73,10 @@ def _train(run: Run, state: State, checkpoint: Checkpoint) -> None:
 
 
 def _train_block(state: State, take_step: Stepper, progress: Progress) -> None:
-    """Train up to the next multiple of `check_every`."""
+    """Train up to the next multiple of `check_every`, or to where the validation ends the run."""
     started, settings = time.perf_counter(), state.recipe.settings
     end = min(settings.steps, (state.step // settings.check_every + 1) * settings.check_every)
-    while state.step < end:
+    while state.step < end and not state.stopped:
         if state.step in settings.snapshot_steps:
             state.take_snapshot()
         state.advance(take_step(state.step))

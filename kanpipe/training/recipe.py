@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from kanpipe.training.average import MovingAverage
 from kanpipe.training.step import Objective, StepOptions
+from kanpipe.training.validation import Validation
 
 Batch = Callable[[int], tuple[Tensor, ...]]  # step -> the tensors that the objective takes
 Snapshot = Callable[[nn.Module], dict[str, Tensor]]  # what is kept of a model, by name
@@ -59,3 +60,4 @@ class Recipe:
     rate: Callable[[int], float] | None = None  # step -> the learning rate; None: what optimiser and schedule have
     average: MovingAverage | None = None  # of the weights: those that are kept, where there is one
     snapshot: Snapshot = nn.Module.state_dict
+    validation: Validation | None = None

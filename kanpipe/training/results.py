@@ -3,10 +3,11 @@
 import statistics
 from dataclasses import asdict
 
+import pandas as pd
 from safetensors.torch import save_file
 
 from kanpipe import provenance
-from kanpipe.files import atomic
+from kanpipe.files import atomic, write_table
 from kanpipe.machine import Machine
 from kanpipe.models.counting import parameter_count
 from kanpipe.runs import DIVERGED, FINISHED, Record, Run
@@ -14,11 +15,15 @@ from kanpipe.training.state import State
 
 
 def write_results(run: Run, state: State, machine: Machine) -> None:
-    """Write weights, snapshots and history; the record comes last, since it says that the others are there."""
+    """Write weights, snapshots, history and scores; the record comes last, since it says that the others are there."""
     for name, tensors in (("weights", state.weights()), ("snapshots", state.snapshots)):
         with atomic(run.folder / f"{name}.safetensors") as beside:
             save_file(tensors, beside)
     _write_history(run, state)
+    if validation := state.recipe.validation:
+        rows = state.validated.rows
+        table = pd.DataFrame(rows) if rows else pd.DataFrame(columns=["step", validation.metric])
+        write_table(run.folder / "validation.csv", table)
     _record(run, state, machine).write(run.folder)
 
 
@@ -38,6 +43,8 @@ def _record(run: Run, state: State, machine: Machine) -> Record:
         **provenance.origin(machine, state.commits),
         status=FINISHED if diverged_at is None else DIVERGED,
         diverged_at_step=diverged_at,
+        stopped_at_step=state.step if state.stopped and diverged_at is None else None,
+        best_step=state.validated.best_step,
         steps=state.steps_kept(),
         parameters=parameter_count(state.recipe.model),
         compile=settings.compile,

@@ -1,5 +1,6 @@
 """All that changes while a run trains, as it is saved in a checkpoint."""
 
+import contextlib
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from kanpipe.training.recipe import Recipe
+from kanpipe.training.validation import Validated
 
 
 @dataclass
@@ -20,14 +22,16 @@ class State:
     block_seconds: list[float] = field(default_factory=list)
     history: dict[str, Tensor] = field(default_factory=dict)  # name -> one value a step, on the device
     snapshots: dict[str, Tensor] = field(default_factory=dict)  # "step/name" -> what was kept
+    validated: Validated = field(default_factory=Validated)
 
     def state_dict(self) -> dict[str, Any]:
         recipe = self.recipe
         progress = {k: getattr(self, k) for k in ("step", "commits", "block_seconds", "history", "snapshots")}
         schedule = {"schedule": recipe.schedule.scheduler.state_dict()} if recipe.schedule else {}
         average = {"average": recipe.average.weights} if recipe.average else {}
+        validated = {"validated": vars(self.validated)} if recipe.validation else {}
         trained = {"model": recipe.model.state_dict(), "optimizer": recipe.optimizer.state_dict()}
-        return progress | trained | schedule | average
+        return progress | trained | schedule | average | validated
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         recipe = self.recipe
@@ -37,6 +41,8 @@ class State:
             recipe.schedule.scheduler.load_state_dict(saved["schedule"])
         if recipe.average:
             recipe.average.load_state_dict(saved["average"])
+        if recipe.validation:
+            self.validated = Validated(**saved["validated"])
         device = next(recipe.model.parameters()).device
         for group in recipe.optimizer.param_groups:
             if isinstance(group["lr"], Tensor):
@@ -53,6 +59,7 @@ class State:
             self.history[name][self.step] = value.detach()
         self.step += 1
         self._end_epoch()
+        self._validate()
 
     def _end_epoch(self) -> None:
         """At the end of an epoch, tell the scheduler the epoch's mean loss; this waits for the device."""
@@ -61,21 +68,38 @@ class State:
             epoch = self.history["loss"][self.step - schedule.steps_per_epoch : self.step]
             schedule.scheduler.step(epoch.mean().item())
 
+    def _validate(self) -> None:
+        """Score the model where a score is due; one that has diverged is not scored any more."""
+        validation, average = self.recipe.validation, self.recipe.average
+        if validation and self.step % validation.every == 0 and self.diverged_at() is None:
+            with average.in_model() if average else contextlib.nullcontext():
+                scores = validation.scores(self.recipe.model)
+            self.validated.add(self.step, scores, validation, self._trained_weights())
+
     def take_snapshot(self) -> None:
         """Keep the snapshot of the model at the start of the step that comes."""
         for name, value in self.recipe.snapshot(self.recipe.model).items():
             self.snapshots[f"{self.step}/{name}"] = value.detach().cpu().clone()
 
     def weights(self) -> dict[str, Tensor]:
-        """What the training is for: the averaged weights, where an average is kept."""
+        """What the training is for: the best weights where they are scored, else the last, averaged if they are."""
+        return self._trained_weights() if self.validated.best_step is None else self.validated.weights
+
+    def _trained_weights(self) -> dict[str, Tensor]:
         average = self.recipe.average
         weights = average.weights if average else self.recipe.model.state_dict()
         return {name: value.detach().cpu().contiguous() for name, value in weights.items()}
 
     @property
+    def stopped(self) -> bool:
+        """Whether the scores have not become better for too long."""
+        validation = self.recipe.validation
+        return validation is not None and self.validated.exhausted(validation.patience)
+
+    @property
     def ended(self) -> bool:
         """Whether no step is left to be taken; this waits for the device."""
-        return self.step >= self.recipe.settings.steps or self.diverged_at() is not None
+        return self.step >= self.recipe.settings.steps or self.stopped or self.diverged_at() is not None
 
     def diverged_at(self) -> int | None:
         """The first step whose loss is NaN or infinite."""

@@ -27,3 +27,14 @@ def test_average_copies_what_is_not_of_floating_point():
     net(torch.randn(4, 2))
     average.update()
     assert average.weights["num_batches_tracked"] == 1
+
+
+def test_model_has_the_averaged_weights_inside_the_block_alone():
+    net = nn.BatchNorm1d(2)
+    average = MovingAverage(net, 0.9)
+    net(torch.randn(4, 2))
+    own = {name: value.clone() for name, value in net.state_dict().items()}
+    with average.in_model():
+        assert all(torch.equal(value, average.weights[name]) for name, value in net.state_dict().items())
+        assert net.num_batches_tracked == 0
+    assert all(torch.equal(value, own[name]) for name, value in net.state_dict().items())

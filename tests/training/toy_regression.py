@@ -46,14 +46,17 @@ def fit_toy(
     dies_at=None,
     nan_at=None,
     objective=toy_objective,
+    validation=None,
+    average=None,
     **settings,
 ):
+    """Train into the folder; `average` makes one of the model."""
     model = toy_model()
     run = Run("toy", "line", 0, {"training": {"rate": rate}}, "code", folder)
     settings = Settings(steps=steps, **{"checkpoint_seconds": 0, "snapshot_steps": (0, 130)} | settings)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
-    batch = partial(toy_batch, dies_at=dies_at, nan_at=nan_at)
-    fit(run, Recipe(model, optimizer, objective, batch, settings), machine)
+    batch, kept = partial(toy_batch, dies_at=dies_at, nan_at=nan_at), average and average(model)
+    fit(run, Recipe(model, optimizer, objective, batch, settings, average=kept, validation=validation), machine)
     return folder
 
 
