@@ -74,7 +74,7 @@ def read_arrays(path: Path) -> dict[str, "ndarray"]:
         # numpy does not close a file that it has opened and found to be damaged
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:  # TypeError: it is one array, no npz
         raise UserError(f"{path} is damaged ({error}); delete it and run again") from error
 
 

@@ -117,6 +117,13 @@ def test_arrays_that_hold_objects_are_refused(tmp_path):
         read_arrays(tmp_path / "a.npz")
 
 
+def test_one_array_is_no_npz(tmp_path):
+    with open(tmp_path / "a.npz", "wb") as file:
+        np.save(file, np.arange(3))
+    with pytest.raises(UserError, match="a.npz is damaged"):
+        read_arrays(tmp_path / "a.npz")
+
+
 def test_arrays_that_can_be_made_anew_are_nothing_when_they_are_missing_or_damaged(tmp_path, caplog):
     path = tmp_path / "a.npz"
     assert read_remakable(path) is None and not caplog.text
