@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import json
+import logging
 import os
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from numpy import ndarray
     from pandas import DataFrame
 
+log = logging.getLogger("kanpipe")
 
 HASHES = ("config_hash", "code", "commit")  # columns of the tables of runs
 
@@ -72,8 +74,19 @@ def read_arrays(path: Path) -> dict[str, "ndarray"]:
         # numpy does not close a file that it has opened and found to be damaged
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:  # TypeError: it is one array, no npz
         raise UserError(f"{path} is damaged ({error}); delete it and run again") from error
+
+
+def read_remakable(path: Path) -> "dict[str, ndarray] | None":
+    """The arrays of an npz that can be made anew: None when there is none, or, with a warning, when it is damaged."""
+    if not path.exists():
+        return None
+    try:
+        return read_arrays(path)
+    except UserError:
+        log.warning("%s is damaged and is made anew", path)
+        return None
 
 
 def read_table(path: Path) -> "DataFrame":

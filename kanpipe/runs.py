@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kanpipe.config.kinds import trained
 from kanpipe.errors import UserError
-from kanpipe.files import read_arrays, read_json, read_table
+from kanpipe.files import read_arrays, read_json, read_table, write_json
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-FINISHED = "finished"  # the status of a run that did not diverge
+FINISHED, DIVERGED = "finished", "diverged"  # the status of a run
 
 
 @dataclass(frozen=True)
@@ -54,51 +54,106 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Record:
+    """What a training says of itself in run.json."""
+
+    experiment: str
+    kind: str
+    variant: str
+    seed: int
+    spec: dict[str, Any]
+    code: str
+    config_hash: str
+    status: str  # FINISHED or DIVERGED
+    diverged_at_step: int | None  # the first step whose loss was not finite
+    steps: int  # that were taken, up to and with the one that diverged
+    parameters: int
+    compile: bool
+    settings: dict[str, Any]  # of the training loop; none where an experiment has another way to train
+    seconds: float  # of all sittings
+    steps_per_second: float
+    peak_memory_mib: float
+    sittings: int
+    device: str
+    threads: int
+    commit: str  # of the source; several, with blanks between them, where sittings differ
+    versions: dict[str, str]
+    finished: str  # ISO 8601, UTC
+    last_learning_rate: float | None = None
+    stopped_at_step: int | None = None  # the number of steps after which the scores were no better for too long
+    best_step: int | None = None  # the number of steps after which the kept weights were scored
+
+    @classmethod
+    def read(cls, folder: Path) -> "Record":
+        """The record in a folder; UserError when it is damaged or has not all keys."""
+        path = folder / "run.json"
+        said = read_json(path)
+        if not isinstance(said, dict):
+            raise UserError(f"{path} is not the record of a run; delete it and run again")
+        for entry in fields(cls):
+            if entry.default is MISSING and entry.name not in said:
+                raise UserError(f"{path} has no `{entry.name}`; delete it and run again")
+        return cls(**{entry.name: said[entry.name] for entry in fields(cls) if entry.name in said})
+
+    def write(self, folder: Path) -> None:
+        """Write the record into a folder."""
+        write_json(folder / "run.json", asdict(self))
+
+    def entries(self, *names: str) -> dict[str, Any]:
+        """Some of the entries, by name and in this order."""
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
 class FinishedRun:
     """The folder of a training that has ended, well or not."""
 
     folder: Path
-    record: dict[str, Any]
+    record: Record
 
     @classmethod
     def read(cls, folder: Path) -> "FinishedRun":
-        """The run in a folder; UserError when its record is damaged."""
-        record = read_json(folder / "run.json")
-        known = {"experiment", "kind", "variant", "seed", "status", "spec"}
-        if not isinstance(record, dict) or not known <= record.keys():
-            raise UserError(f"{folder / 'run.json'} is not the record of a run; delete it and run again")
-        return cls(folder, record)
+        """The run in a folder; UserError when its record is damaged or has not all keys."""
+        return cls(folder, Record.read(folder))
 
     @property
     def diverged(self) -> bool:
-        return self.record["status"] == "diverged"
+        return self.record.status == DIVERGED
 
     @cached_property
     def spec(self) -> Any:
         """What the training depended on, as the kind's `Trained`; UserError when this version knows other keys."""
         try:
-            return trained(self.record["kind"], self.record["spec"])
+            return trained(self.record.kind, self.record.spec)
         except (ValueError, ImportError) as error:
             raise UserError(f"{self.folder / 'run.json'} is of another version of kanpipe; run again") from error
 
     @property
+    def variant(self) -> str:
+        return self.record.variant
+
+    @property
     def seed(self) -> int:
-        return self.record["seed"]
+        return self.record.seed
 
     def row(self) -> dict[str, Any]:
         """What every table of runs says of a run before its metrics."""
         columns = ("experiment", "variant", "seed", "status", "diverged_at_step", "steps", "parameters", "config_hash")
         origin = ("code", "commit", "device", "threads", "steps_per_second", "peak_memory_mib", "sittings", "finished")
-        row = {name: self.record[name] for name in (*columns, *origin)}
-        return row | {"compile": self.record["settings"]["compile"], "minutes": round(self.record["seconds"] / 60, 3)}
+        minutes = round(self.record.seconds / 60, 3)
+        return self.record.entries(*columns, *origin, "compile") | {"minutes": minutes}
 
     def history(self) -> "DataFrame":
         """What was recorded of every step; UserError when rows are missing."""
         path = self.folder / "history.csv"
         table = read_table(path)
-        if len(table) != self.record["steps"]:
-            raise UserError(f"{path} has {len(table)} of {self.record['steps']} steps; delete it and run again")
+        if len(table) != self.record.steps:
+            raise UserError(f"{path} has {len(table)} of {self.record.steps} steps; delete it and run again")
         return table
+
+    def validation(self) -> "DataFrame":
+        """The scores during the training, a row a validation: `step`, the number of steps taken, and the scores."""
+        return read_table(self.folder / "validation.csv")
 
     def samples(self) -> dict[str, "ndarray"]:
         """The arrays that the sampling of the run left; UserError when they are damaged."""

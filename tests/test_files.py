@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from kanpipe.errors import UserError
-from kanpipe.files import atomic, read_arrays, read_json, read_table, write_json, write_table
+from kanpipe.files import atomic, read_arrays, read_json, read_remakable, read_table, write_json, write_table
 
 
 def files(folder):
@@ -115,6 +115,23 @@ def test_arrays_that_hold_objects_are_refused(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.array([{}], dtype=object))
     with pytest.raises(UserError, match="a.npz is damaged"):
         read_arrays(tmp_path / "a.npz")
+
+
+def test_one_array_is_no_npz(tmp_path):
+    with open(tmp_path / "a.npz", "wb") as file:
+        np.save(file, np.arange(3))
+    with pytest.raises(UserError, match="a.npz is damaged"):
+        read_arrays(tmp_path / "a.npz")
+
+
+def test_arrays_that_can_be_made_anew_are_nothing_when_they_are_missing_or_damaged(tmp_path, caplog):
+    path = tmp_path / "a.npz"
+    assert read_remakable(path) is None and not caplog.text
+    np.savez(path, x=np.arange(3))
+    assert read_remakable(path)["x"].tolist() == [0, 1, 2]
+    path.write_bytes(path.read_bytes()[:40])
+    assert read_remakable(path) is None
+    assert f"{path} is damaged and is made anew" in caplog.text
 
 
 def test_table_comes_back_digit_for_digit(tmp_path):

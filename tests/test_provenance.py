@@ -100,15 +100,22 @@ def test_modules_that_make_no_numbers_do_not_matter(package):
 
 def test_training_depends_on_what_it_computes_with_and_not_on_scores():
     modules = imported_modules(TRAIN)
-    parts = {"training", "machine", "checkpoint", "layers.splines", "models.denoiser", "diffusion.schedules"}
+    parts = {
+        "training.loop",
+        "training.checkpoint",
+        "machine",
+        "layers.splines",
+        "models.denoiser",
+        "diffusion.schedules",
+    }
     assert {f"kanpipe.{part}" for part in parts} | {"kanpipe", "kanpipe.experiments.swiss_roll.problem"} <= modules
     assert not [name for name in modules if name.startswith(("kanpipe.evaluation", "kanpipe.reporting"))]
     assert "kanpipe.experiments.swiss_roll.sample" not in modules
 
 
 def test_sampling_and_evaluation_do_not_depend_on_the_training_loop():
-    assert not imported_modules(STAGES[1]) & {"kanpipe.training", TRAIN}
-    assert not imported_modules(STAGES[2]) & {"kanpipe.training", TRAIN, STAGES[1]}
+    assert not imported_modules(STAGES[1]) & {"kanpipe.training.loop", TRAIN}
+    assert not imported_modules(STAGES[2]) & {"kanpipe.training.loop", TRAIN, STAGES[1]}
 
 
 @pytest.mark.parametrize(
@@ -128,7 +135,7 @@ def test_import_inside_a_function_is_seen(package, statement):
 
 def test_names_that_are_no_modules_are_not_taken_for_some():
     modules = imported_modules(TRAIN)
-    assert "kanpipe.training.fit" not in modules
+    assert "kanpipe.training.loop.fit" not in modules
     assert all(provenance._source(name).exists() for name in modules)
 
 

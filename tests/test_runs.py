@@ -1,9 +1,11 @@
 """What a run is and what its folder says of it."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import torch
+from run_records import record
 from safetensors.torch import save_file
 
 from kanpipe.config.kinds import trained
@@ -51,21 +53,22 @@ def test_config_hash_depends_on_the_settings_alone():
 
 
 def test_finished_run_reads_its_record(tmp_path):
-    write_json(tmp_path / "run.json", RUN.identity() | {"status": "diverged"})
+    said = RUN.identity() | {"status": "diverged"}
+    record(**said).write(tmp_path)
     found = FinishedRun.read(tmp_path)
-    assert (found.diverged, found.seed, found.spec, found.folder) == (True, 3, RUN.spec, tmp_path)
+    assert found.record == record(**said)
+    assert (found.variant, found.diverged, found.seed, found.spec, found.folder) == ("kan", True, 3, RUN.spec, tmp_path)
 
 
 def test_record_of_another_version_is_told_with_its_file(tmp_path):
-    settings = SPEC | {"problem": {"colour": "red"}}
-    write_json(tmp_path / "run.json", RUN.identity() | {"status": "finished", "spec": settings})
+    record(kind="swiss_roll", spec=SPEC | {"problem": {"colour": "red"}}).write(tmp_path)
     with pytest.raises(UserError, match=f"^{tmp_path}/run.json is of another version of kanpipe; run again$"):
         _ = FinishedRun.read(tmp_path).spec
 
 
 def test_tensors_come_back(tmp_path):
     save_file({"weight": torch.arange(3.0)}, tmp_path / "weights.safetensors")
-    tensors = FinishedRun(tmp_path, {}).tensors("weights.safetensors")
+    tensors = FinishedRun(tmp_path, record()).tensors("weights.safetensors")
     assert torch.equal(tensors["weight"], torch.arange(3.0))
 
 
@@ -75,32 +78,57 @@ def test_damaged_tensors_are_told_with_their_file(tmp_path, length):
     save_file({"weight": torch.arange(3.0)}, path)
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(UserError, match=f"^{path} is damaged .*; delete it and run again to train anew"):
-        FinishedRun(tmp_path, {}).tensors("weights.safetensors")
+        FinishedRun(tmp_path, record()).tensors("weights.safetensors")
 
 
-@pytest.mark.parametrize("content", [{}, [], {"status": "finished"}])
+@pytest.mark.parametrize("content", [[], "text", None])
 def test_record_of_nothing_is_told_with_its_file(tmp_path, content):
     write_json(tmp_path / "run.json", content)
     with pytest.raises(UserError, match=f"^{tmp_path}/run.json is not the record of a run; delete it and run again"):
         FinishedRun.read(tmp_path)
 
 
+@pytest.mark.parametrize("missing", ["experiment", "compile", "finished"])
+def test_record_without_a_key_is_told_with_the_key(tmp_path, missing):
+    said = asdict(record())
+    del said[missing]
+    write_json(tmp_path / "run.json", said)
+    with pytest.raises(UserError, match=f"^{tmp_path}/run.json has no `{missing}`; delete it and run again"):
+        FinishedRun.read(tmp_path)
+
+
+def test_record_may_lack_what_only_some_trainings_have(tmp_path):
+    said = asdict(record())
+    for name in ("last_learning_rate", "stopped_at_step", "best_step"):
+        del said[name]
+    write_json(tmp_path / "run.json", said)
+    assert FinishedRun.read(tmp_path).record == record()
+
+
+def test_row_of_a_run_is_what_all_tables_begin_with(tmp_path):
+    row = FinishedRun(tmp_path, record(seconds=90.0)).row()
+    columns = "experiment variant seed status diverged_at_step steps parameters config_hash code commit device threads "
+    columns += "steps_per_second peak_memory_mib sittings finished compile minutes"
+    assert list(row) == columns.split()
+    assert row["minutes"] == 1.5 and row["compile"] is False
+
+
 @pytest.mark.parametrize("rows", [0, 2, 4])
 def test_history_with_other_than_its_steps_is_told_with_its_file(tmp_path, rows):
     (tmp_path / "history.csv").write_text("step,loss\n" + "".join(f"{step},0.5\n" for step in range(rows)))
     with pytest.raises(UserError, match=f"^{tmp_path}/history.csv has {rows} of 3 steps; delete it and run again"):
-        FinishedRun(tmp_path, {"steps": 3}).history()
+        FinishedRun(tmp_path, record(steps=3)).history()
 
 
 def test_damaged_samples_are_told_with_their_file(tmp_path):
     (tmp_path / "samples.npz").write_bytes(b"PK half")
     with pytest.raises(UserError, match=f"^{tmp_path}/samples.npz is damaged"):
-        FinishedRun(tmp_path, {}).samples()
+        FinishedRun(tmp_path, record()).samples()
 
 
 def test_snapshots_are_told_apart_by_their_steps(tmp_path):
     kept = {"30/net.weight": torch.ones(2), "4/net.weight": torch.zeros(2), "4/net.bias": torch.ones(1)}
     save_file(kept, tmp_path / "snapshots.safetensors")
-    found = FinishedRun(tmp_path, {}).snapshots()
+    found = FinishedRun(tmp_path, record()).snapshots()
     assert list(found) == [4, 30] and set(found[4]) == {"net.weight", "net.bias"}
     assert torch.equal(found[30]["net.weight"], torch.ones(2))

@@ -1,4 +1,4 @@
-"""Trains a tiny swiss roll in one sitting and samples from it, as the workflow's jobs do; test_training.py runs it.
+"""Trains a tiny swiss roll in one sitting and samples from it, as the workflow's jobs do; test_loop.py runs it.
 
     python tiny_swiss_roll.py FOLDER... [--epochs 250] [--compile] [--die-at STEP]
 

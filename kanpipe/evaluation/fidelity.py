@@ -18,7 +18,7 @@ from torch import Tensor
 from kanpipe.errors import UserError
 from kanpipe.evaluation.feature_extractors import LOGITS, Extractor, network
 from kanpipe.evaluation.inception_score import InceptionScore, Logits, check_count
-from kanpipe.files import atomic, read_arrays
+from kanpipe.files import atomic, read_remakable
 from kanpipe.machine import Machine
 from kanpipe.progress import Progress
 from kanpipe.provenance import code_hash
@@ -180,12 +180,11 @@ def _weights_digest(file: Path) -> str:
 
 def _read(file: Path, layer: str) -> Found | None:
     """What the file holds of the layer; nothing when there is no such file or it is damaged."""
-    if not file.exists():
+    if (arrays := read_remakable(file)) is None:
         return None
     kind = InceptionScore if layer in LOGITS else Statistics
     try:
-        arrays = read_arrays(file)
         return kind(**{name: array if array.ndim else array.item() for name, array in arrays.items()})
-    except (UserError, TypeError) as error:
-        log.warning("%s is damaged (%s) and is computed anew", file, error)
+    except TypeError as error:
+        log.warning("%s holds other arrays (%s) and is made anew", file, error)
         return None

@@ -51,11 +51,10 @@ class Variant:
 
 def by_variant(runs: list[FinishedRun], table: pd.DataFrame) -> list[Variant]:
     """The variants in the order of `runs`; `table` has a row for each run."""
-    names = dict.fromkeys(run.record["variant"] for run in runs)
+    names = dict.fromkeys(run.variant for run in runs)
     sound = [run for run in runs if not run.diverged]
     return [
-        Variant(name, [run for run in sound if run.record["variant"] == name], table[table["variant"] == name])
-        for name in names
+        Variant(name, [run for run in sound if run.variant == name], table[table["variant"] == name]) for name in names
     ]
 
 

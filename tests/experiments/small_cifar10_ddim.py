@@ -1,12 +1,9 @@
 """Runs and frames of the CIFAR-10 DDIM as its stages leave them, small and full of noise, for the tests of tables and
 figures."""
 
-import json
-
 import numpy as np
 import pandas as pd
-
-from kanpipe.runs import FinishedRun
+from run_records import recorded
 
 VARIANTS = {  # name: (family, parameters)
     "unet": ("mlp", 23_220_867),
@@ -36,23 +33,22 @@ def make_run(folder, variant, seed, diverged=False):
     """A folder as training and sampling leave it."""
     generator = np.random.default_rng([seed, len(variant)])
     steps, images = (20, 0) if diverged else (STEPS // 3 if variant in SHORT else STEPS, 70)
-    record = {
-        "experiment": "cifar10_ddim",
-        "variant": variant,
-        "seed": seed,
-        "status": "diverged" if diverged else "finished",
-        "spec": {"variant": {"family": VARIANTS[variant][0]}},
-        "steps": steps,
-        "parameters": VARIANTS[variant][1],
-    }
-    folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps(record))
+    run = recorded(
+        folder,
+        experiment="cifar10_ddim",
+        variant=variant,
+        seed=seed,
+        status="diverged" if diverged else "finished",
+        spec={"variant": {"family": VARIANTS[variant][0]}},
+        steps=steps,
+        parameters=VARIANTS[variant][1],
+    )
     loss = (0.05 + np.exp(-np.arange(steps) / 20)) * generator.uniform(0.9, 1.1, steps)
     pd.DataFrame({"loss": loss}).rename_axis("step").to_csv(folder / "history.csv")
     drawn = generator.integers(0, 256, (images, 32, 32, 3), dtype=np.uint8)
     strip = generator.integers(0, 256, (2 if images else 0, 5, 32, 32, 3), dtype=np.uint8)
     np.savez(folder / "samples.npz", quad_20=drawn, strip=strip)
-    return FinishedRun.read(folder)
+    return run
 
 
 def make_runs(folder):
@@ -72,8 +68,8 @@ def make_frames(runs):
 
 
 def _run(run, generator):
-    family, _ = VARIANTS[run.record["variant"]]
-    row = {key: run.record[key] for key in ("experiment", "variant", "seed", "status", "steps", "parameters")}
+    family, _ = VARIANTS[run.variant]
+    row = run.record.entries("experiment", "variant", "seed", "status", "steps", "parameters")
     row |= {"dataset": "cifar10", "channels": 128, "family": family, "device": "CPU", "sampler": "quad_20", "batch": 32}
     row |= {"samples": 0 if run.diverged else 100, "reference_images": 500, "minutes": 2.0 + run.seed}
     row |= {"gflop_per_step": 746.25, "data_mean_sd": 0.27, "predicted_mean_sd": SLOPE / 32}
@@ -86,7 +82,7 @@ def _scores(runs, generator):
     for run in runs:
         for sampler, (timesteps, count, eta, n) in SAMPLERS.items() if not run.diverged else ():
             walk = {"sampler": sampler, "timesteps": timesteps, "count": count, "eta": eta, "n": n}
-            head = {"experiment": "cifar10_ddim", "variant": run.record["variant"], "seed": run.seed} | walk
+            head = {"experiment": "cifar10_ddim", "variant": run.variant, "seed": run.seed} | walk
             yield from (head | _score(layer, generator.uniform(0.1, 9)) for layer in LAYERS)
 
 
@@ -102,7 +98,7 @@ def _score(layer, value):
 def _coverage(runs, generator):
     layers = ("time_embedding.0", "conv_in", "down_blocks.0.conv1", "down_blocks.0.conv2", "conv_out")
     return [
-        (run.record["variant"], run.seed, step, layer, 2 * place, *generator.uniform(0, 1, 2), -1.0, 1.0, 0.25)
+        (run.variant, run.seed, step, layer, 2 * place, *generator.uniform(0, 1, 2), -1.0, 1.0, 0.25)
         for run in runs
         if run.spec["variant"]["family"] == "kan"
         for step in ((0, 10) if run.diverged else (0, 100, 299))
@@ -112,7 +108,7 @@ def _coverage(runs, generator):
 
 def _means(runs, generator):
     return [
-        (run.record["variant"], run.seed, image, channel, *generator.normal(0, (1 / 32, 0.5)))
+        (run.variant, run.seed, image, channel, *generator.normal(0, (1 / 32, 0.5)))
         for run in runs
         if not run.diverged
         for image in range(10)

@@ -1,10 +1,10 @@
 """Probes of where the inputs of KAN layers lie."""
 
-import json
 import math
 
 import pytest
 import torch
+from run_records import recorded
 from safetensors.torch import save_file
 from torch import nn
 
@@ -13,7 +13,6 @@ from kanpipe.experiments.cifar10_ddim.coverage import coverage_frame, probe, pro
 from kanpipe.layers import KANConv2d, KANLinear, family
 from kanpipe.machine import Machine
 from kanpipe.models import UNet
-from kanpipe.runs import FinishedRun
 
 AROUND = {"linear_norm": "layer", "conv_norm": "instance", "output_activation": "prelu"}
 KAN = {"grid_size": 3, "spline_order": 2, "scaler": False}
@@ -127,9 +126,7 @@ def test_rows_come_back_from_a_run_in_the_order_of_the_net(tmp_path, batch):
     net = unet("kan", ends=family("mlp", output_activation="prelu"), **KAN)
     kept = {f"{step}/{name}": value for step in (0, 200, 1000) for name, value in probe(net, batch).items()}
     save_file(kept, tmp_path / "snapshots.safetensors")
-    record = {"experiment": "cifar10_ddim", "variant": "bare", "seed": 4, "status": "finished", "spec": {}}
-    (tmp_path / "run.json").write_text(json.dumps(record))
-    rows = coverage_frame(FinishedRun.read(tmp_path))
+    rows = coverage_frame(recorded(tmp_path, variant="bare", seed=4))
     assert [row["step"] for row in rows] == sorted(row["step"] for row in rows) and len(rows) == 3 * 34
     first = [row for row in rows if row["step"] == 0]
     assert [row["layer"] for row in first][:3] == ["time_embedding.0", "time_embedding.2", "conv_in"]

@@ -1,6 +1,5 @@
 """CIFAR-10 DDIM: scores against direct calls, and colours against closed forms."""
 
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from run_records import recorded
 from safetensors.torch import save_file
 
 from kanpipe.evaluation.feature_extractors import Extractor
@@ -18,7 +18,6 @@ from kanpipe.experiments.cifar10_ddim import evaluate as scoring
 from kanpipe.experiments.cifar10_ddim import fidelity, problem, scores
 from kanpipe.experiments.cifar10_ddim.samplers import Sampler
 from kanpipe.machine import Machine
-from kanpipe.runs import FinishedRun
 
 CPU = Machine.prepare("cpu", threads=1)
 PROBLEM = {
@@ -89,12 +88,8 @@ def drawn(seed, n):
 def finished(folder, variant, seed=0, status="finished"):
     """A run's folder as training and sampling leave it."""
     run_spec = PROBLEM | {"training": TRAINING, "variant": VARIANTS[variant]}
-    record = {"experiment": "cifar10_ddim", "variant": variant, "seed": seed, "status": status, "spec": run_spec}
-    record |= {"diverged_at_step": None, "steps": 300, "parameters": 1234, "config_hash": "a", "code": "b"}
-    record |= {"commit": "c", "device": "cpu", "threads": 1, "steps_per_second": 10.0, "peak_memory_mib": 77.0}
-    record |= {"sittings": 1, "finished": "2025-01-01", "settings": {"compile": False}, "seconds": 30.0}
-    folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps(record))
+    said = {"experiment": "cifar10_ddim", "variant": variant, "seed": seed, "status": status, "spec": run_spec}
+    run = recorded(folder, **said)
     loss = np.linspace(1, 0.1, 300)
     pd.DataFrame({"step": range(300), "loss": loss}).to_csv(folder / "history.csv", index=False)
     save_file(probes() if variant == "kan_unet" else {}, folder / "snapshots.safetensors")
@@ -105,7 +100,7 @@ def finished(folder, variant, seed=0, status="finished"):
         for part, values in drawn(10 * seed + place, options["images"]).items()
     }
     np.savez(folder / "samples.npz", strip=np.zeros((2, 3, *PIXELS), np.uint8), **arrays)
-    return FinishedRun.read(folder)
+    return run
 
 
 def probes():

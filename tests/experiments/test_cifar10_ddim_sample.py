@@ -1,6 +1,5 @@
 """Sampling from U-Nets: what is drawn, and that it may be killed anywhere."""
 
-import json
 import logging
 import subprocess
 import sys
@@ -8,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from run_records import recorded
 from safetensors.torch import save_file
 from torch import nn
 
@@ -18,7 +18,6 @@ from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim import sample as sampling
 from kanpipe.experiments.cifar10_ddim.samplers import Sampler
 from kanpipe.machine import Machine
-from kanpipe.runs import FinishedRun
 
 VARIANTS = {"unet": {"family": "mlp"}, "kan_unet": {"family": "kan", "scaler": False, "conv_norm": "instance"}}
 SPEC = {
@@ -46,12 +45,11 @@ class Killed(BaseException):
 
 def finished(folder, variant="unet", seed=0, status="finished", **training):
     """A run that was trained for no steps."""
-    folder.mkdir(parents=True, exist_ok=True)
     spec = SPEC | {"training": SPEC["training"] | training, "variant": VARIANTS[variant]}
+    said = {"experiment": "cifar10_ddim", "variant": variant, "seed": seed, "status": status, "spec": spec}
+    run = recorded(folder, **said)
     save_file(problem.build(spec, seed).state_dict(), folder / "weights.safetensors")
-    record = {"experiment": "cifar10_ddim", "variant": variant, "seed": seed, "status": status, "spec": spec}
-    (folder / "run.json").write_text(json.dumps(record))
-    return FinishedRun.read(folder)
+    return run
 
 
 def drawn(run, spec=SAMPLING, machine=CPU):
@@ -288,8 +286,12 @@ def test_shards_of_other_weights_settings_or_machines_are_not_used(tmp_path, mon
         machine = Machine(CPU.device, threads=2)
     with caplog.at_level(logging.INFO, "kanpipe"):
         arrays = drawn(run, spec, machine)
-    said = {"weights": "weights", "batch_size": "sampling", "threads": "threads"}[what]
-    assert f"begun anew, since what lay in {tmp_path / '.samples'} had another {said}" in caplog.text
+    said = {
+        "weights": "weights was ",
+        "batch_size": "sampling.batch_size was 3 and is 4",
+        "threads": "threads was 1 and is 2",
+    }[what]
+    assert f"begun anew, since what lay in {tmp_path / '.samples'} is of another: {said}" in caplog.text
     same(arrays, drawn(finished(tmp_path / "fresh", seed=run.seed), spec, machine))
 
 

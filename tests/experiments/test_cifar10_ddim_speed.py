@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from run_records import record
 
 from kanpipe.evaluation.flops import training_flops
 from kanpipe.experiments.cifar10_ddim import operations, problem, speed
@@ -33,8 +34,8 @@ def run(variant, seed=0):
         "training": TRAINING,
         "variant": VARIANTS[variant],
     }
-    record = {"variant": variant, "seed": seed, "spec": spec, "parameters": 10 + seed, "peak_memory_mib": 77.0}
-    return FinishedRun(Path("nowhere"), record)
+    said = record(variant=variant, seed=seed, spec=spec, parameters=10 + seed, peak_memory_mib=77.0)
+    return FinishedRun(Path("nowhere"), said)
 
 
 @pytest.fixture(autouse=True)
@@ -44,16 +45,16 @@ def photographs(monkeypatch):
 
 @pytest.fixture
 def trainings(monkeypatch):
-    """Of each training that is timed, by family and seed: its pieces, and the steps that are asked for."""
+    """Of each training that is timed, by family and seed: its recipe, and the steps that are asked for."""
     made = {}
 
-    def pieces(spec, seed, images, *rest, original=speed.pieces, **options):
+    def set_up(spec, seed, images, *rest, original=speed.set_up, **options):
         assert images is IMAGES
         each, steps = original(spec, seed, images, *rest, **options), []
         made[spec["variant"]["family"], seed] = each, steps
         return replace(each, batch=lambda step: steps.append(step) or each.batch(step))
 
-    monkeypatch.setattr(speed, "pieces", pieces)
+    monkeypatch.setattr(speed, "set_up", set_up)
     return made
 
 

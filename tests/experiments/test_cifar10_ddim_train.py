@@ -18,7 +18,7 @@ from kanpipe.experiments.cifar10_ddim.train import (
     train,
 )
 from kanpipe.runs import FinishedRun, Run
-from kanpipe.training import Settings
+from kanpipe.training.recipe import Settings
 
 PROBLEM = {
     "diffusion": {"steps": 100, "first": 1e-4, "last": 0.02},
@@ -151,8 +151,8 @@ def test_finished_training_gives_a_net_back_and_what_its_probe_saw(data, tmp_pat
     assert torch.isfinite(model(torch.zeros(2, 3, 32, 32), torch.tensor([0, 99]))).all()
     assert finished.snapshots().keys() == {0, 11}
     assert "conv_in/outside_grid" in finished.snapshots()[0]
-    assert finished.record["settings"]["clip_norm"] == 1.0
-    assert finished.record["last_learning_rate"] == pytest.approx(learning_rate(11, TRAINING))
+    assert finished.record.settings["clip_norm"] == 1.0
+    assert finished.record.last_learning_rate == pytest.approx(learning_rate(11, TRAINING))
 
 
 def test_variant_has_settings_of_its_own():

@@ -215,32 +215,32 @@ def test_training_leaves_a_row_for_every_step_restart_and_stage(tmp_path, machin
 @pytest.mark.parametrize("dies_after", [1, 2, 4])
 def test_killed_training_ends_with_the_same_bytes(tmp_path, machine, monkeypatch, dies_after):
     train.train(run_in(tmp_path / "whole", KAN_VARIANT), machine)
-    advance = train.Training.advance
+    advance = train.Fitting.advance
 
     def mortal(self):
         if self.state.done == dies_after:
             raise KeyboardInterrupt
         advance(self)
 
-    monkeypatch.setattr(train.Training, "advance", mortal)
+    monkeypatch.setattr(train.Fitting, "advance", mortal)
     with pytest.raises(KeyboardInterrupt):
         train.train(run_in(tmp_path / "killed", KAN_VARIANT), machine, checkpoint_seconds=0)
     assert (tmp_path / "killed/.checkpoint/state.pt").exists()
-    monkeypatch.setattr(train.Training, "advance", advance)
+    monkeypatch.setattr(train.Fitting, "advance", advance)
     train.train(run_in(tmp_path / "killed", KAN_VARIANT), machine)
     for name in RESULTS:
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
-    assert FinishedRun.read(tmp_path / "killed").record["sittings"] == 2
+    assert FinishedRun.read(tmp_path / "killed").record.sittings == 2
 
 
 def test_restart_with_the_least_training_error_goes_on(tmp_path, machine, monkeypatch):
     errors = iter([9.0, 0.7, 9.0, 0.3, 9.0, 0.5])  # after the sparse and the free phase of three restarts
-    run, state = run_in(tmp_path, KAN_VARIANT | {"restarts": 3}), train.State()
-    training = train.Training(run, state)
-    monkeypatch.setattr(train.Training, "_run", lambda *args: None)
+    run, state = run_in(tmp_path, KAN_VARIANT | {"restarts": 3}), train.Outcome()
+    fitting = train.Fitting(run, state)
+    monkeypatch.setattr(train.Fitting, "_run", lambda *args: None)
     monkeypatch.setattr(train, "rmse", lambda *args: next(errors))
     for _ in range(3):
-        training.advance()
+        fitting.advance()
     assert state.best == 0.3
     assert torch.equal(state.weights["layers.0.weight"], problem.build(run.spec.variant, 2, 0, 1).layers[0].weight)
 
@@ -322,7 +322,7 @@ def test_what_is_evaluated_is_shown(finished, machine, tmp_path):
     tables = stage("function_fit", "tables")(frames)
     assert set(tables) == set(OUTPUTS.tables) and all(len(table.text) for table in tables.values())
     stage("function_fit", "figures")(finished, frames, spec, tmp_path)
-    names = OUTPUTS.figures({run.record["variant"]: run.spec.variant for run in finished})
+    names = OUTPUTS.figures({run.variant: run.spec.variant for run in finished})
     assert "edges_four" in names and "edges_many" not in names
     assert {path.stem for path in tmp_path.iterdir()} == set(names)
 

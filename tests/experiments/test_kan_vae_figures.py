@@ -1,6 +1,5 @@
 """The figures of the autoencoders: what is drawn is what was measured."""
 
-import json
 import re
 
 import numpy as np
@@ -8,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.text import Text
+from run_records import recorded
 from small_kan_vae import TRAINING
 
 from kanpipe.config import kinds
@@ -24,7 +24,6 @@ from kanpipe.experiments.kan_vae.words import kind
 from kanpipe.reporting.mosaics import mosaic
 from kanpipe.reporting.plots import house_style
 from kanpipe.reporting.variants import by_variant
-from kanpipe.runs import FinishedRun
 
 VARIANTS = {  # name: (settings, parameters)
     "vae_h400_z20": ({"family": "mlp", "hidden": [400], "latent": 20}, 652_824),
@@ -44,19 +43,18 @@ def make_run(folder, variant, seed, diverged=False):
     generator = np.random.default_rng([seed, len(variant)])
     steps = 30 if diverged else STEPS
     settings, parameters = VARIANTS[variant]
-    record = {
-        "experiment": "my_vae",
-        "kind": "kan_vae",
-        "variant": variant,
-        "seed": seed,
-        "status": "diverged" if diverged else "finished",
-        "spec": {"problem": PROBLEM, "training": TRAINING, "variant": settings},
-        "steps": steps,
-        "parameters": parameters,
-        "settings": {"snapshot_steps": [150]},
-    }
-    folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps(record))
+    run = recorded(
+        folder,
+        experiment="my_vae",
+        kind="kan_vae",
+        variant=variant,
+        seed=seed,
+        status="diverged" if diverged else "finished",
+        spec={"problem": PROBLEM, "training": TRAINING, "variant": settings},
+        steps=steps,
+        parameters=parameters,
+        settings={"snapshot_steps": [150]},
+    )
     parts = {
         "reconstruction": 60 + 480 * np.exp(-np.arange(steps) / 40),
         "kl": 25 - 24 * np.exp(-np.arange(steps) / 40),
@@ -68,7 +66,7 @@ def make_run(folder, variant, seed, diverged=False):
     prior = generator.integers(0, 256, (1 if diverged else 2, count, 784), dtype=np.uint8)
     posterior = generator.integers(0, 256, (0 if diverged else 32, 784), dtype=np.uint8)
     np.savez(folder / "samples.npz", prior=prior, inputs=inputs, posterior=posterior)
-    return FinishedRun.read(folder)
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -80,17 +78,15 @@ def runs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def frames(runs):
     generator = np.random.default_rng(1)
-    rows = [{key: run.record[key] for key in ("variant", "seed", "status", "parameters")} for run in runs]
+    rows = [run.record.entries("variant", "seed", "status", "parameters") for run in runs]
     table = pd.DataFrame(rows)
     sound = table["status"] == "finished"
     for column in ("reconstruction", "knn_accuracy", "silhouette", "judge_confidence", "judge_entropy", "iw_elbo"):
         table[column] = np.where(sound, generator.uniform(0.1, 99, len(table)), np.nan)
-    points = [
-        (run.record["variant"], run.seed, digit) for run in runs if not run.diverged for digit in [*range(10)] * 6
-    ]
+    points = [(run.variant, run.seed, digit) for run in runs if not run.diverged for digit in [*range(10)] * 6]
     latents = pd.DataFrame(points, columns=["variant", "seed", "label"])
     latents[["x", "y"]] = generator.normal(size=(len(latents), 2))
-    sampled = [(run.record["variant"], run.seed, draw) for run in runs if not run.diverged for draw in (0, 1)]
+    sampled = [(run.variant, run.seed, draw) for run in runs if not run.diverged for draw in (0, 1)]
     sampled = [*sampled, ("floor", np.nan, np.nan)]
     forms = [("binary", "grey"), ("binary", "binary"), ("grey", "grey")]
     keys = ("variant", "seed", "sampling_seed", "feature", "reference", "reference_form", "sample_form")
@@ -143,7 +139,7 @@ def test_figures_of_another_dataset_name_its_classes_and_nothing_of_mnist(runs, 
 
 def test_figures_when_nothing_has_finished(tmp_path):
     lost = [make_run(tmp_path / "runs", "kan_vae_h35_z15", 0, diverged=True)]
-    table = pd.DataFrame([{key: lost[0].record[key] for key in ("variant", "seed", "status", "parameters")}])
+    table = pd.DataFrame([lost[0].record.entries("variant", "seed", "status", "parameters")])
     empty = pd.DataFrame(columns=["variant", "seed", "label", "x", "y"])
     keys = ["variant", "seed", "n", "feature", "reference", "reference_form", "sample_form", "fid"]
     frames = {"runs": table, "latents": empty, "fidelity": pd.DataFrame(columns=keys)}
@@ -242,7 +238,7 @@ def test_prior_samples_are_those_of_the_first_sampling_seed(pictured):
 
 @pytest.fixture(scope="module")
 def efficiency(frames, runs):
-    kinds = {run.record["variant"]: kind(run.spec.variant) for run in runs}
+    kinds = {run.variant: kind(run.spec.variant) for run in runs}
     return lambda published: fidelity_against_parameters(frames, kinds, SPEC.figures.variants, published)
 
 

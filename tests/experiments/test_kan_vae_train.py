@@ -16,7 +16,7 @@ from kanpipe.experiments.kan_vae import train as training
 from kanpipe.experiments.kan_vae.config import Plateau
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun, Run
-from kanpipe.training import Settings
+from kanpipe.training.recipe import Settings
 
 PLATEAU = {"factor": 0.5, "patience": 0}
 PROBLEM = {"dataset": "digits", "threshold": 0.5}
@@ -74,8 +74,8 @@ def captured(monkeypatch, run, machine):
     """What the training of a run gives to the loop."""
     seen = {}
 
-    def fit(run, model, optimizer, objective, batch, machine, settings, schedule):
-        seen.update(model=model, optimizer=optimizer, batch=batch, settings=settings, schedule=schedule)
+    def fit(run, recipe, machine):
+        seen.update(vars(recipe))
 
     monkeypatch.setattr(training, "fit", fit)
     training.train(run, machine)
@@ -212,19 +212,19 @@ def rates_by_torch(losses, rate, **plateau):
 def test_rate_is_halved_after_every_epoch_that_is_not_better(monkeypatch, machine, data, tmp_path):
     used, fit = [], training.fit
 
-    def watched(run, model, optimizer, objective, batch, *rest, **options):
+    def watched(run, recipe, machine):
         def noted(step):
-            used.append(optimizer.param_groups[0]["lr"])
-            return batch(step)
+            used.append(recipe.optimizer.param_groups[0]["lr"])
+            return recipe.batch(step)
 
-        fit(run, model, optimizer, objective, noted, *rest, **options)
+        fit(run, replace(recipe, batch=noted), machine)
 
     monkeypatch.setattr(training, "fit", watched)
     done = trained(tmp_path, data, machine)
     losses = done.history()["loss"].to_numpy().reshape(4, EPOCH).mean(axis=1)
     rates = rates_by_torch(losses, 0.03, threshold=STEEP, **PLATEAU)
     assert used == [rate for rate in rates[:-1] for _ in range(EPOCH)]
-    assert done.record["last_learning_rate"] == rates[-1]
+    assert done.record.last_learning_rate == rates[-1]
     assert rates[1] == 0.03 and rates[3] < 0.03, "the first epochs are better, a later one is not, before the last"
 
 
@@ -257,10 +257,10 @@ def test_killed_and_resumed_over_the_ends_of_epochs_the_bytes_are_the_same(
         train_until(step, monkeypatch, tmp_path, data, machine)
         assert not (tmp_path / "run.json").exists()
     again = trained(tmp_path, data, machine)
-    assert again.record["sittings"] == len(kills) + 1
+    assert again.record.sittings == len(kills) + 1
     for name in RESULTS:
         assert (tmp_path / name).read_bytes() == (finished.folder / name).read_bytes()
-    assert again.record["last_learning_rate"] == finished.record["last_learning_rate"]
+    assert again.record.last_learning_rate == finished.record.last_learning_rate
 
 
 def test_seeds_give_other_weights(finished, data, machine, tmp_path):

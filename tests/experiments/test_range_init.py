@@ -73,8 +73,8 @@ def captured(monkeypatch, run, machine):
     """The function from step to batch that a training would use, and its settings."""
     seen = {}
 
-    def fit(run, model, optimizer, objective, batch, machine, settings):
-        seen.update(batch=batch, settings=settings, optimizer=optimizer)
+    def fit(run, recipe, machine):
+        seen.update(vars(recipe))
 
     monkeypatch.setattr(training, "fit", fit)
     training.train(run, machine)

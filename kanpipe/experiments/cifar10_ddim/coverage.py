@@ -71,7 +71,7 @@ def coverage_frame(run: FinishedRun) -> list[dict[str, Any]]:
         for layer, values in sorted(layers.items(), key=lambda item: item[1]["place"]):
             place = {"step": step, "layer": layer, "place": int(values["place"])}
             measured = {measure: values.get(measure, math.nan) for measure in MEASURES}
-            rows.append({"variant": run.record["variant"], "seed": run.seed} | place | measured)
+            rows.append({"variant": run.variant, "seed": run.seed} | place | measured)
     return rows
 
 

@@ -75,7 +75,7 @@ class Evaluation:
             counts.append((self.main, least))
         rows = []
         for name, n in counts:
-            head = {column: run.record[column] for column in HEAD} | self._described(name, self.spec["samplers"][name])
+            head = run.record.entries(*HEAD) | self._described(name, self.spec["samplers"][name])
             rows += self.comparison.rows(samples[name][:n], head)
         self.scores += rows
         return summary([row for row in rows if row["sampler"] == self.main and row["n"] == full])
@@ -155,4 +155,4 @@ def outside_knots(coverage: list[dict[str, Any]]) -> float:
 def drawn_means(run: FinishedRun, samples: Arrays, sampler: str) -> list[tuple]:
     """Rows of MEANS: the channel means of x_T and of the result, of the first images."""
     start, end = (samples[f"{sampler}/{name}"][:DRAWN_IMAGES] for name in ("start_means", "end_means"))
-    return [(run.record["variant"], run.seed, *place, mean, end[place]) for place, mean in np.ndenumerate(start)]
+    return [(run.variant, run.seed, *place, mean, end[place]) for place, mean in np.ndenumerate(start)]

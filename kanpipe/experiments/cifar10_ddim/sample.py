@@ -16,12 +16,13 @@ from kanpipe.diffusion.schedules import Schedule
 from kanpipe.errors import UserError
 from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim.samplers import Predict, Sampler
-from kanpipe.experiments.cifar10_ddim.shards import Shards
 from kanpipe.files import atomic
 from kanpipe.machine import Machine
 from kanpipe.progress import Progress
 from kanpipe.provenance import code_hash
 from kanpipe.runs import FinishedRun
+from kanpipe.training.kept import place
+from kanpipe.training.shards import Shards
 
 log = logging.getLogger("kanpipe")
 
@@ -227,13 +228,12 @@ def _identity(run: FinishedRun, spec: problem.Spec, machine: Machine, compiled: 
     """All that decides what is drawn."""
     with open(run.folder / "weights.safetensors", "rb") as weights:
         digest = hashlib.file_digest(weights, "sha256").hexdigest()
-    place = {"device": machine.name, "threads": machine.threads, "torch": str(torch.__version__)}
     source = {"weights": digest, "run": run.spec, "code": code_hash(__name__), "compiled": compiled}
-    return source | {"sampling": spec} | place
+    return source | {"sampling": spec} | place(machine)
 
 
 def _label(run: FinishedRun) -> str:
-    return f"{run.record['experiment']}/{run.record['variant']}/seed{run.seed}"
+    return f"{run.record.experiment}/{run.variant}/seed{run.seed}"
 
 
 def _write(out: Path, arrays: Arrays) -> None:

@@ -12,7 +12,7 @@ from kanpipe.evaluation.timing import Work, estimate, interleaved, paired_ratio,
 from kanpipe.evaluation.training_steps import next_step
 from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim.operations import gflop_per_step
-from kanpipe.experiments.cifar10_ddim.train import objective, pieces
+from kanpipe.experiments.cifar10_ddim.train import set_up
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun
 
@@ -32,7 +32,7 @@ def speed(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> pd.D
     optimiser included.
     """
     images, timing = problem.images(Path(spec["data"])), spec["timing"]
-    chosen = {name: run for name in timing["variants"] for run in reversed(runs) if run.record["variant"] == name}
+    chosen = {name: run for name in timing["variants"] for run in reversed(runs) if run.variant == name}
     return pd.DataFrame(_rows(chosen, timing, images, machine) if chosen else [], columns=COLUMNS)
 
 
@@ -73,8 +73,7 @@ def _warmed_up(
 
 def _training_step(run: FinishedRun, images: np.ndarray, machine: Machine) -> Work:
     """The next step of a training of the run's net from the start."""
-    made = pieces(run.spec, run.seed, images, machine, checkpoint_seconds=math.inf)
-    return next_step(run, made, objective)
+    return next_step(set_up(run.spec, run.seed, images, machine, checkpoint_seconds=math.inf), run.seed)
 
 
 def _peak_mib(work: Work, machine: Machine) -> float:
@@ -87,7 +86,7 @@ def _peak_mib(work: Work, machine: Machine) -> float:
 def _settings(name: str, run: FinishedRun) -> dict[str, Any]:
     recipe = problem.recipe(run.spec)
     chosen = {"batch": recipe["batch_size"], "precision": recipe["precision"], "compile": recipe["compile"]}
-    return {"variant": name, "parameters": run.record["parameters"]} | chosen
+    return {"variant": name, "parameters": run.record.parameters} | chosen
 
 
 def _times(own: np.ndarray, first: np.ndarray, gflop: float) -> dict[str, float]:
@@ -99,4 +98,4 @@ def _times(own: np.ndarray, first: np.ndarray, gflop: float) -> dict[str, float]
 
 
 def _memory(run: FinishedRun, peak: float) -> dict[str, float]:
-    return {"peak_memory_mib": peak, "peak_memory_run_mib": run.record["peak_memory_mib"]}
+    return {"peak_memory_mib": peak, "peak_memory_run_mib": run.record.peak_memory_mib}

@@ -1,6 +1,7 @@
 """Training of one U-Net to predict the noise in photographs (Ho et al. 2020, algorithm 1, with antithetic times)."""
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,8 +15,9 @@ from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim.coverage import probe, probe_batch
 from kanpipe.machine import Machine
 from kanpipe.runs import Run
-from kanpipe.training import Pieces, Settings, fit
-from kanpipe.update import MovingAverage
+from kanpipe.training.average import MovingAverage
+from kanpipe.training.loop import fit
+from kanpipe.training.recipe import Recipe, Settings
 
 PROBED = 1000  # training images from which those of the probe are drawn
 
@@ -76,8 +78,8 @@ def learning_rate(step: int, recipe: dict[str, Any]) -> float:
     return recipe["learning_rate"] * (1 + math.cos(math.pi * step / recipe["steps"])) / 2
 
 
-def pieces(spec: problem.Spec, seed: int, images: np.ndarray, machine: Machine, checkpoint_seconds: float) -> Pieces:
-    """The training of the variant in `spec` with a seed, before its first step."""
+def set_up(spec: problem.Spec, seed: int, images: np.ndarray, machine: Machine, checkpoint_seconds: float) -> Recipe:
+    """The training of the variant in `spec` with a seed, before its first step; its snapshots are of the weights."""
     recipe, graph = problem.recipe(spec), machine.device.type == "cuda"
     model = problem.build(spec, seed).to(machine.device, memory_format=torch.channels_last)
     rate = torch.tensor(recipe["learning_rate"], device=machine.device) if graph else recipe["learning_rate"]
@@ -93,24 +95,14 @@ def pieces(spec: problem.Spec, seed: int, images: np.ndarray, machine: Machine, 
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True, capturable=graph)
     batches = Batches(images, recipe, problem.schedule(spec, machine), seed, machine)
-    return Pieces(model, optimizer, batches, settings, average=MovingAverage(model, **recipe["ema"]))
+    average, course = MovingAverage(model, **recipe["ema"]), partial(learning_rate, recipe=recipe)
+    return Recipe(model, optimizer, objective, batches, settings, rate=course, average=average)
 
 
 def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
     """Train the run's variant with its seed on the images of `run.data` and write the results into its folder."""
     images = problem.images(run.data)
-    made, recipe = pieces(run.spec, run.seed, images, machine, checkpoint_seconds), problem.recipe(run.spec)
+    recipe = set_up(run.spec, run.seed, images, machine, checkpoint_seconds)
     seen = problem.scaled(torch.from_numpy(images[:PROBED]).permute(0, 3, 1, 2).to(machine.device))
     probed = probe_batch(seen, problem.schedule(run.spec, machine), machine, run.seed)
-    fit(
-        run,
-        made.model,
-        made.optimizer,
-        objective,
-        made.batch,
-        machine,
-        made.settings,
-        rate=partial(learning_rate, recipe=recipe),
-        average=made.average,
-        snapshot=lambda model: probe(model, probed),
-    )
+    fit(run, replace(recipe, snapshot=lambda model: probe(model, probed)), machine)

@@ -35,7 +35,7 @@ def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine:
         "stages": stages,
         "restarts": pd.concat([_named(run, "restarts") for run in runs], ignore_index=True),
         "growth": times,
-        "exponents": _rounds(exponents(times), runs[0].record["experiment"], chosen.growth),
+        "exponents": _rounds(exponents(times), runs[0].record.experiment, chosen.growth),
         "pieces": warm_up(chosen.warm_up),
         "locality": locality(chosen.locality),
     }
@@ -45,7 +45,7 @@ def _named(run: FinishedRun, table: str) -> pd.DataFrame:
     """One of the run's own tables, with columns that say whose it is."""
     variant = run.spec.variant
     named = read_table(run.folder / f"{table}.csv")
-    named.insert(0, "variant", run.record["variant"])
+    named.insert(0, "variant", run.variant)
     named.insert(1, "seed", run.seed)
     return named.assign(family=variant.family, target=variant.target, samples=variant.samples)
 

@@ -13,27 +13,27 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
-import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from kanpipe import provenance
-from kanpipe.checkpoint import Checkpoint
 from kanpipe.experiments.function_fit import problem
 from kanpipe.experiments.function_fit.grids import extend
 from kanpipe.experiments.function_fit.lbfgs import Stage, rmse
 from kanpipe.experiments.function_fit.networks import KAN
-from kanpipe.files import atomic, write_json, write_table
+from kanpipe.files import atomic, write_table
 from kanpipe.machine import Machine
 from kanpipe.models.counting import parameter_count
 from kanpipe.progress import Progress
-from kanpipe.runs import Run
+from kanpipe.runs import DIVERGED, FINISHED, Record, Run
+from kanpipe.training.checkpoint import Checkpoint
+from kanpipe.training.kept import place
 
 log = logging.getLogger("kanpipe")
 
 
 @dataclass
-class State:
+class Outcome:
     """All that a run has after a stage, and that the next one goes on from."""
 
     done: int = 0  # restarts and stages
@@ -52,10 +52,10 @@ class State:
         return bool(self.history) and not math.isfinite(self.history[-1]["train_rmse"]) and bool(self.stages)
 
 
-class Training:
-    """The restarts and stages of one run, each from `State` to `State`."""
+class Fitting:
+    """The restarts and stages of one run, each from `Outcome` to `Outcome`."""
 
-    def __init__(self, run: Run, state: State) -> None:
+    def __init__(self, run: Run, state: Outcome) -> None:
         self.run, self.state = run, state
         self.variant, self.options = run.spec.variant, run.spec.training
         self.data = problem.training_set(self.variant, run.seed)
@@ -133,15 +133,14 @@ def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
     The state is saved after a restart or stage when `checkpoint_seconds` have passed; all that is random is a
     function of the seed and the number of the restart, so that a resumed run ends with the same bytes.
     """
-    place = {"threads": machine.threads, "torch": str(torch.__version__)}
-    with Checkpoint(run.folder, run.identity() | place).held() as checkpoint:
+    with Checkpoint(run.folder, run.identity() | place(machine)).held() as checkpoint:
         saved = checkpoint.load()
-        state = State(**saved) if saved else State()
+        state = Outcome(**saved) if saved else Outcome()
         state.commits.append(provenance.commit())
-        training, last = Training(run, state), time.monotonic()
-        with Progress(run.label, training.total, state.done, unit="stage") as progress:
-            while state.done < training.total and not state.diverged:
-                training.advance()
+        fitting, last = Fitting(run, state), time.monotonic()
+        with Progress(run.label, fitting.total, state.done, unit="stage") as progress:
+            while state.done < fitting.total and not state.diverged:
+                fitting.advance()
                 progress.advance()
                 if time.monotonic() - last >= checkpoint_seconds:
                     checkpoint.save(vars(state))
@@ -150,25 +149,27 @@ def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
         checkpoint.remove()
 
 
-def _write(run: Run, state: State, machine: Machine) -> None:
+def _write(run: Run, state: Outcome, machine: Machine) -> None:
     for name, tensors in (("weights", state.weights), ("stages", state.kept)):
         with atomic(run.folder / f"{name}.safetensors") as beside:
             save_file({key: value.contiguous() for key, value in tensors.items()}, beside)
     for name in ("history", "restarts", "stages"):
         write_table(run.folder / f"{name}.csv", pd.DataFrame(getattr(state, name)))
-    write_json(run.folder / "run.json", _record(run, state, machine))
+    _record(run, state, machine).write(run.folder)
 
 
-def _record(run: Run, state: State, machine: Machine) -> dict[str, Any]:
+def _record(run: Run, state: Outcome, machine: Machine) -> Record:
     """What the run says of itself."""
     steps, seconds = len(state.history), sum(state.seconds)
-    return run.identity() | {
-        "status": "diverged" if state.diverged else "finished",
-        "diverged_at_step": steps - 1 if state.diverged else None,
-        "steps": steps,
-        "parameters": parameter_count(problem.restore(run.spec.variant, state.grid_size, state.weights)),
-        "settings": {"compile": False},
-        "seconds": round(seconds, 3),
-        "steps_per_second": round(steps / max(seconds, 1e-9), 3),
+    return Record(
+        **run.identity(),
         **provenance.origin(machine, state.commits),
-    }
+        status=DIVERGED if state.diverged else FINISHED,
+        diverged_at_step=steps - 1 if state.diverged else None,
+        steps=steps,
+        parameters=parameter_count(problem.restore(run.spec.variant, state.grid_size, state.weights)),
+        compile=False,
+        settings={},
+        seconds=round(seconds, 3),
+        steps_per_second=round(steps / max(seconds, 1e-9), 3),
+    )

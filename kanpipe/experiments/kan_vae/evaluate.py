@@ -53,7 +53,7 @@ class Evaluation:
         if run.diverged:
             self.runs.append(row)
             return
-        head = {name: run.record[name] for name in HEAD}
+        head = run.record.entries(*HEAD)
         distances, judged = self._fidelity(head, samples["prior"]), self._judgements(head, samples["prior"])
         self.fidelity += distances
         self.judgements += judged
@@ -92,7 +92,7 @@ class Evaluation:
     def _stages(self, head: dict[str, Any], run: FinishedRun) -> list[dict[str, Any]]:
         """Reconstruction error and divergence at every stage kept, on test images and over the updates before it."""
         history, rows = run.history(), []
-        last_weights = {run.record["steps"]: run.tensors("weights.safetensors")}
+        last_weights = {run.record.steps: run.tensors("weights.safetensors")}
         for updates, weights in (run.snapshots() | last_weights).items():
             model = problem.restore(run, weights, self.machine)
             last = history[history["step"] < updates].tail(LAST_UPDATES)
@@ -129,7 +129,7 @@ def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine:
     Statistics of features are kept in `inputs.features`.
     """
     evaluation = Evaluation(spec, inputs, machine)
-    with Progress(f"{runs[0].record['experiment']} evaluation", len(runs), unit="run") as progress:
+    with Progress(f"{runs[0].record.experiment} evaluation", len(runs), unit="run") as progress:
         for run in runs:
             evaluation.add(run)
             progress.advance()

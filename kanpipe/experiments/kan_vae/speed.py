@@ -15,7 +15,7 @@ from kanpipe.evaluation.training_steps import next_step
 from kanpipe.experiments.kan_vae import problem
 from kanpipe.experiments.kan_vae.config import Experiment
 from kanpipe.experiments.kan_vae.sample import CHUNK, pixels
-from kanpipe.experiments.kan_vae.train import objective, pieces
+from kanpipe.experiments.kan_vae.train import set_up
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
@@ -32,7 +32,7 @@ def speed(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Ma
     Ratios are to the first. Steps are taken as in the training of the runs, the drawing of batches included.
     """
     timed = spec.timing.variants
-    chosen = {name: run for name in timed for run in reversed(runs) if run.record["variant"] == name}
+    chosen = {name: run for name in timed for run in reversed(runs) if run.variant == name}
     images = problem.images(inputs.data).train_images
     return pd.DataFrame(_rows(chosen, spec.timing, images, machine) if chosen else [], columns=COLUMNS)
 
@@ -60,7 +60,7 @@ def _rows(
 def _training_step(run: FinishedRun, images: np.ndarray, machine: Machine) -> Work:
     """The next step of a training of the run's model from the start."""
     shown = problem.binary(images, run.spec.problem.threshold, machine)
-    return next_step(run, pieces(run.spec, run.seed, shown, machine, checkpoint_seconds=math.inf), objective)
+    return next_step(set_up(run.spec, run.seed, shown, machine, checkpoint_seconds=math.inf), run.seed)
 
 
 def _sampling(model: nn.Module, machine: Machine) -> Work:

@@ -9,17 +9,17 @@ from kanpipe.experiments.kan_vae.config import Trained
 from kanpipe.machine import Machine
 from kanpipe.models.vae import kl_divergence, reconstruction_error
 from kanpipe.runs import Run
-from kanpipe.training import EpochSchedule, Pieces, Settings, fit
+from kanpipe.training.loop import fit
+from kanpipe.training.recipe import EpochSchedule, Recipe, Settings
 
 
 def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
     """Train the run's variant with its seed on the images of `run.data` and write the results into its folder."""
     pixels = problem.binary(problem.images(run.data).train_images, run.spec.problem.threshold, machine)
-    made = pieces(run.spec, run.seed, pixels, machine, checkpoint_seconds)
-    fit(run, made.model, made.optimizer, objective, made.batch, machine, made.settings, schedule=made.schedule)
+    fit(run, set_up(run.spec, run.seed, pixels, machine, checkpoint_seconds), machine)
 
 
-def pieces(spec: Trained, seed: int, pixels: Tensor, machine: Machine, checkpoint_seconds: float) -> Pieces:
+def set_up(spec: Trained, seed: int, pixels: Tensor, machine: Machine, checkpoint_seconds: float) -> Recipe:
     """The training of the variant of `spec` with a seed on binary images (n, 784), before its first step."""
     recipe = spec.training
     batches = ShuffledBatches(len(pixels), recipe.batch_size, seed, machine)
@@ -33,7 +33,8 @@ def pieces(spec: Trained, seed: int, pixels: Tensor, machine: Machine, checkpoin
     settings = Settings.of_epochs(recipe, batches.steps_per_epoch, checkpoint_seconds)
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **recipe.plateau.model_dump())
-    return Pieces(model, optimizer, batch, settings, EpochSchedule(plateau, batches.steps_per_epoch))
+    schedule = EpochSchedule(plateau, batches.steps_per_epoch)
+    return Recipe(model, optimizer, objective, batch, settings, schedule)
 
 
 def objective(model: nn.Module, x: Tensor, noise: Tensor) -> dict[str, Tensor]:

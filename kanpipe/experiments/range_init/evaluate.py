@@ -42,7 +42,7 @@ def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine:
 
 def _epochs(run: FinishedRun, x: Tensor, labels: Tensor, machine: Machine) -> pd.DataFrame:
     """A row for every epoch of which there are weights: what `_scores` says, over all hidden layers too."""
-    head = {name: run.record[name] for name in ("experiment", "variant", "seed", "status")} | _design(run.spec.variant)
+    head = run.record.entries("experiment", "variant", "seed", "status") | _design(run.spec.variant)
     rows = []
     for epoch, weights in problem.stages(run).items():
         model = problem.restore(run, weights, machine)
@@ -90,7 +90,7 @@ def _row(run: FinishedRun, course: pd.DataFrame, test_images: int) -> dict[str, 
     )
     if run.diverged:
         return row | dict.fromkeys(["accuracy", "best_accuracy", "train_accuracy", "outside_pixels", *AT_THE_START])
-    last_epoch = run.history()["accuracy"].tail(run.record["steps"] // run.spec.training.epochs)
+    last_epoch = run.history()["accuracy"].tail(run.record.steps // run.spec.training.epochs)
     accuracy = {"accuracy": course["accuracy"].iloc[-1], "best_accuracy": course["accuracy"].max()}
     pixels = {"outside_pixels": course["outside_1"].iloc[-1], "train_accuracy": 100 * last_epoch.mean()}
     return row | accuracy | pixels | {name: course[name].iloc[-1] for name in AT_THE_START}

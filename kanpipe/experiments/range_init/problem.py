@@ -44,7 +44,7 @@ def restore(run: FinishedRun, weights: dict[str, Tensor], machine: Machine) -> F
 def stages(run: FinishedRun) -> dict[int, dict[str, Tensor]]:
     """The weights at every epoch at whose start they were kept, and at the end."""
     epochs = run.spec.training.epochs
-    per_epoch = run.record["settings"]["steps"] // epochs
+    per_epoch = run.record.settings["steps"] // epochs
     found = {step // per_epoch: weights for step, weights in run.snapshots().items()}
     last = {epochs: run.tensors("weights.safetensors")}
     return found | ({} if run.diverged else last)

@@ -8,7 +8,8 @@ from kanpipe.data.batches import ShuffledBatches
 from kanpipe.experiments.range_init import problem
 from kanpipe.machine import Machine
 from kanpipe.runs import Run
-from kanpipe.training import Settings, fit
+from kanpipe.training.loop import fit
+from kanpipe.training.recipe import Recipe, Settings
 
 
 def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
@@ -25,7 +26,7 @@ def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
 
     settings = Settings.of_epochs(recipe, batches.steps_per_epoch, checkpoint_seconds)
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
-    fit(run, model, optimizer, objective, batch, machine, settings)
+    fit(run, Recipe(model, optimizer, objective, batch, settings), machine)
 
 
 def objective(model: nn.Module, x: Tensor, labels: Tensor) -> dict[str, Tensor]:

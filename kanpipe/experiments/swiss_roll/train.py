@@ -6,7 +6,8 @@ from torch import Tensor
 from kanpipe.experiments.swiss_roll import problem
 from kanpipe.machine import Machine
 from kanpipe.runs import Run
-from kanpipe.training import Settings, fit
+from kanpipe.training.loop import fit
+from kanpipe.training.recipe import Recipe, Settings
 
 
 def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
@@ -31,4 +32,4 @@ def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
 
     settings = Settings.of_epochs(recipe, per_epoch, checkpoint_seconds)
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
-    fit(run, model, optimizer, objective, batch, machine, settings)
+    fit(run, Recipe(model, optimizer, objective, batch, settings), machine)

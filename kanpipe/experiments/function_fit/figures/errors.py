@@ -38,10 +38,7 @@ Runs = dict[str, FinishedRun]  # of each variant that of the first seed
 
 def first_runs(runs: list[FinishedRun]) -> Runs:
     """Of each variant the run of the first seed."""
-    found: Runs = {}
-    for run in runs:
-        found.setdefault(run.record["variant"], run)
-    return found
+    return {run.variant: run for run in reversed(runs)}
 
 
 def network_kind(variant: AnyNetwork) -> str:

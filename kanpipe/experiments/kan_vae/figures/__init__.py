@@ -27,7 +27,7 @@ def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Expe
     """
     variants = {variant.name: variant for variant in by_variant(runs, frames["runs"])}
     pictured = [variants[name] for name in spec.figures.variants if name in variants]
-    kinds = {run.record["variant"]: kind(run.spec.variant) for run in runs}
+    kinds = {run.variant: kind(run.spec.variant) for run in runs}
     dataset = spec.problem.dataset
     published = dataset == DATASET
     with house_style():

@@ -54,7 +54,7 @@ def _curves(axes: Axes, run: FinishedRun) -> int:
 
 def _marks(axes: Axes, variant: Variant, published: bool) -> None:
     """When weights were kept, and where the source's curves end."""
-    for step in variant.runs[0].record["settings"]["snapshot_steps"]:
+    for step in variant.runs[0].record.settings["snapshot_steps"]:
         axes.axvline(step, color=MUTED, linewidth=0.7, linestyle=":", zorder=1)
         words = {"xytext": (3, -1), "textcoords": "offset points", "va": "top", "size": SMALL, "color": MUTED}
         axes.annotate(f"{step:,} updates", (step, 1), xycoords=("data", "axes fraction"), **words)

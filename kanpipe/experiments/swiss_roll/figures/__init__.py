@@ -52,7 +52,7 @@ def _all_figures(
 ) -> Iterator[tuple[str, Figure]]:
     data, floors = problem.training_data(task), frames["floors"].set_index("name")
     variants = by_variant(runs, frames["runs"])
-    two_layers = {run.record["variant"] for run in runs if has_diagram(run.spec.variant)}
+    two_layers = {run.variant for run in runs if has_diagram(run.spec.variant)}
     yield "data", _data(data.numpy())
     yield "corruption", _corruption(data, task)
     yield "generated", _overview(data.numpy(), variants, floors)

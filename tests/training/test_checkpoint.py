@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from kanpipe.checkpoint import Checkpoint
 from kanpipe.errors import UserError
+from kanpipe.training.checkpoint import Checkpoint
 
 IDENTITY = {"variant": "kan", "seed": 0, "spec": {"training": {"epochs": 4, "rate": 0.002}}, "config_hash": "a"}
 STATE = {"step": 7, "model": {"weight": torch.arange(3.0)}, "history": [0.5, 0.25]}
@@ -104,7 +104,7 @@ class Malicious:
 
 
 def test_code_in_a_checkpoint_is_not_executed(checkpoint, tmp_path):
-    torch.save({"identity": IDENTITY, "state": Malicious(tmp_path / "pwned")}, checkpoint.path)
+    torch.save(Malicious(tmp_path / "pwned"), checkpoint.path)
     assert "is damaged" in refusal(tmp_path)
     assert not (tmp_path / "pwned").exists()
 
@@ -121,7 +121,7 @@ def test_failed_save_keeps_the_old_state(checkpoint, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         checkpoint.save(STATE | {"step": 8})
     assert Checkpoint(tmp_path, IDENTITY).load()["step"] == 7
-    assert sorted(path.name for path in checkpoint.folder.iterdir()) == ["lock", "state.pt"]
+    assert sorted(path.name for path in checkpoint.folder.iterdir()) == ["identity.json", "lock", "state.pt"]
 
 
 def test_what_a_kill_left_of_a_save_is_not_taken_for_a_state(checkpoint, tmp_path):

@@ -1,20 +1,15 @@
-"""A training step against the formulas of its parts, and a training with all of them against being killed."""
+"""What a training step computes, against the formulas of its parts."""
 
 import contextlib
 import math
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
 from kanpipe.errors import UserError
-from kanpipe.machine import Machine
-from kanpipe.runs import Run
-from kanpipe.training import MEMORY_ADVICE, Settings, fit
-from kanpipe.update import MovingAverage, StepOptions, Update, _Captured
-
-RESULTS = ("weights.safetensors", "snapshots.safetensors", "history.csv")
+from kanpipe.training.average import MovingAverage
+from kanpipe.training.step import StepOptions, Update, _Captured, _evaluator
 
 
 def model(dropout=0.0):
@@ -40,28 +35,6 @@ def gradient(net, *tensors):
     net.zero_grad()
     objective(net, *tensors)["loss"].backward()
     return [parameter.grad.clone() for parameter in net.parameters()]
-
-
-@pytest.mark.parametrize("ramp", [False, True])
-def test_average_is_its_recursion(ramp):
-    net = nn.Linear(2, 1)
-    average, expected = MovingAverage(net, 0.9, ramp), net.weight.detach().clone()
-    for step in range(200):
-        nn.init.normal_(net.weight)
-        average.set_step(step)
-        average.update()
-        decay = min(0.9, (1 + step) / (10 + step)) if ramp else 0.9
-        expected = decay * expected + (1 - decay) * net.weight.detach()
-    torch.testing.assert_close(average.weights["weight"], expected)
-    assert average.decay_at(199) == 0.9
-
-
-def test_average_copies_what_is_not_of_floating_point():
-    net = model()
-    average = MovingAverage(net, 0.9)
-    net(batch()[0])
-    average.update()
-    assert average.weights["1.num_batches_tracked"] == 1
 
 
 @pytest.mark.parametrize("norm", [0.01, 1e9])
@@ -106,53 +79,17 @@ def test_unknown_precision_is_refused():
         StepOptions(precision="fp16")
 
 
-def test_memory_that_does_not_suffice_is_told_with_the_ways_out():
-    told = r"GiB were in use\): set `recompute: true` .* `micro_batches` .* checkpoint"
-    with pytest.raises(UserError, match=told), Machine.prepare("cpu").enough_memory(MEMORY_ADVICE):
-        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+def test_compiler_that_fails_is_told_with_the_way_out(monkeypatch):
+    def broken(function, **options):
+        def compiled(*tensors):
+            raise torch._dynamo.exc.BackendCompilerFailed(lambda: None, RuntimeError("no C++ compiler\nmore"), None)
 
+        return compiled
 
-class Killed(BaseException):
-    """Ends a training like a signal."""
-
-
-def fit_all(folder, machine, dies_at=None, seed=0):
-    """A training with dropout, an average, a course of the learning rate in a tensor, clipping and parts."""
-    net = model(dropout=0.5)
-    optimizer = torch.optim.Adam(net.parameters(), lr=torch.tensor(0.1))
-    options = {"clip_norm": 1.0, "micro_batches": 2, "snapshot_steps": (0, 30), "check_every": 10}
-    settings = Settings(steps=60, checkpoint_seconds=0, **options)
-
-    def drawn(step):
-        if step == dies_at:
-            raise Killed
-        return batch(step)
-
-    run = Run("toy", "all", seed, {}, "code", folder)
-    extras = {"rate": lambda step: 0.1 / (1 + step), "average": MovingAverage(net, 0.9, ramp=True)}
-    fit(run, net, optimizer, objective, drawn, machine, settings, **extras, snapshot=largest_weight)
-    return net, {name: (folder / name).read_bytes() for name in RESULTS}
-
-
-def largest_weight(net):
-    return {"largest": net[0].weight.abs().max()}
-
-
-def test_killed_and_resumed_everything_has_the_same_bytes(tmp_path, machine):
-    _, whole = fit_all(tmp_path / "whole", machine)
-    for step in (15, 31, 59):
-        with pytest.raises(Killed):
-            fit_all(tmp_path / "killed", machine, dies_at=step)
-    assert fit_all(tmp_path / "killed", machine)[1] == whole
-    assert fit_all(tmp_path / "other", machine, seed=1)[1]["history.csv"] != whole["history.csv"]  # by dropout alone
-
-
-def test_averaged_weights_and_the_snapshot_asked_for_are_what_is_kept(tmp_path, machine):
-    net, _ = fit_all(tmp_path, machine)
-    weights, snapshots = (load_file(tmp_path / f"{name}.safetensors") for name in ("weights", "snapshots"))
-    assert not torch.equal(weights["0.weight"], net[0].weight)
-    torch.testing.assert_close(weights["0.weight"], net[0].weight.detach(), rtol=0, atol=0.2)
-    assert snapshots.keys() == {"0/largest", "30/largest"}
+    monkeypatch.setattr(torch, "compile", broken)
+    evaluate = _evaluator(objective, model(), StepOptions(compile=True))
+    with pytest.raises(UserError, match=r"torch.compile failed \(no C\+\+ compiler\); set `compile: false`"):
+        evaluate(*batch())
 
 
 class FakeGraph:

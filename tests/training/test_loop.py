@@ -1,6 +1,5 @@
 """A run that is killed anywhere and run again ends with the same bytes as an undisturbed one."""
 
-import json
 import os
 import random
 import signal
@@ -14,28 +13,26 @@ import pytest
 import tiny_swiss_roll
 import torch
 from safetensors.torch import load_file
-from torch import nn
+from toy_regression import (
+    RESULTS,
+    Killed,
+    assert_equal,
+    contents,
+    fit_toy,
+    fit_toy_until,
+    plain_loop,
+    record,
+)
 
-from kanpipe import training, update
-from kanpipe.checkpoint import Checkpoint
 from kanpipe.errors import UserError
 from kanpipe.experiments import stage
 from kanpipe.machine import Machine
 from kanpipe.runs import Run
-from kanpipe.training import Settings, fit
-from kanpipe.update import StepOptions
+from kanpipe.training import results
+from kanpipe.training.checkpoint import Checkpoint
+from kanpipe.training.loop import MEMORY_ADVICE
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ("weights.safetensors", "snapshots.safetensors", "history.csv")
-
-
-def contents(folder, names=RESULTS):
-    return {name: (folder / name).read_bytes() for name in names}
-
-
-def record(folder):
-    return json.loads((folder / "run.json").read_text())
-
+ROOT = Path(__file__).parents[2]
 
 # Real kills of a real training, in processes of their own.
 
@@ -144,66 +141,6 @@ def test_swiss_roll_makes_two_steps_an_epoch_and_keeps_what_is_asked_for(tmp_pat
 
 # The loop itself, on a regression whose every step can be written out.
 
-TARGET = torch.tensor([[1.0, -2.0]])
-
-
-class Killed(BaseException):
-    """Ends a training like a signal: nothing in the code waits for it."""
-
-
-def toy_batch(step, dies_at=None, nan_at=None):
-    if step == dies_at:
-        raise Killed
-    x = torch.randn(8, 2, generator=torch.Generator().manual_seed(step))
-    return x, x @ TARGET.T * (float("nan") if step == nan_at else 1.0)
-
-
-def toy_objective(model, x, y):
-    loss = nn.functional.mse_loss(model(x), y)
-    return {"loss": loss, "largest": x.abs().max()}
-
-
-def toy_model():
-    model = nn.Linear(2, 1)
-    nn.init.constant_(model.weight, 0.1)
-    nn.init.constant_(model.bias, -0.1)
-    return model
-
-
-def fit_toy(folder, machine, steps=250, rate=0.01, dies_at=None, nan_at=None, objective=toy_objective, **settings):
-    model = toy_model()
-    run = Run("toy", "line", 0, {"training": {"rate": rate}}, "code", folder)
-    settings = Settings(steps=steps, **{"checkpoint_seconds": 0, "snapshot_steps": (0, 130)} | settings)
-    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
-    fit(run, model, optimizer, objective, lambda step: toy_batch(step, dies_at, nan_at), machine, settings)
-    return folder
-
-
-def fit_toy_until(folder, machine, step, **options):
-    with pytest.raises(Killed):
-        fit_toy(folder, machine, dies_at=step, **options)
-    return folder
-
-
-def plain_loop(steps=250):
-    """The losses, and the weights at the start of every step and at the end."""
-    model = toy_model()
-    optimizer, losses, weights = torch.optim.Adam(model.parameters(), lr=0.01), [], []
-    for step in range(steps):
-        weights.append({name: value.clone() for name, value in model.state_dict().items()})
-        optimizer.zero_grad()
-        loss = toy_objective(model, *toy_batch(step))["loss"]
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses, [*weights, model.state_dict()]
-
-
-def assert_equal(tensors, expected):
-    assert {name: value.tolist() for name, value in tensors.items()} == {
-        name: value.tolist() for name, value in expected.items()
-    }
-
 
 def test_training_is_a_plain_loop(tmp_path, machine):
     losses, weights = plain_loop()
@@ -225,6 +162,7 @@ def test_record_says_what_was_run_and_how(tmp_path, machine):
     assert {key: said[key] for key in expected} == expected
     assert said["settings"]["snapshot_steps"] == [0, 130]
     assert torch.__version__.startswith(said["versions"]["torch"])  # without the build, such as +cu130
+    assert (said["compile"], said["stopped_at_step"], said["best_step"]) == (False, None, None)
     assert said["steps_per_second"] > 0 < said["peak_memory_mib"]
 
 
@@ -274,7 +212,7 @@ def test_killed_between_results_and_the_removal_of_the_checkpoint(tmp_path, mach
 def test_killed_among_the_results(tmp_path, machine, monkeypatch):
     whole = contents(fit_toy(tmp_path / "whole", machine))
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(training, "_write_history", lambda run, state: (_ for _ in ()).throw(Killed))
+        patch.setattr(results, "_write_history", lambda run, state: (_ for _ in ()).throw(Killed))
         fit_toy(tmp_path / "killed", machine)
     assert not (tmp_path / "killed" / "run.json").exists()
     assert contents(fit_toy(tmp_path / "killed", machine)) == whole
@@ -349,14 +287,7 @@ def test_checkpoint_of_another_torch_is_refused(tmp_path, machine, monkeypatch):
     assert f"torch was '{installed}' and is '1.0'" in refusal(tmp_path, machine)
 
 
-def test_compiler_that_fails_is_told_with_the_way_out(monkeypatch):
-    def broken(function, **options):
-        def compiled(*tensors):
-            raise torch._dynamo.exc.BackendCompilerFailed(lambda: None, RuntimeError("no C++ compiler\nmore"), None)
-
-        return compiled
-
-    monkeypatch.setattr(torch, "compile", broken)
-    evaluate = update._evaluator(toy_objective, toy_model(), StepOptions(compile=True))
-    with pytest.raises(UserError, match=r"torch.compile failed \(no C\+\+ compiler\); set `compile: false`"):
-        evaluate(*toy_batch(0))
+def test_memory_that_does_not_suffice_is_told_with_the_ways_out():
+    told = r"GiB were in use\): set `recompute: true` .* `micro_batches` .* checkpoint"
+    with pytest.raises(UserError, match=told), Machine.prepare("cpu").enough_memory(MEMORY_ADVICE):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")

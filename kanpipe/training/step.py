@@ -1,4 +1,4 @@
-"""One step of a training: the gradient of a loss, an optimiser, and a moving average of the weights.
+"""What one step of a training computes: the gradient of a loss, an optimiser, a moving average of the weights.
 
 On a GPU a step can be captured as one CUDA graph, which is replayed without the host taking part in it.
 """
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from kanpipe.errors import UserError
+from kanpipe.training.average import MovingAverage
 
 Objective = Callable[..., dict[str, Tensor]]  # (model, *tensors) -> scalars; `loss` is minimised, all are recorded
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
@@ -29,41 +30,6 @@ class StepOptions:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
-
-
-class MovingAverage:
-    """The exponential moving average of a model's weights, a <- d a + (1 - d) w after every step.
-
-    d is `decay`; with `ramp`, at the step t = 0, 1, ... it is min(decay, (1 + t) / (10 + t)), so that the start is
-    soon forgotten. Entries that are not of floating point are copied.
-    """
-
-    def __init__(self, model: nn.Module, decay: float, ramp: bool = False) -> None:
-        self.decay, self.ramp = decay, ramp
-        self._model = model
-        self.weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
-        self._rate = torch.zeros((), device=next(model.parameters()).device)  # 1 - d, where a CUDA graph can see it
-
-    def decay_at(self, step: int) -> float:
-        """d at a step."""
-        return min(self.decay, (1 + step) / (10 + step)) if self.ramp else self.decay
-
-    def set_step(self, step: int) -> None:
-        """Choose the rate of the next update, without waiting for the device."""
-        self._rate.fill_(1 - self.decay_at(step))
-
-    @torch.no_grad()
-    def update(self) -> None:
-        """Move towards the weights as they are now."""
-        for name, value in self._model.state_dict().items():
-            if value.is_floating_point():
-                self.weights[name].lerp_(value, self._rate)
-            else:
-                self.weights[name].copy_(value)
-
-    def load_state_dict(self, saved: dict[str, Tensor]) -> None:
-        for name, value in saved.items():
-            self.weights[name].copy_(value)
 
 
 class Update:

@@ -1,0 +1,54 @@
+"""The checkpoint of a training: the state from which it goes on, written whole, in the run's folder."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kanpipe.errors import UserError
+from kanpipe.files import atomic
+from kanpipe.training.kept import Kept, remove_partial_files
+
+
+class Checkpoint:
+    """The state of an unfinished run; `identity`, which must be JSON, says which run, and where, may go on from it."""
+
+    def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
+        self.folder = folder / ".checkpoint"
+        self.path = self.folder / "state.pt"
+        self._kept = Kept(self.folder, self.path.name, identity)
+
+    @contextmanager
+    def held(self) -> Iterator["Checkpoint"]:
+        """Hold the checkpoint for this process alone; UserError while another one trains the same run."""
+        with self._kept.held(f"another process is training into {self.folder.parent}"):
+            remove_partial_files(self.folder.parent)
+            yield self
+
+    def load(self) -> dict[str, Any] | None:
+        """The saved state, None when there is none; UserError when it is damaged or of another run."""
+        if not self.path.exists():
+            return None
+        if differences := self._kept.differences():
+            raise UserError(
+                f"{self.path} is of another run: {'; '.join(differences)}. "
+                f"Delete {self.folder} to train from the start, or restore what changed to go on from it"
+            )
+        try:
+            return torch.load(self.path, weights_only=True, map_location="cpu")
+        except Exception as error:
+            raise UserError(f"{self.path} is damaged; delete {self.folder} to train from the start") from error
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace the saved state; OSError, with the old one kept, when it cannot be written."""
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        with atomic(self.path) as beside:
+            beside.write_bytes(buffer.getbuffer())
+
+    def remove(self) -> None:
+        """Forget the state, since the run has its results; the folder goes with the lock."""
+        self._kept.forget()

@@ -1,0 +1,86 @@
+"""The training loop that most experiments share, with exact resume.
+
+Every random number of a run is a function of its seed and the step, drawn by `batch(step)` outside the compiled
+objective. So the state of a run is its weights, its optimiser and its step; a run that is killed anywhere and run
+again ends with the same bytes as an undisturbed one on the same device, thread count and compile mode.
+"""
+
+import logging
+import time
+from dataclasses import fields
+from typing import Any
+
+from kanpipe import provenance
+from kanpipe.machine import Machine
+from kanpipe.progress import Progress
+from kanpipe.runs import Run
+from kanpipe.training.checkpoint import Checkpoint
+from kanpipe.training.kept import place
+from kanpipe.training.recipe import Recipe
+from kanpipe.training.results import write_results
+from kanpipe.training.state import State
+from kanpipe.training.step import StepOptions
+from kanpipe.training.stepper import Stepper
+
+log = logging.getLogger("kanpipe")
+
+MEMORY_ADVICE = (
+    "set `recompute: true` for the KAN layers of the variant, or a larger `micro_batches` in the training settings, "
+    "and run again: the checkpoint is kept"
+)
+
+
+def fit(run: Run, recipe: Recipe, machine: Machine) -> None:
+    """Train the model of `recipe` and write the results into `run.folder`.
+
+    weights.safetensors    the last weights, of their average where one is kept; the best where there is a validation
+    snapshots.safetensors  the snapshot of the model at the start of `settings.snapshot_steps`, named "<step>/<name>"
+    history.csv            what the objective said, a row a step
+    validation.csv         the scores, a row for each `validation.every` steps, where there is a validation
+    run.json               the `kanpipe.runs.Record`
+
+    A loss that is not finite ends the run as `diverged`. Raises UserError for a checkpoint that is damaged, in use by
+    another process, or of another run, machine or way of taking steps, and where a GPU has not enough memory.
+    """
+    with Checkpoint(run.folder, _identity(run, recipe, machine)).held() as checkpoint:
+        state = State(recipe)
+        if (saved := checkpoint.load()) is not None:
+            state.load_state_dict(saved)
+            log.info("%s: resumed at step %d", run.label, state.step)
+        state.commits.append(provenance.commit())
+        with machine.enough_memory(MEMORY_ADVICE):
+            _train(run, state, checkpoint)
+        write_results(run, state, machine)
+        checkpoint.remove()
+
+
+def _identity(run: Run, recipe: Recipe, machine: Machine) -> dict[str, Any]:
+    """What must be the same for a resumed run to end with the same bytes."""
+    options = {entry.name: getattr(recipe.settings, entry.name) for entry in fields(StepOptions)}
+    validation = {"validation": recipe.validation.identity()} if recipe.validation else {}
+    return run.identity() | place(machine) | options | validation
+
+
+def _train(run: Run, state: State, checkpoint: Checkpoint) -> None:
+    """Take all steps that are left; after a block of them the state is saved when it is time."""
+    settings, take_step, saved = state.recipe.settings, Stepper(state.recipe, run.seed), time.monotonic()
+    with Progress(run.label, settings.steps, state.step) as progress:
+        while not state.ended:
+            _train_block(state, take_step, progress)
+            if time.monotonic() - saved >= settings.checkpoint_seconds and state.step < settings.steps:
+                checkpoint.save(state.state_dict())
+                saved = time.monotonic()
+
+
+def _train_block(state: State, take_step: Stepper, progress: Progress) -> None:
+    """Train up to the next multiple of `check_every`, or to where the validation ends the run."""
+    started, settings = time.perf_counter(), state.recipe.settings
+    end = min(settings.steps, (state.step // settings.check_every + 1) * settings.check_every)
+    while state.step < end and not state.stopped:
+        if state.step in settings.snapshot_steps:
+            state.take_snapshot()
+        state.advance(take_step(state.step))
+        progress.advance()
+    loss = state.history["loss"][state.step - 1].item()  # waits for the device
+    progress.note = f"loss {loss:.5g}"
+    state.block_seconds.append(time.perf_counter() - started)

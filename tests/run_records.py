@@ -1,0 +1,34 @@
+"""Records of runs that never were, for the tests of what reads them."""
+
+from kanpipe.runs import FinishedRun, Record
+
+
+def record(**said):
+    """A record with what a test has to say of it; nobody cares for the rest."""
+    whole = {
+        "experiment": "some",
+        "kind": "some",
+        "variant": "any",
+        "seed": 0,
+        "spec": {},
+        "code": "b",
+        "config_hash": "a",
+    }
+    whole |= {
+        "config_hash": "a",
+        "status": "finished",
+        "diverged_at_step": None,
+        "steps": 300,
+        "parameters": 1234,
+        "compile": False,
+    }
+    whole |= {"settings": {}, "seconds": 30.0, "steps_per_second": 10.0, "peak_memory_mib": 77.0, "sittings": 1}
+    whole |= {"device": "cpu", "threads": 1, "commit": "c", "versions": {}, "finished": "2025-01-01"}
+    return Record(**whole | said)
+
+
+def recorded(folder, **said):
+    """A run of such a record, as it is read from a folder that may be there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record(**said).write(folder)
+    return FinishedRun.read(folder)
