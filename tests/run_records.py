@@ -5,25 +5,17 @@ from kanpipe.runs import FinishedRun, Record
 
 def record(**said):
     """A record with what a test has to say of it; nobody cares for the rest."""
-    whole = {
-        "experiment": "some",
-        "kind": "some",
-        "variant": "any",
-        "seed": 0,
-        "spec": {},
-        "code": "b",
-        "config_hash": "a",
-    }
+    whole = {"experiment": "some", "kind": "some", "variant": "any", "seed": 0, "spec": {}, "code": "b"}
+    whole |= {"config_hash": "a", "status": "finished", "diverged_at_step": None, "steps": 300, "parameters": 1234}
+    whole |= {"compile": False, "settings": {}, "seconds": 30.0, "steps_per_second": 10.0, "sittings": 1}
     whole |= {
-        "config_hash": "a",
-        "status": "finished",
-        "diverged_at_step": None,
-        "steps": 300,
-        "parameters": 1234,
-        "compile": False,
+        "peak_memory_mib": 77.0,
+        "device": "cpu",
+        "threads": 1,
+        "commit": "c",
+        "versions": {},
+        "finished": "2025-01-01",
     }
-    whole |= {"settings": {}, "seconds": 30.0, "steps_per_second": 10.0, "peak_memory_mib": 77.0, "sittings": 1}
-    whole |= {"device": "cpu", "threads": 1, "commit": "c", "versions": {}, "finished": "2025-01-01"}
     return Record(**whole | said)
 
 

@@ -24,6 +24,11 @@ VARIANT = {"family": "kan", "hidden": [32]}
 SAMPLING = {"points": 50, "strip_points": 5, "strip_panels": 3, "seed": 0}
 
 
+def spec_of(training):
+    """What a training of the tiny roll depends on."""
+    return trained("swiss_roll", {"problem": PROBLEM, "training": training, "variant": VARIANT})
+
+
 class MortalMachine(Machine):
     """A machine that is switched off in the middle of a step."""
 
@@ -44,7 +49,7 @@ def main() -> None:
     given = arguments.parse_args()
     training = {"epochs": given.epochs, "batch_size": 256, "learning_rate": 0.002, "snapshot_epochs": [0, 60]}
     training["compile"] = given.compile
-    spec = trained("swiss_roll", {"problem": PROBLEM, "training": training, "variant": VARIANT})
+    spec = spec_of(training)
     sampling = parsed("swiss_roll", {"sampling": SAMPLING})
     machine = MortalMachine.prepare("cpu", threads=1)
     for folder in given.folders:

@@ -122,8 +122,8 @@ def test_compiled_run_killed_and_resumed_has_the_same_bytes(tmp_path):
 def train_tiny(folder, machine, seed=0, **changes):
     """A few steps of the swiss roll in this process."""
     recipe = {"epochs": 3, "batch_size": 256, "learning_rate": 0.002, "compile": False, "snapshot_epochs": [0, 2]}
-    spec = tiny_swiss_roll.PROBLEM | {"training": recipe} | changes
-    stage("swiss_roll", "train")(Run("swiss_roll", "small_kan", seed, spec, "code", folder), machine, 0)
+    spec = tiny_swiss_roll.spec_of(recipe | changes)
+    stage("swiss_roll", "train")(Run("swiss_roll", "swiss_roll", "small_kan", seed, spec, "code", folder), machine, 0)
     return folder
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
-from toy_regression import Killed, contents
+from toy_regression import Killed, Toy, contents
 
 from kanpipe.evaluation.training_steps import next_step
 from kanpipe.machine import seeded
@@ -95,7 +95,7 @@ def fit_all(folder, machine, dies_at=None, seed=0):
 
     extras = {"rate": lambda step: 0.1 / (1 + step), "average": MovingAverage(net, 0.9, ramp=True)}
     recipe = Recipe(net, optimizer, objective, drawn, settings, **extras, snapshot=largest_weight)
-    fit(Run("toy", "all", seed, {}, "code", folder), recipe, machine)
+    fit(Run("toy", "toy", "all", seed, Toy(), "code", folder), recipe, machine)
     return net, contents(folder)
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from kanpipe.config.models import Section
 from kanpipe.runs import Run
 from kanpipe.training.loop import fit
 from kanpipe.training.recipe import Recipe, Settings
@@ -38,6 +39,12 @@ def toy_model():
     return model
 
 
+class Toy(Section):
+    """What the training of a toy depends on."""
+
+    rate: float = 0.1
+
+
 def fit_toy(
     folder,
     machine,
@@ -52,7 +59,7 @@ def fit_toy(
 ):
     """Train into the folder; `average` makes one of the model."""
     model = toy_model()
-    run = Run("toy", "line", 0, {"training": {"rate": rate}}, "code", folder)
+    run = Run("toy", "toy", "line", 0, Toy(rate=rate), "code", folder)
     settings = Settings(steps=steps, **{"checkpoint_seconds": 0, "snapshot_steps": (0, 130)} | settings)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     batch, kept = partial(toy_batch, dies_at=dies_at, nan_at=nan_at), average and average(model)

@@ -38,7 +38,10 @@ Runs = dict[str, FinishedRun]  # of each variant that of the first seed
 
 def first_runs(runs: list[FinishedRun]) -> Runs:
     """Of each variant the run of the first seed."""
-    return {run.variant: run for run in reversed(runs)}
+    found: Runs = {}
+    for run in runs:
+        found.setdefault(run.variant, run)
+    return found
 
 
 def network_kind(variant: AnyNetwork) -> str:
