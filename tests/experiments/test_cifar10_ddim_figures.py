@@ -3,18 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.colors import to_rgba
-from small_cifar10_ddim import COVERAGE, DIVERGED, SLOPE, SPEC, STEPS, VARIANTS, make_frames, make_runs
-
-from kanpipe.experiments import stage
 from kanpipe.experiments.cifar10_ddim.channel_means import CHANNELS, channel_means
 from kanpipe.experiments.cifar10_ddim.cost_and_quality import COSTS, cost_and_quality
 from kanpipe.experiments.cifar10_ddim.figure_names import FIGURES
 from kanpipe.experiments.cifar10_ddim.image_grids import MISSING, denoising, pictures, samples
 from kanpipe.experiments.cifar10_ddim.knots import coverage
-from kanpipe.experiments.cifar10_ddim.published import PUBLISHED
 from kanpipe.experiments.cifar10_ddim.sampler_steps import samplers
 from kanpipe.experiments.cifar10_ddim.training_losses import training
+from matplotlib.colors import to_rgba
+from small_cifar10_ddim import COVERAGE, DIVERGED, SLOPE, SPEC, STEPS, VARIANTS, make_frames, make_runs
+
+from kanpipe.experiments import stage
+from kanpipe.experiments.cifar10_ddim.published import PUBLISHED
 from kanpipe.experiments.cifar10_ddim.words import style, title
 from kanpipe.reporting.mosaics import mosaic
 from kanpipe.reporting.plots import house_style

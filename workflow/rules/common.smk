@@ -39,6 +39,7 @@ configfile: preset
 
 
 config = told(effective, config)
+GPU = 0 if config["device"] == "cpu" else 1
 
 PLANS = {name: Plan(name, entry) for name, entry in config["experiments"].items()}
 RESULTS = f"{config['results_dir']}/{config['preset']}"
