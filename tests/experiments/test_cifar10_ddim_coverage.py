@@ -127,7 +127,14 @@ def test_rows_come_back_from_a_run_in_the_order_of_the_net(tmp_path, batch):
     net = unet("kan", ends=family("mlp", output_activation="prelu"), **KAN)
     kept = {f"{step}/{name}": value for step in (0, 200, 1000) for name, value in probe(net, batch).items()}
     save_file(kept, tmp_path / "snapshots.safetensors")
-    record = {"experiment": "cifar10_ddim", "variant": "bare", "seed": 4, "status": "finished", "spec": {}}
+    record = {
+        "experiment": "cifar10_ddim",
+        "kind": "cifar10_ddim",
+        "variant": "bare",
+        "seed": 4,
+        "status": "finished",
+        "spec": {},
+    }
     (tmp_path / "run.json").write_text(json.dumps(record))
     rows = coverage_frame(FinishedRun.read(tmp_path))
     assert [row["step"] for row in rows] == sorted(row["step"] for row in rows) and len(rows) == 3 * 34

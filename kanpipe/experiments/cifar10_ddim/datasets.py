@@ -29,7 +29,7 @@ class Dataset:
 COLOURED, GREY = ("red", "green", "blue"), ("grey",)
 DATASETS = {
     "cifar10": Dataset("CIFAR-10", COLOURED, flips=True),
-    "photographs": Dataset("pieces of two photographs", COLOURED, flips=True),
+    "photographs": Dataset("two photographs", COLOURED, flips=True),
     "mnist": Dataset("MNIST", GREY, flips=False, frame=2),
-    "digits": Dataset("the digits of scikit-learn", GREY, flips=False, frame=2),
+    "digits": Dataset("scikit-learn's digits", GREY, flips=False, frame=2),
 }

@@ -116,7 +116,14 @@ def _said(key: str, value: Any) -> str:
     words = key.removeprefix("network.").removeprefix("training.").replace(".", " ")
     if value is None:
         return f"no {words}"
-    return f"{words} {value:g}" if isinstance(value, float) else f"{words} {str(value).lower()}"
+    return f"{words} {_number(value)}"
+
+
+def _number(value: Any) -> str:
+    """A value as it stands in the configuration."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_number, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value).lower()
 
 
 def _layers(spec: Experiment, name: str) -> str:
