@@ -9,6 +9,7 @@ import pytest
 
 from kanpipe.config import check, check_writable, composed, effective, load_yaml, preset_file, without_nulls
 from kanpipe.config.document import SCHEMA_FILE, TABLE_FILE, schema_text, table_text
+from kanpipe.config.kinds import blocks, without_words
 from kanpipe.config.validation import configuration
 from kanpipe.errors import UserError
 
@@ -88,7 +89,14 @@ def test_only_keeps_what_it_names_at_any_depth_and_reaches_no_stage():
     assert list(entry["variants"]) == ["unet"]
     assert list(entry["sampling"]["samplers"]) == ["quad_20"]
     assert entry["figures"]["variants"] == entry["timing"]["variants"] == ["unet"]
-    assert "only" not in entry and "role" not in entry["variants"]["unet"]
+    assert "only" not in entry
+
+
+def test_what_is_said_of_variants_reaches_figures_alone():
+    entry = effective(PAPER)["experiments"]["cifar10_ddim"]
+    of_figures, of_models = (blocks(entry, stage)["variants"]["unet"] for stage in ("figures", "models"))
+    assert of_figures["title"] == "U-Net" and of_figures["role"] == "published"
+    assert of_models == without_words(entry["variants"]["unet"]) == {"family": "mlp"}
 
 
 def test_unknown_name_in_only_is_told_with_the_known_ones():

@@ -8,7 +8,6 @@ from kanpipe.config.validation import check
 from kanpipe.errors import UserError
 
 LISTS_OF_VARIANTS = (("figures", "variants"), ("timing", "variants"), ("evaluation", "tsne_variants"))
-NOT_FOR_STAGES = {"role"}  # of a variant: no number of its runs depends on them
 
 
 def effective(config: dict[str, Any]) -> dict[str, Any]:
@@ -42,18 +41,10 @@ def without_nulls(value: Any) -> Any:
 
 
 def plain(config: dict[str, Any]) -> dict[str, Any]:
-    """A valid configuration without the keys that choose and describe: its numbers alone."""
-    return config | {"experiments": {name: _numbers(entry) for name, entry in config["experiments"].items()}}
-
-
-def _numbers(entry: dict[str, Any]) -> dict[str, Any]:
-    numbers = {key: value for key, value in entry.items() if key != "only"}
-    if "variants" in entry:
-        numbers["variants"] = {
-            name: {key: value for key, value in variant.items() if key not in NOT_FOR_STAGES}
-            for name, variant in entry["variants"].items()
-        }
-    return numbers
+    """A valid configuration without the keys that have chosen what it keeps."""
+    entries = config["experiments"].items()
+    plain_entries = {name: {key: part for key, part in entry.items() if key != "only"} for name, entry in entries}
+    return config | {"experiments": plain_entries}
 
 
 def _choose(entry: dict[str, Any], path: str, roles: str) -> bool:

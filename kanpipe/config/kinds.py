@@ -20,8 +20,9 @@ BLOCKS = {
     "sample": ("sampling",),
     "evaluate": ("problem", "sampling", "evaluation"),
     "speed": ("problem", "timing"),
-    "figures": ("problem", "evaluation", "figures"),
+    "figures": ("problem", "training", "variants", "evaluation", "figures"),
 }
+WORDS = {"role", "title"}  # of a variant: what is said of it, on which no number depends
 
 
 @cache
@@ -44,8 +45,16 @@ def config_module(kind: str) -> ModuleType:
 
 
 def blocks(entry: Mapping[str, Any], stage: str) -> dict[str, Any]:
-    """What a stage depends on of a plain entry of the configuration."""
-    return {name: entry[name] for name in BLOCKS[stage] if name in entry}
+    """What a stage depends on of a plain entry of the configuration; figures alone show what is said of variants."""
+    found = {name: entry[name] for name in BLOCKS[stage] if name in entry}
+    if "variants" in found and stage != "figures":
+        found["variants"] = {name: without_words(variant) for name, variant in found["variants"].items()}
+    return found
+
+
+def without_words(variant: Mapping[str, Any]) -> dict[str, Any]:
+    """What the numbers of a variant depend on."""
+    return {key: value for key, value in variant.items() if key not in WORDS}
 
 
 def parsed(kind: str, values: Mapping[str, Any]) -> Entry:

@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kanpipe.experiments.protocol import Outputs
 
 
 def stage(kind: str, name: str) -> Callable:
@@ -13,6 +17,11 @@ def stage(kind: str, name: str) -> Callable:
 def has_stage(kind: str, name: str) -> bool:
     """Whether the kind has a module for the stage."""
     return find_spec(stage_module(kind, name)) is not None
+
+
+def outputs(kind: str) -> "Outputs":
+    """What the stages of a kind leave."""
+    return import_module(f"kanpipe.experiments.{kind}.outputs").OUTPUTS
 
 
 def stage_module(kind: str, name: str) -> str:

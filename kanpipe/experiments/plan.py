@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib import import_module
 from itertools import product
 from typing import Any
 
-from kanpipe.config.kinds import blocks, parsed
-from kanpipe.experiments import has_stage, stage_module
+from kanpipe.config.kinds import blocks, parsed, without_words
+from kanpipe.experiments import has_stage, outputs, stage_module
 from kanpipe.experiments.protocol import Outputs
 from kanpipe.provenance import ALL_FAMILIES, code_hash, named_families
 
@@ -29,7 +28,7 @@ class Plan:
     @cached_property
     def outputs(self) -> Outputs:
         """What the stages leave."""
-        return import_module(f"kanpipe.experiments.{self.kind}.outputs").OUTPUTS
+        return outputs(self.kind)
 
     @property
     def dataset(self) -> str | None:
@@ -86,13 +85,17 @@ class Plan:
         """What the stage depends on of the entry."""
         return blocks(self.settings, stage)
 
+    def variant(self, name: str) -> dict[str, Any]:
+        """What the training of a variant depends on of the variant."""
+        return without_words(self.settings["variants"][name])
+
     def code(self, *stages: str) -> list[str]:
         """Hashes of the source that stages depend on: when one changes, they run again."""
         return [_hash(stage_module(self.kind, stage)) for stage in stages]
 
     def training_code(self, variant: str) -> str:
         """The hash for a variant's training: of the layers, it knows the variant's own."""
-        families = named_families(self.settings["variants"][variant])
+        families = named_families(self.variant(variant))
         return _hash(stage_module(self.kind, "train"), frozenset(families))
 
 

@@ -57,6 +57,9 @@ class Outputs:
     trained: tuple[str, ...] = TRAINED  # files of one training
     timed: str = "speed"  # the frame of `speed`
     sampled_together: bool = True  # whether one job samples from all runs
+    # Rows of the frame `variants`, which tables and figures have beside the others: what they say of each variant, from
+    # the blocks that figures are given.
+    described: Callable[[Any], list[dict[str, Any]]] | None = None
 
 
 class Models(Protocol):

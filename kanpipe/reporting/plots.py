@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from kanpipe.files import atomic
+from kanpipe.reporting.style import FAMILY_COLOURS, ROLE_COLOURS
 
 COLUMN, FULL = 3.4, 7.0  # widths in inches of one column and of the page
 SMALL, TEXT = 7.0, 8.0  # font sizes in points; nothing is smaller
@@ -23,16 +24,14 @@ SMALL, TEXT = 7.0, 8.0  # font sizes in points; nothing is smaller
 # Told apart also without red or green: Okabe and Ito's palette, darkened or lightened for the sizes of one family.
 DATA, GENERATED = "#0072B2", "#C8102E"
 INK, MUTED, GROUND = "#222222", "#666666", "#F5F5F2"
-KAN_COLOURS = {"kan": "#C24E00", "small_kan": "#F0A202"}
-MLP_COLOURS = {"mlp": "#009E73", "mlp_as_kan": "#00523C", "mlp_as_small_kan": "#6CCFB0"}
+KAN_COLOURS = {"kan": FAMILY_COLOURS["kan"], "small_kan": ROLE_COLOURS["kan", "ablation"]}
+MLP_COLOURS = {
+    "mlp": FAMILY_COLOURS["mlp"],
+    "mlp_as_kan": ROLE_COLOURS["mlp", "control"],
+    "mlp_as_small_kan": ROLE_COLOURS["mlp", "ablation"],
+}
 VARIANT_COLOURS = KAN_COLOURS | MLP_COLOURS
 SPARE_COLOURS = ("#7B5EA7", "#CC79A7", "#56B4E9", "#8C6D31")
-FAMILY_COLOURS = {
-    "mlp": MLP_COLOURS["mlp"],
-    "kan": KAN_COLOURS["kan"],
-    "fastkan": SPARE_COLOURS[0],
-    "fasterkan": SPARE_COLOURS[2],
-}
 MARKERS = {"kan": "o", "small_kan": "D", "mlp": "s", "mlp_as_kan": "^", "mlp_as_small_kan": "v"}
 
 STYLE = {

@@ -1,10 +1,25 @@
-"""Runs and frames of the CIFAR-10 DDIM as its stages leave them, small and full of noise, for the tests of tables and
-figures."""
+"""Runs and frames of the denoising diffusion as its stages leave them, small and full of noise, for the tests of tables
+and figures."""
 
 import numpy as np
 import pandas as pd
 from run_records import recorded
 
+from kanpipe.config.kinds import parsed
+from kanpipe.experiments.cifar10_ddim.described import described
+
+KAN = {"family": "kan", "spline_order": 2, "conv_norm": "instance", "title": "KAN U-Net"}
+BARE, SHORTER = {"conv_norm": "none"}, {"training": {"steps": 100}}
+CONFIGURED = {
+    "unet": {"role": "published", "family": "mlp", "title": "U-Net"},
+    "kan_unet": {"role": "published"} | KAN,
+    "unet_instance_norm_out": {"role": "control", "family": "mlp", "conv_out": {"conv_norm": "instance"}},
+    "kan_degree_3": KAN | {"title": "KAN U-Net, degree 3", "spline_order": 3},
+    "kan_bare_ends": KAN | SHORTER | {"title": "KAN U-Net, bare ends", "conv_in": BARE, "conv_out": BARE},
+    "kan_unet_short": KAN | SHORTER,
+    "unet_lr_1e_3": {"family": "mlp", "training": {"learning_rate": 0.001}},
+    "unet_long": {"family": "mlp", "training": {"steps": 3000}},
+}
 VARIANTS = {  # name: (family, parameters)
     "unet": ("mlp", 23_220_867),
     "kan_unet": ("kan", 132_531_642),
@@ -26,7 +41,18 @@ LAYERS += [("efficientnet_lite0", "1280", "fid"), ("efficientnet_lite0", "logits
 MEASURES = ("mean_correlation", "mean_sd", "outside", "pixel_sd", "last_loss", "efficientnet_fid", "efficientnet_isc")
 COVERAGE = ["variant", "seed", "step", "layer", "place", "outside_grid", "outside_support", "low", "high", "slope"]
 STEPS, SEEDS, SLOPE = 300, (0, 1), 25.7
-SPEC = {"dataset": "cifar10", "figure_variants": ["kan_unet", "unet", "kan_degree_3", "absent"]}
+PROBLEM = {
+    "dataset": "cifar10",
+    "diffusion": {"steps": 1000, "first": 1e-4, "last": 0.02},
+    "network": {"channels": 128, "multipliers": [1, 2, 2, 2], "groups": 32, "dropout": 0.1},
+}
+TRAINING = {"steps": STEPS, "batch_size": 32, "learning_rate": 2e-4, "decay": "constant", "clip_norm": 1.0}
+TRAINING |= {"ema": {"decay": 0.9, "ramp": True}, "precision": "float32", "compile": False, "cuda_graph": False}
+TRAINING |= {"micro_batches": 1, "probe_steps": [0]}
+SHOWN = ["kan_unet", "unet", "kan_degree_3", "absent"]
+BLOCKS = {"problem": PROBLEM, "training": TRAINING, "variants": CONFIGURED, "figures": {"variants": SHOWN}}
+SPEC = parsed("cifar10_ddim", BLOCKS)
+VARIANT_ROWS = pd.DataFrame(described(SPEC))
 
 
 def make_run(folder, variant, seed, diverged=False):
@@ -35,11 +61,11 @@ def make_run(folder, variant, seed, diverged=False):
     steps, images = (20, 0) if diverged else (STEPS // 3 if variant in SHORT else STEPS, 70)
     run = recorded(
         folder,
-        experiment="cifar10_ddim",
+        experiment="mine",
+        kind="cifar10_ddim",
         variant=variant,
         seed=seed,
         status="diverged" if diverged else "finished",
-        spec={"variant": {"family": VARIANTS[variant][0]}},
         steps=steps,
         parameters=VARIANTS[variant][1],
     )
@@ -64,6 +90,7 @@ def make_frames(runs):
         "coverage": pd.DataFrame(_coverage(runs, generator), columns=COVERAGE),
         "means": pd.DataFrame(_means(runs, generator), columns=["variant", "seed", "image", "channel", "start", "end"]),
         "speed": speed(),
+        "variants": VARIANT_ROWS,
     }
 
 
@@ -82,7 +109,7 @@ def _scores(runs, generator):
     for run in runs:
         for sampler, (timesteps, count, eta, n) in SAMPLERS.items() if not run.diverged else ():
             walk = {"sampler": sampler, "timesteps": timesteps, "count": count, "eta": eta, "n": n}
-            head = {"experiment": "cifar10_ddim", "variant": run.variant, "seed": run.seed} | walk
+            head = {"experiment": "mine", "variant": run.variant, "seed": run.seed} | walk
             yield from (head | _score(layer, generator.uniform(0.1, 9)) for layer in LAYERS)
 
 
@@ -100,7 +127,7 @@ def _coverage(runs, generator):
     return [
         (run.variant, run.seed, step, layer, 2 * place, *generator.uniform(0, 1, 2), -1.0, 1.0, 0.25)
         for run in runs
-        if run.spec["variant"]["family"] == "kan"
+        if VARIANTS[run.variant][0] == "kan"
         for step in ((0, 10) if run.diverged else (0, 100, 299))
         for place, layer in enumerate(layers)
     ]

@@ -126,7 +126,7 @@ def test_rows_come_back_from_a_run_in_the_order_of_the_net(tmp_path, batch):
     net = unet("kan", ends=family("mlp", output_activation="prelu"), **KAN)
     kept = {f"{step}/{name}": value for step in (0, 200, 1000) for name, value in probe(net, batch).items()}
     save_file(kept, tmp_path / "snapshots.safetensors")
-    rows = coverage_frame(recorded(tmp_path, variant="bare", seed=4))
+    rows = coverage_frame(recorded(tmp_path, kind="cifar10_ddim", variant="bare", seed=4))
     assert [row["step"] for row in rows] == sorted(row["step"] for row in rows) and len(rows) == 3 * 34
     first = [row for row in rows if row["step"] == 0]
     assert [row["layer"] for row in first][:3] == ["time_embedding.0", "time_embedding.2", "conv_in"]

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,12 +10,14 @@ import torch
 from run_records import recorded
 from safetensors.torch import save_file
 
+from kanpipe.config.kinds import parsed
 from kanpipe.evaluation.feature_extractors import Extractor
 from kanpipe.evaluation.fidelity import frechet_distance, statistics
 from kanpipe.evaluation.inception_score import SPLITS
 from kanpipe.experiments.cifar10_ddim import evaluate as scoring
 from kanpipe.experiments.cifar10_ddim import fidelity, problem, scores
 from kanpipe.experiments.cifar10_ddim.samplers import Sampler
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
 
 CPU = Machine.prepare("cpu", threads=1)
@@ -38,13 +39,12 @@ SAMPLERS = {
     "ancestral": {"timesteps": "ancestral", "images": 10},
 }
 EVALUATION = {
-    "figure_variants": ["unet"],
     "reference_images": 24,
     "extractors": {"efficientnet_lite0": {"layers": [1280, "logits"], "compile": False}},
     "seed": 0,
-    "samplers": SAMPLERS,
-    "inception_weights": "",
 }
+SAMPLING = {"seed": 0, "batch_size": 8, "strip": {"images": 2, "states": 3}, "samplers": SAMPLERS}
+SPEC = parsed("cifar10_ddim", {"problem": PROBLEM, "sampling": SAMPLING, "evaluation": EVALUATION})
 EFFICIENTNET = Extractor("efficientnet_lite0", ("1280", "logits"))
 PIXELS = (32, 32, 3)
 
@@ -57,7 +57,7 @@ def photographs(seed, n):
 
 
 @pytest.fixture(scope="module")
-def spec(tmp_path_factory):
+def inputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     images, nothing = photographs(0, 50), np.zeros(0, np.uint8)
     np.savez(
@@ -67,8 +67,7 @@ def spec(tmp_path_factory):
         test_images=images[:0],
         test_labels=nothing,
     )
-    places = {"data": str(folder / "photographs.npz"), "cache": str(folder / "features")}
-    return PROBLEM | EVALUATION | places
+    return Inputs(folder / "photographs.npz", features=folder / "features")
 
 
 def drawn(seed, n):
@@ -87,9 +86,9 @@ def drawn(seed, n):
 
 def finished(folder, variant, seed=0, status="finished"):
     """A run's folder as training and sampling leave it."""
-    run_spec = PROBLEM | {"training": TRAINING, "variant": VARIANTS[variant]}
-    said = {"experiment": "cifar10_ddim", "variant": variant, "seed": seed, "status": status, "spec": run_spec}
-    run = recorded(folder, **said)
+    run_spec = {"problem": PROBLEM, "training": TRAINING, "variant": VARIANTS[variant]}
+    said = {"experiment": "mine", "kind": "cifar10_ddim", "variant": variant, "seed": seed, "status": status}
+    run = recorded(folder, **said, spec=run_spec)
     loss = np.linspace(1, 0.1, 300)
     pd.DataFrame({"step": range(300), "loss": loss}).to_csv(folder / "history.csv", index=False)
     save_file(probes() if variant == "kan_unet" else {}, folder / "snapshots.safetensors")
@@ -119,19 +118,19 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def frames(runs, spec):
-    return scoring.evaluate(runs, spec, CPU)
+def frames(runs, inputs):
+    return scoring.evaluate(runs, SPEC, inputs, CPU)
 
 
-def found_in(images, spec):
+def found_in(images, inputs):
     """What the network finds, from the folder in which it is kept by the images' content."""
-    return statistics(images, EFFICIENTNET, CPU, Path(spec["cache"]))
+    return statistics(images, EFFICIENTNET, CPU, inputs.features)
 
 
-def test_scores_are_those_of_the_images_against_the_first_training_images(runs, frames, spec):
-    real = found_in(photographs(0, 50)[:24], spec)
+def test_scores_are_those_of_the_images_against_the_first_training_images(runs, frames, inputs):
+    real = found_in(photographs(0, 50)[:24], inputs)
     for sampler in SAMPLERS:
-        found = found_in(runs[1].samples()[sampler], spec)
+        found = found_in(runs[1].samples()[sampler], inputs)
         rows = frames["scores"].query("variant == 'kan_unet' and sampler == @sampler")
         rows = rows[rows["n"] == SAMPLERS[sampler]["images"]].set_index("metric")
         assert rows.loc["fid", "value"] == pytest.approx(frechet_distance(real["1280"], found["1280"]), rel=1e-9)
@@ -147,30 +146,32 @@ def test_samplers_are_told_apart_by_what_they_are(frames):
     assert list(rows.index) == list(SAMPLERS)
     assert rows["count"].to_dict() == {"quad_20": 20, "uniform_10": 10, "ancestral": 1000}
     assert rows.loc[["quad_20", "uniform_10"], "eta"].tolist() == [0, 0.5] and np.isnan(rows.loc["ancestral", "eta"])
-    assert (rows["extractor"] == "efficientnet_lite0").all() and (rows["experiment"] == "cifar10_ddim").all()
+    assert (rows["extractor"] == "efficientnet_lite0").all() and (rows["experiment"] == "mine").all()
 
 
-def test_main_sampler_is_scored_with_as_few_images_as_the_others_too(runs, frames, spec):
+def test_main_sampler_is_scored_with_as_few_images_as_the_others_too(runs, frames, inputs):
     rows = frames["scores"].query("variant == 'unet' and metric == 'fid' and sampler == 'quad_20'")
     assert rows["n"].tolist() == [16, 10]
-    real, few = (found_in(part, spec) for part in (photographs(0, 50)[:24], runs[0].samples()["quad_20"][:10]))
+    real, few = (found_in(part, inputs) for part in (photographs(0, 50)[:24], runs[0].samples()["quad_20"][:10]))
     assert rows["value"].iloc[1] == pytest.approx(frechet_distance(real["1280"], few["1280"]), rel=1e-9)
 
 
-def test_floor_is_the_training_images_after_the_reference(frames, spec):
+def test_floor_is_the_training_images_after_the_reference(frames, inputs):
     rows = frames["scores"].query("variant == 'floor'").set_index("metric")
     images = photographs(0, 50)
-    real, others = (found_in(part, spec) for part in (images[:24], images[24:40]))
+    real, others = (found_in(part, inputs) for part in (images[:24], images[24:40]))
     assert rows.loc["fid", "value"] == pytest.approx(frechet_distance(real["1280"], others["1280"]), rel=1e-9)
     assert rows.loc["isc", "value"] == others["logits"].mean
     assert rows["n"].tolist() == [16, 16]
 
 
-def test_without_images_beside_the_reference_the_floor_is_one_half_against_the_other(spec):
+def test_without_images_beside_the_reference_the_floor_is_one_half_against_the_other(inputs):
     images = photographs(0, 50)
-    rows = {row["metric"]: row for row in fidelity.Comparison(images[:42], spec, CPU).floor(images[42:])}
+    rows = {
+        row["metric"]: row for row in fidelity.Comparison(images[:42], SPEC.evaluation, inputs, CPU).floor(images[42:])
+    }
     assert len(images[42:]) < SPLITS
-    first, second = (found_in(part, spec) for part in (images[:21], images[21:42]))
+    first, second = (found_in(part, inputs) for part in (images[:21], images[21:42]))
     assert rows["fid"]["value"] == pytest.approx(frechet_distance(first["1280"], second["1280"]), rel=1e-9)
     assert (rows["fid"]["n"], rows["fid"]["n_reference"]) == (21, 21)
     assert rows["isc"]["value"] == second["logits"].mean
@@ -223,24 +224,26 @@ def test_spread_of_real_colours_is_that_of_images_from_minus_one_to_one(frames):
 
 def test_predicted_spread_is_that_of_a_walk_by_noise_of_mean_zero():
     generator = torch.Generator().manual_seed(0)
-    x_T = torch.randn(400, *problem.SHAPE, generator=generator)
+    x_T = torch.randn(400, 3, 32, 32, generator=generator)
 
     def predict(x, t):
         noise = torch.randn(x.shape, generator=generator)
         return noise - noise.mean(dim=(2, 3), keepdim=True)
 
-    for name, options in list(SAMPLERS.items())[:2]:
-        deterministic = options | {"eta": 0.0}
-        schedule = problem.schedule(PROBLEM, CPU)
-        (x,) = Sampler(name, **deterministic).walk(predict, x_T, schedule, generator, 1)
+    for name, options in list(SPEC.sampling.samplers.items())[:2]:
+        deterministic = options.model_copy(update={"eta": 0.0})
+        schedule = problem.schedule(SPEC.problem, CPU)
+        (x,) = Sampler(name, **deterministic.model_dump()).walk(predict, x_T, schedule, generator, 1)
         found = scoring.mean_sd(x.mean(dim=(2, 3)).numpy())
         # 1,200 values have a standard deviation that is right to 1 / sqrt(2,400), 2 %
-        assert found == pytest.approx(scoring.predicted_mean_sd(deterministic, PROBLEM["diffusion"]), rel=0.06)
+        assert found == pytest.approx(scoring.predicted_mean_sd(deterministic, SPEC.problem.diffusion), rel=0.06)
 
 
 def test_predicted_spread_at_the_published_setting_is_known():
     # alpha_bar = 0.00151 at time 800
-    assert scoring.predicted_mean_sd(SAMPLERS["quad_20"], PROBLEM["diffusion"]) == pytest.approx(0.804, abs=0.005)
+    assert scoring.predicted_mean_sd(SPEC.sampling.samplers["quad_20"], SPEC.problem.diffusion) == pytest.approx(
+        0.804, abs=0.005
+    )
 
 
 def test_last_loss_is_the_mean_of_the_last_hundredth(frames):
@@ -265,9 +268,9 @@ def test_channel_means_of_drawn_images_are_kept(runs, frames):
     assert one["start"] == samples["quad_20/start_means"][7, 2] and one["end"] == samples["quad_20/end_means"][7, 2]
 
 
-def test_diverged_run_is_a_row_without_scores(tmp_path, spec):
+def test_diverged_run_is_a_row_without_scores(tmp_path, inputs):
     run = finished(tmp_path / "run", "unet", status="diverged")
-    found = scoring.evaluate([run], spec, CPU)
+    found = scoring.evaluate([run], SPEC, inputs, CPU)
     row = found["runs"].iloc[0]
     assert row["status"] == "diverged" and row["samples"] == 0
     assert row[[*scores.SCORES, *scoring.COLOURS, "last_loss"]].isna().all()
@@ -276,7 +279,7 @@ def test_diverged_run_is_a_row_without_scores(tmp_path, spec):
         assert found[name].empty and len(found[name].columns) > 3
 
 
-def test_run_without_images_of_a_sampler_has_no_rows_of_it(runs, spec, tmp_path):
+def test_run_without_images_of_a_sampler_has_no_rows_of_it(runs, inputs, tmp_path):
     arrays = runs[0].samples()
     (tmp_path / "run").mkdir()
     emptied = {
@@ -286,6 +289,6 @@ def test_run_without_images_of_a_sampler_has_no_rows_of_it(runs, spec, tmp_path)
     for name in ("history.csv", "snapshots.safetensors"):
         (tmp_path / "run" / name).write_bytes((runs[0].folder / name).read_bytes())
     run = replace(runs[0], folder=tmp_path / "run")
-    found = scoring.evaluate([run], spec, CPU)
+    found = scoring.evaluate([run], SPEC, inputs, CPU)
     assert set(found["scores"]["sampler"].dropna()) == {"uniform_10", "ancestral"}
     assert found["runs"]["efficientnet_fid"].isna().all() and np.isfinite(found["runs"]["last_loss"][0])

@@ -1,25 +1,28 @@
-"""The figures of the CIFAR-10 DDIM: what is drawn is what was measured."""
+"""The figures of the denoising diffusion: what is drawn is what was measured."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
-from small_cifar10_ddim import COVERAGE, DIVERGED, SLOPE, SPEC, STEPS, VARIANTS, make_frames, make_runs
+from small_cifar10_ddim import COVERAGE, DIVERGED, SLOPE, SPEC, STEPS, VARIANT_ROWS, VARIANTS, make_frames, make_runs
 
 from kanpipe.experiments import stage
-from kanpipe.experiments.cifar10_ddim.channel_means import CHANNELS, channel_means
-from kanpipe.experiments.cifar10_ddim.cost_and_quality import COSTS, cost_and_quality
-from kanpipe.experiments.cifar10_ddim.figure_names import FIGURES
-from kanpipe.experiments.cifar10_ddim.image_grids import MISSING, denoising, pictures, samples
-from kanpipe.experiments.cifar10_ddim.knots import coverage
+from kanpipe.experiments.cifar10_ddim.datasets import DATASETS
+from kanpipe.experiments.cifar10_ddim.figures.channel_means import HUES, channel_means
+from kanpipe.experiments.cifar10_ddim.figures.cost_and_quality import COSTS, cost_and_quality
+from kanpipe.experiments.cifar10_ddim.figures.image_grids import MISSING, denoising, pictures, samples
+from kanpipe.experiments.cifar10_ddim.figures.knots import coverage
+from kanpipe.experiments.cifar10_ddim.figures.sampler_steps import samplers
+from kanpipe.experiments.cifar10_ddim.figures.training_losses import training
+from kanpipe.experiments.cifar10_ddim.outputs import FIGURES
 from kanpipe.experiments.cifar10_ddim.published import PUBLISHED
-from kanpipe.experiments.cifar10_ddim.sampler_steps import samplers
-from kanpipe.experiments.cifar10_ddim.training_losses import training
-from kanpipe.experiments.cifar10_ddim.words import style, title
+from kanpipe.experiments.cifar10_ddim.words import Names
 from kanpipe.reporting.mosaics import mosaic
 from kanpipe.reporting.plots import house_style
 from kanpipe.reporting.smoothing import smoothed, window_for
 from kanpipe.reporting.variants import by_variant
+
+NAMES, IMAGES = Names(VARIANT_ROWS), DATASETS["cifar10"]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,7 @@ def variants(runs, frames):
 
 @pytest.fixture(scope="module")
 def named(variants):
-    return [variants[name] for name in SPEC["figure_variants"] if name in variants]
+    return [variants[name] for name in SPEC.figures.variants if name in variants]
 
 
 @pytest.fixture(scope="module")
@@ -77,16 +80,16 @@ def test_figures_when_nothing_has_finished(runs, frames, tmp_path):
     lost = [run for run in runs if run.diverged]
     table = frames["runs"][frames["runs"]["variant"] == DIVERGED]
     empty = {name: frames[name].iloc[:0] for name in ("scores", "coverage", "means", "speed")}
-    stage("cifar10_ddim", "figures")(lost, empty | {"runs": table}, SPEC, tmp_path)
+    stage("cifar10_ddim", "figures")(lost, empty | {"runs": table, "variants": VARIANT_ROWS}, SPEC, tmp_path)
     assert len(list(tmp_path.iterdir())) == 2 * len(FIGURES)
 
 
 def test_samples_are_the_first_images_of_the_first_seed(named, drawn, frames):
-    figure = samples(named, drawn)
+    figure = samples(named, drawn, NAMES)
     panels = {axes.get_title(loc="left").split("\n")[0]: axes for axes in figure.axes if axes.get_title(loc="left")}
-    assert list(panels) == [title(variant.name) for variant in named]
+    assert list(panels) == [NAMES.title(variant.name) for variant in named]
     for variant in named:
-        axes = panels[title(variant.name)]
+        axes = panels[NAMES.title(variant.name)]
         if variant.name == DIVERGED:
             assert words(axes) == ["diverged"]
             continue
@@ -98,7 +101,7 @@ def test_samples_are_the_first_images_of_the_first_seed(named, drawn, frames):
 
 
 def test_a_row_of_the_strip_has_the_states_of_one_image(named, drawn):
-    axes = denoising(named, drawn).axes[0]
+    axes = denoising(named, drawn, NAMES).axes[0]
     shown = np.asarray(axes.images[0].get_array())
     for row, variant in enumerate(named):
         tiles = shown[33 * row : 33 * row + 32]
@@ -116,18 +119,18 @@ def test_a_row_of_the_strip_has_the_states_of_one_image(named, drawn):
 def test_without_samples_a_sentence_says_so(variants):
     lost = [variants[DIVERGED]]
     nothing = {DIVERGED: pictures(variants[DIVERGED])}
-    assert said(samples(lost, nothing)) == said(denoising(lost, nothing)) == MISSING
-    assert said(samples([], {})) == MISSING
+    assert said(samples(lost, nothing, NAMES)) == said(denoising(lost, nothing, NAMES)) == MISSING
+    assert said(samples([], {}, NAMES)) == MISSING
 
 
 def test_channel_means_stand_against_those_of_their_noise(variants, frames):
     shown = [variants[name] for name in ("unet", DIVERGED)]
-    first, second = channel_means(shown, frames["means"]).axes[:2]
+    first, second = channel_means(shown, frames["means"], NAMES, IMAGES).axes[:2]
     own = frames["means"].query("variant == 'unet' and seed == 0")
     cloud = first.collections[0]
     inside = own[(own["start"].abs() < 0.1) & (own["end"].abs() < 2)]  # what lies beyond is drawn on the edge
     points = {(*place, *hue) for place, hue in zip(cloud.get_offsets().tolist(), _colours(cloud), strict=True)}
-    hues = [to_rgba(hue, 0.7) for hue in CHANNELS.values()]
+    hues = [to_rgba(hue, 0.7) for hue in [HUES[name] for name in DATASETS["cifar10"].channels]]
     assert {(row.start, row.end, *hues[row.channel]) for row in inside.itertuples()} <= points
     assert len(cloud.get_offsets()) == len(own)
     (line,) = first.lines
@@ -142,11 +145,13 @@ def _colours(cloud):
 
 
 def test_without_channel_means_a_sentence_says_so(variants, frames):
-    assert said(channel_means(list(variants.values()), frames["means"].iloc[:0])).startswith("No samples")
+    assert said(channel_means(list(variants.values()), frames["means"].iloc[:0], NAMES, IMAGES)).startswith(
+        "No samples"
+    )
 
 
 def test_the_heat_map_has_the_shares_of_layers_and_steps(variants, frames):
-    figure = coverage(list(variants.values()), frames["coverage"])
+    figure = coverage(list(variants.values()), frames["coverage"], NAMES)
     kans = [name for name, (family, _) in VARIANTS.items() if family == "kan"]
     panels = [axes for axes in figure.axes if axes.images]
     assert len(panels) == len(kans)  # ordinary networks have none
@@ -162,17 +167,21 @@ def test_the_heat_map_has_the_shares_of_layers_and_steps(variants, frames):
 
 def test_layers_without_knots_are_left_out_of_the_heat_map(variants, frames):
     ordinary = pd.DataFrame([["unet", 0, 0, "conv_out", 9, *[np.nan] * 4, 0.25]], columns=COVERAGE)
-    assert said(coverage(list(variants.values()), ordinary)).startswith("No KAN layer")
+    assert said(coverage(list(variants.values()), ordinary, NAMES)).startswith("No KAN layer")
 
 
 def test_losses_are_smoothed_and_the_named_ones_have_their_colours(variants):
     shown = [variants[name] for name in ("unet", "unet_instance_norm_out", "kan_unet", "kan_bare_ends", DIVERGED)]
-    axes = training(shown, ["unet", "kan_unet"]).axes[0]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["U-Net", "other variants", title("kan_unet")]
+    axes = training(shown, NAMES, ["unet", "kan_unet"]).axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "U-Net",
+        "other variants",
+        NAMES.title("kan_unet"),
+    ]
     for line, variant in zip(axes.lines, shown, strict=False):
         loss = variant.runs[0].history()["loss"]
         assert np.allclose(line.get_ydata(), smoothed(loss, window_for(len(loss)))["mean"])
-    assert [line.get_color() for line in axes.lines][0::2] == [style("unet")[0], style("kan_unet")[0]]
+    assert [line.get_color() for line in axes.lines][0::2] == [NAMES.look("unet")[0], NAMES.look("kan_unet")[0]]
     assert "degree 3 diverged" in axes.get_title(loc="left")
 
 
@@ -183,7 +192,7 @@ def marks(axes):
 
 
 def test_points_are_means_at_their_costs(frames):
-    figure = cost_and_quality(frames["runs"], frames["scores"], published=True)
+    figure = cost_and_quality(frames["runs"], frames["scores"], NAMES, published=True)
     means = frames["runs"].groupby("variant")[["fid_768", *COSTS]].mean().drop(index=DIVERGED)
     for axes, cost in zip(figure.axes, COSTS, strict=True):
         expected = means[[cost, "fid_768"]].to_numpy().tolist()
@@ -199,7 +208,7 @@ def test_points_are_means_at_their_costs(frames):
 
 def test_a_longer_training_leaves_the_others_full(frames):
     long = frames["runs"].query("variant == 'unet'").assign(variant="unet_long", steps=10 * STEPS, minutes=9.0)
-    figure = cost_and_quality(pd.concat([frames["runs"], long]), frames["scores"], published=True)
+    figure = cost_and_quality(pd.concat([frames["runs"], long]), frames["scores"], NAMES, published=True)
     assert list(marks(figure.axes[0]).values()).count("white") == 2
     assert [line.get_markersize() for line in figure.axes[2].lines if line.get_xdata()[0] == 9.0] == [8.5]
     assert "large: more steps" in entries(figure)
@@ -208,19 +217,19 @@ def test_a_longer_training_leaves_the_others_full(frames):
 def test_published_distances_stand_beside_their_like_alone(frames):
     measured = frames["runs"].assign(fid_2048=frames["runs"]["fid_768"] * 40)
     places = {(found.parameters, found.fid) for found in PUBLISHED.values()}
-    assert places <= set(marks(cost_and_quality(measured, frames["scores"], published=True).axes[0]))
+    assert places <= set(marks(cost_and_quality(measured, frames["scores"], NAMES, published=True).axes[0]))
     for runs, published in ((measured, False), (frames["runs"], True)):
-        assert not places & set(marks(cost_and_quality(runs, frames["scores"], published).axes[0]))
+        assert not places & set(marks(cost_and_quality(runs, frames["scores"], NAMES, published).axes[0]))
 
 
 def test_without_distances_a_sentence_says_so(frames):
     nothing = frames["runs"].drop(columns=["fid_192", "fid_768", "efficientnet_fid"])
-    assert said(cost_and_quality(nothing, frames["scores"], True)) == "No Fréchet distance was measured"
-    assert said(samplers(nothing, frames["scores"], ["unet"])) == "No Fréchet distance was measured"
+    assert said(cost_and_quality(nothing, frames["scores"], NAMES, True)) == "No Fréchet distance was measured"
+    assert said(samplers(nothing, frames["scores"], NAMES, ["unet"])) == "No Fréchet distance was measured"
 
 
 def test_samplers_are_compared_by_equally_many_images(frames):
-    figure = samplers(frames["runs"], frames["scores"], SPEC["figure_variants"])
+    figure = samplers(frames["runs"], frames["scores"], NAMES, SPEC.figures.variants)
     axes = figure.axes[0]
     assert axes.get_ylabel() == "FID-768 of 30 images"  # three of the four samplers have drawn so many
     rows = frames["scores"].query("layer == '768' and n == 30 and variant in ['unet', 'kan_unet']")

@@ -11,21 +11,27 @@ from run_records import recorded
 from safetensors.torch import save_file
 from torch import nn
 
+from kanpipe.config.kinds import parsed
 from kanpipe.diffusion import ddim_sample, linear_schedule, quadratic_timesteps
 from kanpipe.errors import UserError
 from kanpipe.experiments import stage
 from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim import sample as sampling
+from kanpipe.experiments.cifar10_ddim.config import Experiment
 from kanpipe.experiments.cifar10_ddim.samplers import Sampler
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
 
 VARIANTS = {"unet": {"family": "mlp"}, "kan_unet": {"family": "kan", "scaler": False, "conv_norm": "instance"}}
-SPEC = {
+PROBLEM = {
     "dataset": "photographs",
     "diffusion": {"steps": 1000, "first": 1e-4, "last": 0.02},
     "network": {"channels": 8, "multipliers": [1, 2], "groups": 4, "dropout": 0.1},
-    "training": {"compile": False, "precision": "float32"},
 }
+TRAINING = {"steps": 3, "batch_size": 4, "learning_rate": 1e-3, "decay": "constant", "clip_norm": 1.0}
+TRAINING |= {"ema": {"decay": 0.9, "ramp": True}, "precision": "float32", "compile": False, "cuda_graph": False}
+TRAINING |= {"micro_batches": 1, "probe_steps": [0]}
+SHAPE = (3, 32, 32)
 SAMPLING = {
     "seed": 0,
     "batch_size": 3,
@@ -45,15 +51,25 @@ class Killed(BaseException):
 
 def finished(folder, variant="unet", seed=0, status="finished", **training):
     """A run that was trained for no steps."""
-    spec = SPEC | {"training": SPEC["training"] | training, "variant": VARIANTS[variant]}
-    said = {"experiment": "cifar10_ddim", "variant": variant, "seed": seed, "status": status, "spec": spec}
-    run = recorded(folder, **said)
-    save_file(problem.build(spec, seed).state_dict(), folder / "weights.safetensors")
+    spec = {"problem": PROBLEM, "training": TRAINING | training, "variant": VARIANTS[variant]}
+    said = {"experiment": "cifar10_ddim", "kind": "cifar10_ddim", "variant": variant, "seed": seed, "status": status}
+    run = recorded(folder, **said, spec=spec)
+    net = problem.build(run.spec.problem, run.spec.variant, seed)
+    save_file(net.state_dict(), folder / "weights.safetensors")
     return run
 
 
+def asked_for(sampling):
+    """The blocks of a stage that samples, with fewer images than a configuration may ask for."""
+    few = {name: options | {"images": 10} for name, options in sampling["samplers"].items()}
+    found = parsed("cifar10_ddim", {"sampling": sampling | {"samplers": few}}).sampling
+    images = {name: options["images"] for name, options in sampling["samplers"].items()}
+    samplers = {name: options.model_copy(update={"images": images[name]}) for name, options in found.samplers.items()}
+    return Experiment.model_construct(sampling=found.model_copy(update={"samplers": samplers}))
+
+
 def drawn(run, spec=SAMPLING, machine=CPU):
-    stage("cifar10_ddim", "sample")(run, spec, machine, run.folder / "samples.npz")
+    stage("cifar10_ddim", "sample")(run, asked_for(spec), Inputs(), machine, run.folder / "samples.npz")
     return run.samples()
 
 
@@ -82,7 +98,7 @@ def same(arrays, others):
 
 
 def test_images_are_the_results_of_ddim_from_the_start_noise(run, samples):
-    x_T = sampling.start_noise(0, range(7), CPU)
+    x_T = sampling.start_noise(0, range(7), SHAPE, CPU)
     x = ddim_sample(problem.restore(run, CPU), x_T, SCHEDULE, quadratic_timesteps(1000, 4))[-1]
     pixels = ((x.clamp(-1, 1) + 1) * 127.5).permute(0, 2, 3, 1).numpy()
     assert samples["quad_4"].dtype == np.uint8 and samples["quad_4"].shape == (7, 32, 32, 3)
@@ -97,18 +113,18 @@ def test_images_are_the_results_of_ddim_from_the_start_noise(run, samples):
 
 
 def test_start_means_are_of_standard_normal_noise_and_the_same_for_all_samplers(samples):
-    means = sampling.start_noise(0, range(7), CPU).mean(dim=(2, 3)).numpy()
+    means = sampling.start_noise(0, range(7), SHAPE, CPU).mean(dim=(2, 3)).numpy()
     np.testing.assert_array_equal(samples["quad_4/start_means"], means)
     np.testing.assert_array_equal(samples["uniform_2/start_means"], means[:3])
-    x = sampling.start_noise(0, range(300), CPU).flatten()
+    x = sampling.start_noise(0, range(300), SHAPE, CPU).flatten()
     assert abs(x.mean().item()) < 5 / len(x) ** 0.5
     assert abs(x.var().item() - 1) < 5 * (2 / len(x)) ** 0.5
 
 
 def test_start_noise_of_an_image_is_a_function_of_seed_and_index():
-    every = sampling.start_noise(0, range(6), CPU)
-    assert torch.equal(sampling.start_noise(0, range(2, 5), CPU), every[2:5])
-    assert not torch.equal(sampling.start_noise(1, range(6), CPU)[2], every[2])
+    every = sampling.start_noise(0, range(6), SHAPE, CPU)
+    assert torch.equal(sampling.start_noise(0, range(2, 5), SHAPE, CPU), every[2:5])
+    assert not torch.equal(sampling.start_noise(1, range(6), SHAPE, CPU)[2], every[2])
     assert len({tuple(image.flatten()[:3].tolist()) for image in every}) == 6
 
 
@@ -124,13 +140,13 @@ def test_images_do_not_depend_on_the_batches_but_for_rounding(run, samples, batc
 def test_noise_of_the_walk_is_of_the_sampler_and_the_batch(run):
     eta = {"timesteps": "uniform", "count": 2, "eta": 1, "images": 6}
     names = {"a": eta, "b": eta}
-    first, again = (drawn(run, changed(samplers=names, strip={"images": 1, "states": 1})) for _ in range(2))
+    first, again = (drawn(run, changed(samplers=names, strip={"images": 1, "states": 2})) for _ in range(2))
     same(first, again)
     assert (first["a"] != first["b"]).any()
 
     def noise(batch):  # without the network the noise of the walk is all that is left
-        asked = []
-        draw = sampling.Drawing(lambda x, t: asked.append(x) or 0 * x, SCHEDULE, SAMPLING, CPU, filled=False)
+        asked, of_sampling = [], asked_for(SAMPLING).sampling
+        draw = sampling.Drawing(lambda x, t: asked.append(x) or 0 * x, SCHEDULE, of_sampling, SHAPE, CPU, filled=False)
         draw(sampling.Batch(Sampler("a", **eta), batch, 3))
         return asked[1] - asked[0] * (SCHEDULE.alpha_bar[1] / SCHEDULE.alpha_bar[501]).sqrt()
 
@@ -141,7 +157,7 @@ def test_strip_goes_from_the_noise_of_the_first_images_to_themselves(run, sample
     strip = samples["strip"]
     assert strip.shape == (2, 3, 32, 32, 3) and strip.dtype == np.uint8
     np.testing.assert_array_equal(strip[:, -1], samples["quad_4"][:2])
-    x_T = sampling.start_noise(0, range(2), CPU)
+    x_T = sampling.start_noise(0, range(2), SHAPE, CPU)
     np.testing.assert_array_equal(strip[:, 0], sampling._pixels(x_T))
     times = quadratic_timesteps(1000, 4)  # of the five states the middle one stands before the second time
     middle = ddim_sample(problem.restore(run, CPU), x_T, SCHEDULE, times, keep=[int(times[1])])[int(times[1])]
@@ -176,7 +192,7 @@ def exact_noise(x, t):
     ids=lambda sampler: sampler.name,
 )
 def test_every_sampler_leads_to_the_data_of_the_exact_noise(sampler):
-    x_T = sampling.start_noise(0, range(50), CPU)
+    x_T = sampling.start_noise(0, range(50), SHAPE, CPU)
     x = sampler.walk(exact_noise, x_T, SCHEDULE, torch.Generator().manual_seed(0))[-1]
     n = x.numel()
     assert x.mean().item() == pytest.approx(2, abs=5 / n**0.5 + 0.02)  # x_T lacks sqrt(abar) of the mean: 0.0127
@@ -191,7 +207,7 @@ def test_ancestral_sampling_asks_the_network_what_ddim_with_all_times_asks(monke
     for sampler in (Sampler("ancestral", "ancestral", 1), Sampler("ddim", "uniform", 1, 1000, 1.0)):
         times = asked[sampler.name] = []
         predict = lambda x, t, times=times: times.append(t.tolist()) or exact_noise(x, t)  # noqa: E731
-        x_T = sampling.start_noise(0, range(1), CPU).double()
+        x_T = sampling.start_noise(0, range(1), SHAPE, CPU).double()
         ends[sampler.name] = sampler.walk(predict, x_T, linear_schedule(dtype=torch.float64), torch.Generator())[-1]
     assert asked["ancestral"] == asked["ddim"] == [[t] for t in range(999, -1, -1)]
     # SCHEDULE, which the noise is of, is of float32
@@ -214,12 +230,6 @@ def test_states_are_evenly_spaced_over_the_walk(sampler):
     assert len(sampler.walk(predict, x_T, SCHEDULE, torch.Generator())) == 1
 
 
-def test_sampler_that_does_not_exist_is_named(run):
-    spec = changed(samplers={"quad": {"timesteps": "cubic", "count": 4, "images": 7}})
-    with pytest.raises(UserError, match=r"sampling.samplers.quad.timesteps is 'cubic'; choose one of quadratic, unif"):
-        drawn(run, spec)
-
-
 def test_strip_of_more_images_than_the_first_batch_is_refused(run):
     with pytest.raises(UserError, match="sampling.strip.images is 4, but the first batch of quad_4 has 3 images"):
         drawn(run, changed(strip={"images": 4, "states": 3}))
@@ -230,7 +240,7 @@ def test_strip_of_more_images_than_the_first_batch_is_refused(run):
 
 def kill_after(calls, monkeypatch, run, spec=SAMPLING, fault=Killed):
     """A sampling that ends when the network is asked once more than `calls` times; the number of images it drew."""
-    asked, forward = [], problem.UNet.forward
+    asked, forward = [], problem.unet.UNet.forward
 
     def mortal(self, x, t):
         if len(asked) == calls:
@@ -239,15 +249,15 @@ def kill_after(calls, monkeypatch, run, spec=SAMPLING, fault=Killed):
         return forward(self, x, t)
 
     with monkeypatch.context() as patch, pytest.raises(fault):
-        patch.setattr(problem.UNet, "forward", mortal)
+        patch.setattr(problem.unet.UNet, "forward", mortal)
         drawn(run, spec)
 
 
 def images_asked(monkeypatch, run, spec=SAMPLING):
     """How many images the network sees in a sampling to the end, and its arrays."""
-    asked, forward = [], problem.UNet.forward
+    asked, forward = [], problem.unet.UNet.forward
     with monkeypatch.context() as patch:
-        patch.setattr(problem.UNet, "forward", lambda self, x, t: asked.append(len(x)) or forward(self, x, t))
+        patch.setattr(problem.unet.UNet, "forward", lambda self, x, t: asked.append(len(x)) or forward(self, x, t))
         arrays = drawn(run, spec)
     return sum(asked), arrays
 
@@ -344,7 +354,7 @@ def test_samples_that_another_process_writes_are_refused(run, tmp_path):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
         with pytest.raises(UserError, match=f"another process is writing {out}; wait until it ends or stop it"):
-            stage("cifar10_ddim", "sample")(run, SAMPLING, CPU, out)
+            stage("cifar10_ddim", "sample")(run, asked_for(SAMPLING), Inputs(), CPU, out)
         other.kill()
     assert not out.exists()
 

@@ -9,15 +9,23 @@ import pytest
 import torch
 from run_records import record
 
+from kanpipe.config.kinds import parsed
 from kanpipe.evaluation.flops import training_flops
 from kanpipe.experiments.cifar10_ddim import operations, problem, speed
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun
 
 CPU = Machine.prepare("cpu", threads=1)
 IMAGES = np.random.default_rng(0).integers(0, 256, (9, 32, 32, 3), dtype=np.uint8)
 TIMING = {"variants": ["unet", "kan_unet", "ukan"], "rounds": 6, "block_seconds": 0.001}
-SPEC = {"timing": TIMING, "data": "photographs.npz"}
+PROBLEM = {
+    "dataset": "photographs",
+    "diffusion": {"steps": 1000, "first": 1e-4, "last": 0.02},
+    "network": {"channels": 4, "multipliers": [1], "groups": 4, "dropout": 0.1},
+}
+SPEC = parsed("cifar10_ddim", {"problem": PROBLEM, "timing": TIMING})
+INPUTS = Inputs(Path("photographs.npz"))
 TRAINING = {"steps": 5, "batch_size": 4, "learning_rate": 1e-3, "decay": "constant", "clip_norm": 1.0}
 TRAINING |= {"ema": {"decay": 0.9, "ramp": True}, "precision": "float32", "compile": False, "cuda_graph": False}
 TRAINING |= {"micro_batches": 1, "probe_steps": [0]}
@@ -28,19 +36,15 @@ VARIANTS = {
 
 
 def run(variant, seed=0):
-    spec = {
-        "diffusion": {"steps": 1000, "first": 1e-4, "last": 0.02},
-        "network": {"channels": 4, "multipliers": [1], "groups": 4, "dropout": 0.1},
-        "training": TRAINING,
-        "variant": VARIANTS[variant],
-    }
-    said = record(variant=variant, seed=seed, spec=spec, parameters=10 + seed, peak_memory_mib=77.0)
-    return FinishedRun(Path("nowhere"), said)
+    spec = {"problem": PROBLEM, "training": TRAINING, "variant": VARIANTS[variant]}
+    said = {"kind": "cifar10_ddim", "variant": variant, "seed": seed, "spec": spec, "parameters": 10 + seed}
+    said["peak_memory_mib"] = 77.0
+    return FinishedRun(Path("nowhere"), record(**said))
 
 
 @pytest.fixture(autouse=True)
 def photographs(monkeypatch):
-    monkeypatch.setattr(problem, "images", lambda path: {"photographs.npz": IMAGES}[str(path)])
+    monkeypatch.setattr(problem, "images", lambda path, kind: {"photographs.npz": IMAGES}[str(path)])
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ def trainings(monkeypatch):
     def set_up(spec, seed, images, *rest, original=speed.set_up, **options):
         assert images is IMAGES
         each, steps = original(spec, seed, images, *rest, **options), []
-        made[spec["variant"]["family"], seed] = each, steps
+        made[spec.variant.family, seed] = each, steps
         return replace(each, batch=lambda step: steps.append(step) or each.batch(step))
 
     monkeypatch.setattr(speed, "set_up", set_up)
@@ -59,7 +63,7 @@ def trainings(monkeypatch):
 
 
 def test_trainings_of_the_first_run_of_each_variant_that_is_there_are_timed(trainings):
-    rows = speed.speed([run("kan_unet"), run("unet", 3), run("unet", 4)], SPEC, CPU)
+    rows = speed.speed([run("kan_unet"), run("unet", 3), run("unet", 4)], SPEC, INPUTS, CPU)
     assert rows["variant"].tolist() == ["unet", "kan_unet"] and rows["parameters"][0] == 13
     assert set(trainings) == {("mlp", 3), ("kan", 0)}
     for made, steps in trainings.values():
@@ -71,7 +75,7 @@ def test_trainings_of_the_first_run_of_each_variant_that_is_there_are_timed(trai
 
 
 def test_times_are_related_to_the_first_and_to_the_operations():
-    first, other = speed.speed([run("unet"), run("kan_unet")], SPEC, CPU).to_dict("records")
+    first, other = speed.speed([run("unet"), run("kan_unet")], SPEC, INPUTS, CPU).to_dict("records")
     assert first["step_ratio"] == 1
     assert other["step_low"] <= other["step_ratio"] <= other["step_high"]
     assert other["step_ratio"] > 1  # twice the images, and bases
@@ -86,12 +90,13 @@ def test_times_are_related_to_the_first_and_to_the_operations():
 def test_operations_are_those_of_the_variant_s_own_batch():
     for variant, size in {"unet": 4, "kan_unet": 8}.items():
         spec = run(variant).spec
-        batch = torch.zeros(size, *problem.SHAPE), torch.zeros(size, dtype=torch.int64)
-        expected = training_flops(problem.build(spec), *batch) / 1e9
+        batch = torch.zeros(size, 3, 32, 32), torch.zeros(size, dtype=torch.int64)
+        expected = training_flops(problem.build(spec.problem, spec.variant), *batch) / 1e9
         assert operations.gflop_per_step(spec) == pytest.approx(expected, rel=1e-12)
 
 
 def test_without_its_variants_nothing_is_timed(trainings):
-    nothing = speed.speed([run("unet")], SPEC | {"timing": TIMING | {"variants": ["ukan"]}}, CPU)
+    other = parsed("cifar10_ddim", {"problem": PROBLEM, "timing": TIMING | {"variants": ["ukan"]}})
+    nothing = speed.speed([run("unet")], other, INPUTS, CPU)
     assert nothing.empty and list(nothing.columns) == speed.COLUMNS
     assert not trainings

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from kanpipe.config.kinds import trained
 from kanpipe.diffusion import linear_schedule
+from kanpipe.errors import UserError
 from kanpipe.experiments.cifar10_ddim import problem
+from kanpipe.experiments.cifar10_ddim.datasets import DATASETS
 from kanpipe.experiments.cifar10_ddim.train import (
     Batches,
     antithetic_times,
@@ -21,6 +24,7 @@ from kanpipe.runs import FinishedRun, Run
 from kanpipe.training.recipe import Settings
 
 PROBLEM = {
+    "dataset": "photographs",
     "diffusion": {"steps": 100, "first": 1e-4, "last": 0.02},
     "network": {"channels": 8, "multipliers": [1, 2], "groups": 4, "dropout": 0.1},
 }
@@ -40,12 +44,16 @@ TRAINING = {
 KAN = {"family": "kan", "spline_order": 2, "grid_size": 3, "scaler": False, "conv_norm": "instance"}
 
 
+def spec(variant=KAN, **training):
+    return trained("cifar10_ddim", {"problem": PROBLEM, "training": TRAINING | training, "variant": variant})
+
+
 def images(n=20):
     return np.random.default_rng(0).integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)
 
 
-def batches(machine, **recipe):
-    return Batches(images(), TRAINING | recipe, problem.schedule(PROBLEM, machine), 0, machine)
+def batches(machine, flips=True):
+    return Batches(images(), spec().recipe, problem.schedule(spec().problem, machine), 0, machine, flips)
 
 
 @pytest.mark.parametrize("count", [1, 6, 7])
@@ -78,6 +86,16 @@ def test_batch_is_the_forward_process_of_images_and_their_mirror_images(machine)
     assert 0 < flipped < 24
 
 
+def test_digits_are_not_mirrored(machine):
+    batch, schedule = batches(machine, flips=False), linear_schedule(**PROBLEM["diffusion"])
+    known = {image.tobytes() for image in images()}
+    for step in range(4):
+        x_t, t, epsilon, _ = batch(step)
+        abar = schedule.alpha_bar[t + 1].view(-1, 1, 1, 1)
+        x_0 = problem.to_bytes((x_t - (1 - abar).sqrt() * epsilon) / abar.sqrt()).permute(0, 2, 3, 1).numpy()
+        assert {image.tobytes() for image in x_0} <= known
+
+
 def test_batch_is_a_function_of_seed_and_step(machine):
     first, again = batches(machine), batches(machine)
     again(0)
@@ -103,14 +121,14 @@ def test_loss_is_a_sum_over_an_image_and_a_mean_over_the_batch():
 
 
 def test_learning_rate_is_constant_or_half_a_cosine():
-    assert learning_rate(7, TRAINING | {"decay": "constant"}) == 0.001
-    rates = [learning_rate(step, TRAINING) for step in range(13)]
+    assert learning_rate(7, spec(decay="constant").recipe) == 0.001
+    rates = [learning_rate(step, spec().recipe) for step in range(13)]
     assert rates == pytest.approx([0.0005 * (1 + math.cos(math.pi * step / 12)) for step in range(13)])
     assert rates[0] == 0.001 and rates[12] == pytest.approx(0, abs=1e-18)
 
 
 def run(folder, data, variant):
-    return Run("cifar10_ddim", "net", 0, PROBLEM | {"training": TRAINING, "variant": variant}, "code", folder, data)
+    return Run("mine", "cifar10_ddim", "net", 0, spec(variant), "code", folder, data)
 
 
 @pytest.fixture(scope="module")
@@ -152,19 +170,42 @@ def test_finished_training_gives_a_net_back_and_what_its_probe_saw(data, tmp_pat
     assert finished.snapshots().keys() == {0, 11}
     assert "conv_in/outside_grid" in finished.snapshots()[0]
     assert finished.record.settings["clip_norm"] == 1.0
-    assert finished.record.last_learning_rate == pytest.approx(learning_rate(11, TRAINING))
+    assert finished.record.last_learning_rate == pytest.approx(learning_rate(11, spec().recipe))
 
 
 def test_variant_has_settings_of_its_own():
-    spec = PROBLEM | {"training": TRAINING, "variant": {"family": "mlp", "training": {"steps": 3}}}
-    assert problem.recipe(spec) == TRAINING | {"steps": 3}
+    own = {"family": "mlp", "training": {"steps": 3, "probe_steps": [0], "ema": {"decay": 0.5, "ramp": False}}}
+    expected = TRAINING | own["training"]
+    assert spec(own).recipe.model_dump(exclude_none=True) == expected
+    assert spec({"family": "mlp"}).recipe.model_dump(exclude_none=True) == TRAINING
 
 
 def test_options_of_one_layer_lie_over_those_of_the_variant():
     bare = {"conv_norm": "none"}
-    model = problem.build(PROBLEM | {"variant": KAN | {"conv_out": bare, "network": {"channels": 4}}})
+    own = spec(KAN | {"conv_out": bare, "network": {"channels": 4}})
+    model = problem.build(own.problem, own.variant)
     assert "InstanceNorm2d" in repr(model.conv_in) and "InstanceNorm2d" not in repr(model.conv_out)
     assert model.channels == 4
+
+
+@pytest.mark.parametrize(("dataset", "shape", "channels"), [("digits", (28, 28), 1), ("cifar10", (32, 32, 3), 3)])
+def test_images_stand_in_a_black_frame(dataset, shape, channels, tmp_path):
+    stored = np.random.default_rng(0).integers(1, 256, (5, *shape), dtype=np.uint8)
+    labels = np.zeros(5, np.uint8)
+    np.savez(tmp_path / "data.npz", train_images=stored, train_labels=labels, test_images=stored, test_labels=labels)
+    found, side = problem.images(tmp_path / "data.npz", DATASETS[dataset]), shape[0]
+    edge = (32 - side) // 2
+    assert found.shape == (5, 32, 32, channels) and found.dtype == np.uint8
+    inner = slice(edge, 32 - edge)
+    assert np.array_equal(found[:, inner, inner].reshape(stored.shape), stored)
+    assert found.sum() == stored.sum()
+
+
+def test_images_of_another_dataset_are_refused(tmp_path):
+    stored, labels = np.zeros((5, 28, 28), np.uint8), np.zeros(5, np.uint8)
+    np.savez(tmp_path / "data.npz", train_images=stored, train_labels=labels, test_images=stored, test_labels=labels)
+    with pytest.raises(UserError, match=r"has images of shape \(28, 28\); CIFAR-10 has \(32, 32, 3\)"):
+        problem.images(tmp_path / "data.npz", DATASETS["cifar10"])
 
 
 def test_bytes_and_values_are_each_other_s_inverse():

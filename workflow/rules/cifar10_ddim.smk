@@ -1,1 +1,32 @@
 use rule * from STAGES as PREFIX*
+
+
+use rule train from STAGES as PREFIX* with:
+    resources:
+        gpu=GPU,
+        mem_mb=12000,
+        runtime=720,
+
+
+# Finished shards are kept beside the output: a job that is stopped goes on where it was.
+use rule sample from STAGES as PREFIX* with:
+    resources:
+        gpu=GPU,
+        mem_mb=8000,
+        runtime=720,
+
+
+# Networks look at many images. What they find is kept in the data folder: a job that is stopped goes on where it was.
+use rule evaluate from STAGES as PREFIX* with:
+    threads: 16
+    resources:
+        gpu=GPU,
+        mem_mb=12000,
+        runtime=480,
+
+
+use rule speed from STAGES as PREFIX* with:
+    resources:
+        gpu=GPU,
+        mem_mb=12000,
+        runtime=60,

@@ -29,7 +29,7 @@ if PLAN.has("train"):
             experiment=PLAN.name,
             kind=PLAN.kind,
             spec=PLAN.blocks("train"),
-            variant=lambda wildcards: PLAN.settings["variants"][wildcards.variant],
+            variant=lambda wildcards: PLAN.variant(wildcards.variant),
             code=lambda wildcards: PLAN.training_code(wildcards.variant),
         message:
             f"{PLAN.name}: training {{wildcards.variant}} with seed {{wildcards.seed}}"
@@ -45,7 +45,7 @@ if PLAN.has("sample"):
     rule sample:
         input:
             data=IMAGES,
-            runs=RECORDS if TOGETHER else f"<results>/<entry>/{RUN}/run.json",
+            runs=RECORDS if TOGETHER else [f"<results>/<entry>/{RUN}/run.json"],
             trained=TRAINED if TOGETHER else f"<results>/<entry>/{RUN}/weights.safetensors",
         output:
             SAMPLES if TOGETHER else f"<results>/<entry>/{RUN}/samples.npz",

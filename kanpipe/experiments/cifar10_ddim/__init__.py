@@ -1,1 +1,1 @@
-"""CIFAR-10 DDIM: the convolutional U-Net and its KAN twin as denoisers of photographs, and the KAN twin repaired."""
+"""The convolutional U-Net and its KAN twin as denoisers of small images, and the KAN twin repaired."""

@@ -1,4 +1,4 @@
-"""The keys of the denoising diffusion of photographs in the configuration."""
+"""The keys of the denoising diffusion of small images in the configuration."""
 
 from typing import Annotated, Literal, get_args
 
@@ -29,6 +29,8 @@ from kanpipe.config.models import (
     check_reached,
     fault,
 )
+from kanpipe.experiments.cifar10_ddim.datasets import DATASETS
+from kanpipe.experiments.cifar10_ddim.overlay import overlaid
 
 COMPILE = "whether torch.compile is used: worth it for thousands of images"
 
@@ -112,6 +114,7 @@ Training = _all_given(OwnTraining, "Training", {"min_snr"}, "The training of eve
 class UNet(Variant, Layers):
     """A U-Net."""
 
+    title: str | None = Field(None, min_length=1, description="what tables and figures call it")
     conv_in: Place | None = Field(None, description="options of the first convolution alone")
     conv_out: Place | None = Field(None, description="options of the last convolution alone")
     middle: OfAnyFamily[Middle] | None = Field(
@@ -130,9 +133,9 @@ class Diffusion(Section):
 
 
 class Problem(Section):
-    """The photographs, the diffusion and the U-Net."""
+    """The images, the diffusion and the U-Net."""
 
-    dataset: Literal["cifar10", "photographs"] = Field(description="cifar10, or photographs, which needs no download")
+    dataset: Literal[*DATASETS] = Field(description="the images; photographs and digits need no download")
     diffusion: Diffusion = Field(description="the variances of the steps, which grow evenly")
     network: Network = Field(description="the size of every U-Net")
 
@@ -210,12 +213,22 @@ class Trained(Section):
     training: Training
     variant: OfAnyFamily[UNet]
 
+    @property
+    def recipe(self) -> Training:
+        """The settings of the variant's training."""
+        return overlaid(self.training, self.variant.training)
+
+    @property
+    def network(self) -> Network:
+        """The size of the variant's U-Net."""
+        return overlaid(self.problem.network, self.variant.network)
+
 
 class Experiment(TrainedEntry):
-    """Denoising diffusion of photographs of 32 x 32 pixels by U-Nets."""
+    """Denoising diffusion of images of 32 x 32 pixels by U-Nets."""
 
     variants: dict[Name, OfAnyFamily[UNet]] = Field(min_length=1, description="the U-Nets to compare")
-    problem: Problem = Field(description="the photographs, the diffusion and the U-Net")
+    problem: Problem = Field(description="the images, the diffusion and the U-Net")
     training: Training = Field(description="the training of every variant")
     sampling: Sampling = Field(description="the images that are drawn from every U-Net")
     evaluation: Evaluation = Field(description="fidelity, and what becomes of the colours")
@@ -225,16 +238,11 @@ class Experiment(TrainedEntry):
     @model_validator(mode="after")
     def _fits_together(self) -> "Experiment":
         for name, variant in self.variants.items():
-            training = self.training.model_copy(update=_given(variant.training))
+            training = overlaid(self.training, variant.training)
             path = ("variants", name, "training") if variant.training else ("training",)
             check_reached("probe_steps", training.probe_steps, "steps", training.steps, *path)
-            network = self.problem.network.model_copy(update=_given(variant.network))
+            network = overlaid(self.problem.network, variant.network)
             if network.channels % network.groups:
                 words = f"{network.channels} channels cannot be cut into {network.groups} equal groups"
                 raise fault(words, "variants", name, "network")
         return self
-
-
-def _given(own: Section | None) -> dict:
-    """The keys that a variant sets itself."""
-    return own.model_dump(exclude_none=True) if own else {}

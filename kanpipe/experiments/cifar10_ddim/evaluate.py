@@ -1,7 +1,6 @@
 """Fidelity of the samples of every run, and what becomes of their colours."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,13 @@ import pandas as pd
 
 from kanpipe.diffusion.schedules import linear_schedule
 from kanpipe.experiments.cifar10_ddim import problem
+from kanpipe.experiments.cifar10_ddim.config import Diffusion, Experiment, Sampler
 from kanpipe.experiments.cifar10_ddim.coverage import MEASURES, coverage_frame
+from kanpipe.experiments.cifar10_ddim.datasets import SIDE
 from kanpipe.experiments.cifar10_ddim.fidelity import Comparison, summary
 from kanpipe.experiments.cifar10_ddim.operations import gflop_per_step
 from kanpipe.experiments.cifar10_ddim.samplers import ANCESTRAL, TIMESTEPS
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
 from kanpipe.progress import Progress
 from kanpipe.runs import FinishedRun
@@ -31,14 +33,14 @@ DRAWN_IMAGES = 200  # of each run, whose channel means are kept
 class Evaluation:
     """What all runs are scored with: the real images, and the frames that are filled run after run."""
 
-    def __init__(self, spec: problem.Spec, images: np.ndarray, machine: Machine) -> None:
-        self.spec = spec
-        self.main, options = next(iter(spec["samplers"].items()))
-        count = spec["reference_images"]
-        self.comparison = Comparison(images[:count], spec, machine)
+    def __init__(self, spec: Experiment, inputs: Inputs, machine: Machine) -> None:
+        self.spec, self.samplers = spec, spec.sampling.samplers
+        self.main, options = next(iter(self.samplers.items()))
+        images, count = problem.images(inputs.data, problem.dataset(spec.problem)), spec.evaluation.reference_images
+        self.comparison = Comparison(images[:count], spec.evaluation, inputs, machine)
         self.data_mean_sd = mean_sd(channel_means(images[:count]))
-        self.predicted_mean_sd = predicted_mean_sd(options, spec["diffusion"])
-        self.scores = self.comparison.floor(images[count : count + options["images"]])
+        self.predicted_mean_sd = predicted_mean_sd(options, spec.problem.diffusion)
+        self.scores = self.comparison.floor(images[count : count + options.images])
         self.runs: list[dict[str, Any]] = []
         self.coverage: list[dict[str, Any]] = []
         self.means: list[tuple] = []
@@ -57,10 +59,9 @@ class Evaluation:
 
     def _scale(self, run: FinishedRun, samples: Arrays) -> dict[str, Any]:
         """What the numbers of this run depend on beside the run, or are to be held against."""
-        network = run.spec["network"] | run.spec["variant"].get("network", {})
-        net = {"channels": network["channels"], "family": run.spec["variant"]["family"]}
-        net |= {"batch": problem.recipe(run.spec)["batch_size"]}
-        kept = {name: self.spec[name] for name in ("dataset", "reference_images")}
+        net = {"channels": run.spec.network.channels, "family": run.spec.variant.family}
+        net |= {"batch": run.spec.recipe.batch_size}
+        kept = {"dataset": self.spec.problem.dataset, "reference_images": self.spec.evaluation.reference_images}
         sds = {"data_mean_sd": self.data_mean_sd, "predicted_mean_sd": self.predicted_mean_sd}
         return kept | net | {"sampler": self.main, "samples": len(samples[self.main])} | sds
 
@@ -69,32 +70,30 @@ class Evaluation:
 
         So do those of as many images of the main sampler as the others have, since a distance depends on their number.
         """
-        counts = [(name, n) for name in self.spec["samplers"] if (n := len(samples[name]))]
+        counts = [(name, n) for name in self.samplers if (n := len(samples[name]))]
         full, least = len(samples[self.main]), min((n for _, n in counts), default=0)
         if full > least:
             counts.append((self.main, least))
         rows = []
         for name, n in counts:
-            head = run.record.entries(*HEAD) | self._described(name, self.spec["samplers"][name])
+            head = run.record.entries(*HEAD) | self._described(name, self.samplers[name])
             rows += self.comparison.rows(samples[name][:n], head)
         self.scores += rows
         return summary([row for row in rows if row["sampler"] == self.main and row["n"] == full])
 
-    def _described(self, name: str, options: dict[str, Any]) -> dict[str, Any]:
-        steps, timesteps = self.spec["diffusion"]["steps"], options["timesteps"]
-        eta = math.nan if timesteps == ANCESTRAL else options.get("eta", 0.0)
-        return {"sampler": name, "timesteps": timesteps, "count": options.get("count", steps), "eta": eta}
+    def _described(self, name: str, options: Sampler) -> dict[str, Any]:
+        eta = math.nan if options.timesteps == ANCESTRAL else options.eta or 0.0
+        count = self.spec.problem.diffusion.steps if options.count is None else options.count
+        return {"sampler": name, "timesteps": options.timesteps, "count": count, "eta": eta}
 
 
-def evaluate(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> dict[str, pd.DataFrame]:
+def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Machine) -> dict[str, pd.DataFrame]:
     """Four tables: `runs`, a row a run; `scores`, a row a set of images and layer of a network; `coverage`, a row a
     KAN layer and step at which its inputs were looked at; `means`, a row a drawn image and channel.
-
-    `spec["data"]` is the prepared dataset. What networks find in images is kept in `spec["cache"]`.
     """
-    images = problem.images(Path(spec["data"]))
-    evaluation = Evaluation(spec, images, machine)
-    with Progress("cifar10_ddim evaluation", len(runs), unit="run") as progress:
+    evaluation = Evaluation(spec, inputs, machine)
+    experiments = dict.fromkeys(run.record.experiment for run in runs)
+    with Progress(f"{' '.join(experiments)} evaluation", len(runs), unit="run") as progress:
         for run in runs:
             evaluation.add(run)
             progress.advance()
@@ -128,16 +127,17 @@ def mean_sd(means: np.ndarray) -> float:
     return float(means.std(axis=0, ddof=1).mean()) if len(means) > 1 else math.nan
 
 
-def predicted_mean_sd(sampler: dict[str, Any], diffusion: dict[str, Any]) -> float:
+def predicted_mean_sd(sampler: Sampler, diffusion: Diffusion) -> float:
     """`mean_sd` of samples, if every noise that is predicted has the mean 0 in each channel.
 
     A step of DDIM with eta 0 then multiplies a channel's mean by sqrt(a' / a), so that it ends as that of x_T, of
     standard deviation 1 / 32 among 32 x 32 independent values, over sqrt(alpha_bar) at the highest time.
     """
-    steps, timesteps = diffusion["steps"], sampler["timesteps"]
-    highest = steps - 1 if timesteps == ANCESTRAL else int(TIMESTEPS[timesteps](steps, sampler["count"]).max())
-    _, height, width = problem.SHAPE
-    return float((height * width * linear_schedule(**diffusion).alpha_bar[highest + 1]) ** -0.5)
+    highest = diffusion.steps - 1
+    if sampler.timesteps != ANCESTRAL:
+        highest = int(TIMESTEPS[sampler.timesteps](diffusion.steps, sampler.count).max())
+    alpha_bar = linear_schedule(**diffusion.model_dump()).alpha_bar
+    return float((SIDE * SIDE * alpha_bar[highest + 1]) ** -0.5)
 
 
 def last_loss(run: FinishedRun) -> float:

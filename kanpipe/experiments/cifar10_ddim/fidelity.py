@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,9 @@ import numpy as np
 from kanpipe.evaluation.feature_extractors import Extractor
 from kanpipe.evaluation.fidelity import Found, frechet_distance, statistics
 from kanpipe.evaluation.inception_score import SPLITS, InceptionScore
-from kanpipe.experiments.cifar10_ddim import problem
+from kanpipe.experiments.cifar10_ddim.config import EfficientNet, Evaluation, Inception
 from kanpipe.experiments.cifar10_ddim.scores import FLOOR, SCORES, score_name
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
 
 Row = dict[str, Any]
@@ -21,16 +21,16 @@ Measured = dict[tuple[str, str], Found]  # what is found of a set of images, by 
 class Comparison:
     """Reference images, measured once, and what other images have of each configured network and layer.
 
-    What the networks find is kept in the folder `spec["cache"]`.
+    Images are uint8 (n, 32, 32, channels). What the networks find is kept in the folder `inputs.features`.
     """
 
-    def __init__(self, reference: np.ndarray, spec: problem.Spec, machine: Machine) -> None:
-        self.machine, self.cache = machine, Path(spec["cache"])
-        self.extractors = [_extractor(name, options, spec) for name, options in spec["extractors"].items()]
+    def __init__(self, reference: np.ndarray, spec: Evaluation, inputs: Inputs, machine: Machine) -> None:
+        self.machine, self.cache = machine, inputs.features
+        self.extractors = [_extractor(name, options, inputs) for name, options in spec.extractors if options]
         self.images, self.reference = reference, self._measured(reference)
 
     def rows(self, images: np.ndarray, head: Row) -> list[Row]:
-        """A row for every layer, each begun with `head`: the distance or the score of images uint8 (n, 32, 32, 3)."""
+        """A row for every layer, each begun with `head`: the distance or the score of images."""
         return [head | row for row in self._rows(self._measured(images), self.reference)]
 
     def floor(self, others: np.ndarray) -> list[Row]:
@@ -42,11 +42,12 @@ class Comparison:
         return [head | row for row in self._rows(second, first)]
 
     def _measured(self, images: np.ndarray) -> Measured:
+        seen = images[..., 0] if images.shape[-1] == 1 else images  # the networks repeat grey images in three channels
         return {
             (extractor.name, layer): found
             for extractor in self.extractors
             for layer, found in statistics(
-                images, extractor, self.machine, self.cache, f"features of {extractor.name}"
+                seen, extractor, self.machine, self.cache, f"features of {extractor.name}"
             ).items()
         }
 
@@ -68,6 +69,6 @@ def summary(rows: list[Row]) -> dict[str, float]:
     return dict.fromkeys(SCORES, math.nan) | found | spread
 
 
-def _extractor(name: str, options: dict[str, Any], spec: problem.Spec) -> Extractor:
-    weights = Path(spec["inception_weights"]) if name == "inception" else None
-    return Extractor(name, tuple(map(str, options["layers"])), weights, options["compile"])
+def _extractor(name: str, options: Inception | EfficientNet, inputs: Inputs) -> Extractor:
+    weights = inputs.inception_weights if name == "inception" else None
+    return Extractor(name, tuple(map(str, options.layers)), weights, options.compile)

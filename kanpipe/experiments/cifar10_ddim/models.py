@@ -3,12 +3,11 @@
 import torch
 
 from kanpipe.experiments.cifar10_ddim import problem
+from kanpipe.experiments.cifar10_ddim.config import Experiment
 from kanpipe.models.unet import UNet
 
 
-def models(spec: problem.Spec) -> dict[str, UNet]:
+def models(spec: Experiment) -> dict[str, UNet]:
     """The model of every variant, without weights: together they would take gigabytes."""
     with torch.device("meta"):
-        return {
-            name: problem.build(spec["problem"] | {"variant": variant}) for name, variant in spec["variants"].items()
-        }
+        return {name: problem.build(spec.problem, variant) for name, variant in spec.variants.items()}

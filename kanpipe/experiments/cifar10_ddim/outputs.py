@@ -1,5 +1,6 @@
 """What the stages leave, by name, so that the workflow can ask for it without their libraries."""
 
+from kanpipe.experiments.cifar10_ddim.described import described
 from kanpipe.experiments.protocol import Outputs
 
 FIGURES = (
@@ -17,4 +18,5 @@ OUTPUTS = Outputs(
     tables=("", "samplers", "speed", "collapse", "ablation"),
     figures=lambda variants: list(FIGURES),
     sampled_together=False,
+    described=described,
 )

@@ -1,7 +1,6 @@
-"""The task of the experiment: photographs of 32 x 32 pixels, the diffusion, and the U-Net of a variant."""
+"""The task of the experiment: images of 32 x 32 pixels, the diffusion, and the U-Net of a variant."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,48 +9,48 @@ from torch import Tensor
 from kanpipe.data.prepared import load
 from kanpipe.diffusion.schedules import Schedule, linear_schedule
 from kanpipe.errors import UserError
+from kanpipe.experiments.cifar10_ddim.config import Place, Problem, UNet
+from kanpipe.experiments.cifar10_ddim.datasets import DATASETS, Dataset
+from kanpipe.experiments.cifar10_ddim.overlay import overlaid
 from kanpipe.layers.families import Family, family
 from kanpipe.machine import Machine, seeded
-from kanpipe.models.unet import UNet
+from kanpipe.models import unet
 from kanpipe.runs import FinishedRun
 
-Spec = dict[str, Any]
 
-SHAPE = (3, 32, 32)
-PLACES = ("conv_in", "conv_out", "middle")  # of a U-Net, where a variant may have layers of its own
+def dataset(problem: Problem) -> Dataset:
+    """What the images are like."""
+    return DATASETS[problem.dataset]
 
 
-def images(path: Path) -> np.ndarray:
-    """The training images, uint8 (n, 32, 32, 3); UserError when the dataset has others."""
+def images(path: Path, kind: Dataset) -> np.ndarray:
+    """The training images in their frame, uint8 (n, 32, 32, channels); UserError when the file has others."""
     found = load(path).train_images
-    if found.shape[1:] != (32, 32, 3):
-        raise UserError(f"{path} has images of shape {found.shape[1:]}; this experiment takes (32, 32, 3)")
-    return found
+    if found.shape[1:] != kind.stored_shape:
+        raise UserError(f"{path} has images of shape {found.shape[1:]}; {kind.title} has {kind.stored_shape}")
+    sides = (kind.frame, kind.frame)
+    channels = found.reshape(*found.shape[:3], len(kind.channels))
+    return np.pad(channels, ((0, 0), sides, sides, (0, 0)))
 
 
-def recipe(spec: Spec) -> dict[str, Any]:
-    """The settings of the training, with those of the variant laid over them."""
-    return spec["training"] | spec["variant"].get("training", {})
-
-
-def schedule(spec: Spec, machine: Machine) -> Schedule:
+def schedule(problem: Problem, machine: Machine) -> Schedule:
     """The variances of the forward process, on the device."""
-    return linear_schedule(**spec["diffusion"]).to(machine.device)
+    return linear_schedule(**problem.diffusion.model_dump()).to(machine.device)
 
 
-def build(spec: Spec, seed: int = 0) -> UNet:
-    """The variant's U-Net with the initial weights of `seed`."""
-    options = {name: value for name, value in spec["variant"].items() if name != "training"}
-    network = spec["network"] | options.pop("network", {})
-    places = {place: options.pop(place) for place in PLACES if place in options}
-    own = {place: _family(other if "family" in other else options | other) for place, other in places.items()}
+def build(problem: Problem, variant: UNet, seed: int = 0) -> unet.UNet:
+    """The variant's U-Net with the initial weights of `seed`, for as many channels as the images have."""
+    size = overlaid(problem.network, variant.network).model_dump(exclude_none=True)
+    places = {"conv_in": _place(variant, variant.conv_in), "conv_out": _place(variant, variant.conv_out)}
+    middle = variant.middle and family(variant.middle.family, **variant.middle.options)
     with seeded(seed, "init"):
-        return UNet(_family(options), **network, **own)
+        layers = family(variant.family, **variant.options)
+        return unet.UNet(layers, image_channels=len(dataset(problem).channels), middle=middle, **places, **size)
 
 
-def restore(run: FinishedRun, machine: Machine) -> UNet:
+def restore(run: FinishedRun, machine: Machine) -> unet.UNet:
     """The run's U-Net with its averaged weights; UserError when they are those of another network."""
-    model = build(run.spec).to(machine.device)
+    model = build(run.spec.problem, run.spec.variant).to(machine.device)
     return run.load_into(model, run.tensors("weights.safetensors")).eval()
 
 
@@ -67,5 +66,6 @@ def to_bytes(x: Tensor) -> Tensor:
     return ((x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
-def _family(options: dict[str, Any]) -> Family:
-    return family(**{"name" if key == "family" else key: value for key, value in options.items()})
+def _place(variant: UNet, own: Place | None) -> Family | None:
+    """The layers of a place where the variant has options of its own; None where it has none."""
+    return own and family(variant.family, **variant.options | own.model_dump(exclude_none=True))

@@ -15,7 +15,10 @@ from torch import Tensor
 from kanpipe.diffusion.schedules import Schedule
 from kanpipe.errors import UserError
 from kanpipe.experiments.cifar10_ddim import problem
+from kanpipe.experiments.cifar10_ddim.config import Experiment, Sampling, Strip
+from kanpipe.experiments.cifar10_ddim.datasets import Dataset
 from kanpipe.experiments.cifar10_ddim.samplers import Predict, Sampler
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.files import atomic
 from kanpipe.machine import Machine
 from kanpipe.progress import Progress
@@ -29,8 +32,8 @@ log = logging.getLogger("kanpipe")
 Arrays = dict[str, np.ndarray]
 
 COMPILE_FROM = 1000  # calls of the network: with fewer, compiling it takes longer than it saves
-PIXELS = (32, 32, 3)
-MEASURES = {"start_means": (3,), "end_means": (3,), "outside": (), "squares": ()}  # shapes, for one image
+MEASURES = ("start_means", "end_means", "outside", "squares")
+OF_CHANNELS = MEASURES[:2]  # which have a value for each channel of an image, the others one for an image
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Batch:
     sampler: Sampler
     first: int
     images: int
-    strip: dict[str, int] | None = None
+    strip: Strip | None = None
 
     @property
     def name(self) -> str:
@@ -53,58 +56,58 @@ class Drawing:
 
     predict: Predict
     schedule: Schedule
-    spec: problem.Spec
+    sampling: Sampling
+    shape: tuple[int, int, int]  # of an image: channels, height, width
     machine: Machine
     filled: bool
 
     def __call__(self, batch: Batch) -> Arrays:
-        """`images` (n, 32, 32, 3), their measures, the `seconds` that they took, and the `strip` if one is wanted."""
+        """`images` (n, 32, 32, channels), their measures, the `seconds` that they took, and perhaps a `strip`."""
         started = time.perf_counter()
-        seed, count = self.spec["seed"], self.spec["batch_size"] if self.filled else batch.images
-        x_T = start_noise(seed, range(batch.first, batch.first + count), self.machine)
+        seed, count = self.sampling.seed, self.sampling.batch_size if self.filled else batch.images
+        x_T = start_noise(seed, range(batch.first, batch.first + count), self.shape, self.machine)
         noise = self.machine.generator(seed, "walk", batch.sampler.name, batch.first)
-        states = batch.strip["states"] if batch.strip else 1
+        states = batch.strip.states if batch.strip else 1
         walk = batch.sampler.walk(self.predict, x_T, self.schedule, noise, states)
         arrays = _measured(x_T[: batch.images], walk[-1][: batch.images])
         arrays["seconds"] = np.array(time.perf_counter() - started)
         if batch.strip:
-            arrays["strip"] = _pixels(torch.stack(walk, dim=1)[: batch.strip["images"]])
+            arrays["strip"] = _pixels(torch.stack(walk, dim=1)[: batch.strip.images])
         return arrays
 
 
-def sample(run: FinishedRun, spec: problem.Spec, machine: Machine, out: Path) -> None:
-    """Write `out`, an npz; the samplers are those of `spec["samplers"]`, the first of which is the main one.
+def sample(run: FinishedRun, spec: Experiment, inputs: Inputs, machine: Machine, out: Path) -> None:
+    """Write `out`, an npz; the samplers are those of `spec.sampling`, the first of which is the main one.
 
-    <sampler>               uint8 (images, 32, 32, 3)
-    <sampler>/start_means   float32 (images, 3)         mean of every channel of x_T
-    <sampler>/end_means     float32 (images, 3)         the same of the result before it is clipped to [-1, 1]
+    <sampler>               uint8 (images, 32, 32, channels)
+    <sampler>/start_means   float32 (images, channels)  mean of every channel of x_T
+    <sampler>/end_means     float32 (images, channels)  the same of the result before it is clipped to [-1, 1]
     <sampler>/outside       float32 (images,)           share of its values outside [-1, 1]
     <sampler>/squares       float32 (images,)           mean of its squares
     <sampler>/seconds       float64 ()                  what sampling took, without compilation
-    strip                   uint8 (images, states, 32, 32, 3), from noise to image, of the main sampler
+    strip                   uint8 (images, states, 32, 32, channels), from noise to image, of the main sampler
 
     x_T of an image is a function of the seed and the image's index. A run that has diverged has no images. What is
     drawn is kept beside `out`: a sampling that is killed and called again ends with the same arrays, but for the
     seconds. Raises UserError for a sampler or a strip that cannot be, and when the GPU's memory does not suffice.
     """
-    samplers = [Sampler(name, **options) for name, options in spec["samplers"].items()]
-    batches = {sampler: list(_batches(sampler, spec, sampler is samplers[0])) for sampler in samplers}
+    sampling, kind = spec.sampling, problem.dataset(run.spec.problem)
+    samplers = [Sampler(name, **options.model_dump(exclude_none=True)) for name, options in sampling.samplers.items()]
+    batches = {sampler: list(_batches(sampler, sampling, sampler is samplers[0])) for sampler in samplers}
     if run.diverged:
-        empty = [_gathered(replace(sampler, images=0), []) for sampler in samplers]
-        strip = np.zeros((0, spec["strip"]["states"], *PIXELS), np.uint8)
-        return _write(out, _merged(empty) | {"strip": strip})
+        return _write(out, _nothing(samplers, sampling.strip, kind))
     calls = _calls([batch for own in batches.values() for batch in own], run)
-    compiled = problem.recipe(run.spec)["compile"] and calls >= COMPILE_FROM
-    with Shards(out, _identity(run, spec, machine, compiled)).held() as shards:
-        with machine.enough_memory(f"lower `sampling.batch_size`, which is {spec['batch_size']}, and run again"):
-            _write(out, _all_drawn(run, spec, machine, compiled, batches, shards))
+    compiled = run.spec.recipe.compile and calls >= COMPILE_FROM
+    with Shards(out, _identity(run, sampling, machine, compiled)).held() as shards:
+        with machine.enough_memory(f"lower `sampling.batch_size`, which is {sampling.batch_size}, and run again"):
+            _write(out, _all_drawn(run, sampling, machine, compiled, batches, shards))
         shards.remove()
 
 
-def start_noise(seed: int, indices: Iterable[int], machine: Machine) -> Tensor:
-    """x_T of the images of these indices, (n, 3, 32, 32) on the device: each by a generator of its own."""
+def start_noise(seed: int, indices: Iterable[int], shape: tuple[int, int, int], machine: Machine) -> Tensor:
+    """x_T of the images of these indices, (n, *shape) on the device: each by a generator of its own."""
     generators = [machine.generator(seed, "x_T", index) for index in indices]
-    x = torch.empty(len(generators), *problem.SHAPE, device=machine.device)
+    x = torch.empty(len(generators), *shape, device=machine.device)
     for image, generator in zip(x, generators, strict=True):
         image.normal_(generator=generator)
     return x
@@ -114,7 +117,7 @@ def predictor(run: FinishedRun, machine: Machine, compiled: bool) -> Predict:
     """The run's U-Net: in float32, and on a GPU channels last and in the precision that it was trained in."""
     on_gpu = machine.device.type == "cuda"
     layout = torch.channels_last if on_gpu else torch.contiguous_format
-    half = on_gpu and problem.recipe(run.spec)["precision"] == "bfloat16"
+    half = on_gpu and run.spec.recipe.precision == "bfloat16"
     model = problem.restore(run, machine).to(memory_format=layout)
     if compiled:
         torch.compiler.reset()  # else the nets of all runs would count as one that is compiled again and again
@@ -130,7 +133,7 @@ def predictor(run: FinishedRun, machine: Machine, compiled: bool) -> Predict:
 
 def _all_drawn(
     run: FinishedRun,
-    spec: problem.Spec,
+    sampling: Sampling,
     machine: Machine,
     compiled: bool,
     batches: dict[Sampler, list[Batch]],
@@ -139,10 +142,10 @@ def _all_drawn(
     """The arrays of all samplers, from the shards and from what is drawn now and put there."""
     every = [batch for own in batches.values() for batch in own]
     waiting = [batch for batch in every if batch.name not in shards]
-    predict = predictor(run, machine, compiled)
+    predict, kind = predictor(run, machine, compiled), problem.dataset(run.spec.problem)
     if compiled and waiting:
-        log.info("%s: the network is compiled for batches of %d images", _label(run), spec["batch_size"])
-        _compile(predict, spec["batch_size"], machine)
+        log.info("%s: the network is compiled for batches of %d images", _label(run), sampling.batch_size)
+        _compile(predict, sampling.batch_size, kind.shape, machine)
 
     with Progress(f"{_label(run)} sampling", _calls(every, run), _calls(every, run) - _calls(waiting, run)) as progress:
 
@@ -150,7 +153,8 @@ def _all_drawn(
             progress.advance()
             return predict(x, t)
 
-        draw = Drawing(counted, problem.schedule(run.spec, machine), spec, machine, filled=compiled)
+        schedule = problem.schedule(run.spec.problem, machine)
+        draw = Drawing(counted, schedule, sampling, kind.shape, machine, filled=compiled)
 
         def arrays(batch: Batch) -> Arrays:
             if (found := shards.load(batch.name)) is None:
@@ -159,23 +163,23 @@ def _all_drawn(
                 progress.note = f"{batch.sampler.name}, {batch.images / found['seconds']:.3g} images/s"
             return found
 
-        return _merged(_gathered(sampler, map(arrays, own)) for sampler, own in batches.items())
+        return _merged(_gathered(sampler, map(arrays, own), kind) for sampler, own in batches.items())
 
 
-def _compile(predict: Predict, count: int, machine: Machine) -> None:
+def _compile(predict: Predict, count: int, shape: tuple[int, int, int], machine: Machine) -> None:
     """Have the network compiled by a first call, so that no batch is timed with it."""
-    predict(start_noise(0, range(count), machine), torch.zeros(count, dtype=torch.int64, device=machine.device))
+    predict(start_noise(0, range(count), shape, machine), torch.zeros(count, dtype=torch.int64, device=machine.device))
 
 
-def _batches(sampler: Sampler, spec: problem.Spec, with_strip: bool) -> Iterator[Batch]:
+def _batches(sampler: Sampler, sampling: Sampling, with_strip: bool) -> Iterator[Batch]:
     """All batches of a sampler; the first may bring a strip."""
-    size, strip = spec["batch_size"], spec["strip"]
+    size, strip = sampling.batch_size, sampling.strip
     for first in range(0, sampler.images, size):
         batch = Batch(sampler, first, min(size, sampler.images - first))
         if with_strip and first == 0:
-            if strip["images"] > batch.images:
+            if strip.images > batch.images:
                 raise UserError(
-                    f"sampling.strip.images is {strip['images']}, but the first batch of {sampler.name} has "
+                    f"sampling.strip.images is {strip.images}, but the first batch of {sampler.name} has "
                     f"{batch.images} images; raise sampling.batch_size, or ask for a strip of fewer"
                 )
             batch = replace(batch, strip=strip)
@@ -184,7 +188,7 @@ def _batches(sampler: Sampler, spec: problem.Spec, with_strip: bool) -> Iterator
 
 def _calls(batches: list[Batch], run: FinishedRun) -> int:
     """How often the network is asked."""
-    return sum(batch.sampler.calls(run.spec["diffusion"]["steps"]) for batch in batches)
+    return sum(batch.sampler.calls(run.spec.problem.diffusion.steps) for batch in batches)
 
 
 def _measured(x_T: Tensor, x: Tensor) -> Arrays:
@@ -200,14 +204,27 @@ def _measured(x_T: Tensor, x: Tensor) -> Arrays:
 
 
 def _pixels(x: Tensor) -> np.ndarray:
-    """(..., 3, 32, 32) from -1 to 1 -> bytes (..., 32, 32, 3)."""
+    """(..., channels, 32, 32) from -1 to 1 -> bytes (..., 32, 32, channels)."""
     return problem.to_bytes(x).movedim(-3, -1).cpu().numpy()
 
 
-def _gathered(sampler: Sampler, batches: Iterable[Arrays]) -> Arrays:
+def _nothing(samplers: Iterable[Sampler], strip: Strip, kind: Dataset) -> Arrays:
+    """The arrays of a run without images."""
+    empty = _merged(_gathered(replace(sampler, images=0), [], kind) for sampler in samplers)
+    return empty | {"strip": np.zeros((0, strip.states, *_pixels_of(kind)), np.uint8)}
+
+
+def _pixels_of(kind: Dataset) -> tuple[int, int, int]:
+    """The shape of an image as bytes: height, width, channels."""
+    channels, height, width = kind.shape
+    return height, width, channels
+
+
+def _gathered(sampler: Sampler, batches: Iterable[Arrays], kind: Dataset) -> Arrays:
     """The arrays of one sampler, as they are named in the output."""
-    images = np.empty((sampler.images, *PIXELS), np.uint8)
-    arrays = {name: np.empty((sampler.images, *shape), np.float32) for name, shape in MEASURES.items()}
+    images = np.empty((sampler.images, *_pixels_of(kind)), np.uint8)
+    shapes = {name: (sampler.images, len(kind.channels))[: 1 + (name in OF_CHANNELS)] for name in MEASURES}
+    arrays = {name: np.empty(shape, np.float32) for name, shape in shapes.items()}
     strip, seconds, end = {}, 0.0, 0
     for batch in batches:
         rows = slice(end, end := end + len(batch["images"]))
@@ -224,12 +241,12 @@ def _merged(of_samplers: Iterable[Arrays]) -> Arrays:
     return {name: values for arrays in of_samplers for name, values in arrays.items()}
 
 
-def _identity(run: FinishedRun, spec: problem.Spec, machine: Machine, compiled: bool) -> dict[str, Any]:
+def _identity(run: FinishedRun, sampling: Sampling, machine: Machine, compiled: bool) -> dict[str, Any]:
     """All that decides what is drawn."""
     with open(run.folder / "weights.safetensors", "rb") as weights:
         digest = hashlib.file_digest(weights, "sha256").hexdigest()
-    source = {"weights": digest, "run": run.spec, "code": code_hash(__name__), "compiled": compiled}
-    return source | {"sampling": spec} | place(machine)
+    source = {"weights": digest, "run": run.record.spec, "code": code_hash(__name__), "compiled": compiled}
+    return source | {"sampling": sampling.model_dump(mode="json")} | place(machine)
 
 
 def _label(run: FinishedRun) -> str:

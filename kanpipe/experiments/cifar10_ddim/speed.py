@@ -1,18 +1,20 @@
 """Times of a training step, all nets in turns, as ratios to the first of them."""
 
 import math
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from kanpipe.config.models import ChosenTiming
 from kanpipe.evaluation.timing import Work, estimate, interleaved, paired_ratio, peak_bytes, stopwatch
 from kanpipe.evaluation.training_steps import next_step
 from kanpipe.experiments.cifar10_ddim import problem
+from kanpipe.experiments.cifar10_ddim.config import Experiment
 from kanpipe.experiments.cifar10_ddim.operations import gflop_per_step
 from kanpipe.experiments.cifar10_ddim.train import set_up
+from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun
 
@@ -24,22 +26,21 @@ COLUMNS += ["step_ms", "step_ratio", "step_low", "step_high", "seconds_1563", "g
 COLUMNS += ["peak_memory_mib", "peak_memory_run_mib"]
 
 
-def speed(runs: list[FinishedRun], spec: problem.Spec, machine: Machine) -> pd.DataFrame:
-    """A row for each of `spec["timing"]["variants"]` among `runs`: its training step.
+def speed(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Machine) -> pd.DataFrame:
+    """A row for each of the timed variants among `runs`: its training step.
 
-    Ratios are to the first. Steps are taken as in the training of the runs, its drawing of the batches from
-    `spec["data"]` included. `timing` has also `rounds` and `block_seconds`. Memory is that of the device, weights and
-    optimiser included.
+    Ratios are to the first. Steps are taken as in the training of the runs, the drawing of the batches included. Memory
+    is that of the device, weights and optimiser included.
     """
-    images, timing = problem.images(Path(spec["data"])), spec["timing"]
-    chosen = {name: run for name in timing["variants"] for run in reversed(runs) if run.variant == name}
-    return pd.DataFrame(_rows(chosen, timing, images, machine) if chosen else [], columns=COLUMNS)
+    images = problem.images(inputs.data, problem.dataset(spec.problem))
+    chosen = {name: run for name in spec.timing.variants for run in reversed(runs) if run.variant == name}
+    return pd.DataFrame(_rows(chosen, spec.timing, images, machine) if chosen else [], columns=COLUMNS)
 
 
 def _rows(
-    chosen: dict[str, FinishedRun], timing: Mapping[str, Any], images: np.ndarray, machine: Machine
+    chosen: dict[str, FinishedRun], timing: ChosenTiming, images: np.ndarray, machine: Machine
 ) -> list[dict[str, Any]]:
-    rounds = {name: timing[name] for name in ("rounds", "block_seconds")}
+    rounds = timing.model_dump(include={"rounds", "block_seconds"})
     steps, peaks = _warmed_up(chosen, images, machine)
     seconds = interleaved(steps, stopwatch(machine.device), **rounds)
     first = seconds[next(iter(chosen))]
@@ -84,8 +85,8 @@ def _peak_mib(work: Work, machine: Machine) -> float:
 
 
 def _settings(name: str, run: FinishedRun) -> dict[str, Any]:
-    recipe = problem.recipe(run.spec)
-    chosen = {"batch": recipe["batch_size"], "precision": recipe["precision"], "compile": recipe["compile"]}
+    recipe = run.spec.recipe
+    chosen = {"batch": recipe.batch_size, "precision": recipe.precision, "compile": recipe.compile}
     return {"variant": name, "parameters": run.record.parameters} | chosen
 
 

@@ -2,13 +2,13 @@
 
 import pandas as pd
 
-from kanpipe.experiments.cifar10_ddim.published import CHANNELS, DATASET, PUBLISHED, STEPS
+from kanpipe.experiments.cifar10_ddim.datasets import DATASETS
+from kanpipe.experiments.cifar10_ddim.published import CHANNELS, DATASET, STEPS
 from kanpipe.experiments.cifar10_ddim.scores import FLOOR, score_name
 from kanpipe.experiments.cifar10_ddim.speed_table import speed_table
-from kanpipe.experiments.cifar10_ddim.words import FIDS, base, change, is_sweep, main_fid, sampler_words, title
+from kanpipe.experiments.cifar10_ddim.words import FIDS, Names, main_fid, sampler_words
 from kanpipe.reporting.tables import FINISHED, NOT_RUN, Table, mean_and_sd, measured, summarise, with_columns
 
-BASELINE = "kan_unet"  # of the ablation
 SCORES = {  # column of the runs: (its title, its digits)
     "isc": ("IS", ".4f"),
     "fid_2048": (FIDS["fid_2048"], ".2f"),
@@ -33,19 +33,19 @@ CONSTANTS = ("gflop_per_step", "predicted_mean_sd", "data_mean_sd")  # the same 
 
 
 def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
-    """`cifar10_ddim` and four others, from the frames that `evaluate` made."""
-    runs, scores = frames["runs"], frames["scores"]
+    """The scores and four other tables, from the frames that `evaluate` and `speed` made."""
+    runs, scores, names = frames["runs"], frames["scores"], Names(frames["variants"])
     return {
-        "cifar10_ddim": _scores(runs, scores),
-        "cifar10_ddim_samplers": _samplers(scores),
-        "cifar10_ddim_speed": speed_table(frames["speed"]),
-        "cifar10_ddim_collapse": _collapse(runs),
-        "cifar10_ddim_ablation": _ablation(runs),
+        "": _scores(runs, scores, names),
+        "samplers": _samplers(scores, names),
+        "speed": speed_table(frames["speed"], names, of_published_data(runs)),
+        "collapse": _collapse(runs, names),
+        "ablation": _ablation(runs, names),
     }
 
 
-def on_cifar10(runs: pd.DataFrame) -> bool:
-    """Whether the published numbers, which are of CIFAR-10, may stand beside those of these runs."""
+def of_published_data(runs: pd.DataFrame) -> bool:
+    """Whether these runs are on the dataset of the published numbers, which may stand beside theirs then."""
     return (runs["dataset"] == DATASET).all()
 
 
@@ -56,23 +56,24 @@ def _summary(runs: pd.DataFrame, metrics: dict[str, tuple[str, str]]) -> pd.Data
     return numbers.assign(steps=runs.groupby("variant")["steps"].max().loc[numbers["variant"]].to_numpy())
 
 
-def _head(numbers: pd.DataFrame) -> dict[str, list[str]]:
+def _head(numbers: pd.DataFrame, names: Names) -> dict[str, list[str]]:
     return {
-        "model": [title(name) for name in numbers["variant"]],
+        "model": [names.title(name) for name in numbers["variant"]],
         "parameters": [f"{n:,}" for n in numbers["parameters"]],
         "channels": numbers["channels"].astype(str).tolist(),
         "steps": [f"{n:,}" for n in numbers["steps"]],
     }
 
 
-def _scores(runs: pd.DataFrame, scores: pd.DataFrame) -> Table:
+def _scores(runs: pd.DataFrame, scores: pd.DataFrame, names: Names) -> Table:
     numbers = _summary(runs, SCORES | {"isc_sd": ("", "")} | COST)
-    known = [PUBLISHED.get(name) if on_cifar10(runs) else None for name in numbers["variant"]]
+    published = of_published_data(runs)
+    known = [names.published(name) if published else None for name in numbers["variant"]]
     batch = with_columns(runs, ["batch"]).groupby("variant")["batch"].max().loc[numbers["variant"]]
     cells = measured(numbers, SCORES | COST) | {"IS": _inception_scores(numbers)}
     text = pd.DataFrame(
         {
-            **_head(numbers),
+            **_head(numbers, names),
             "batch": ["" if pd.isna(n) else f"{n:.0f}" for n in batch],
             "IS": cells.pop("IS"),
             "published IS": ["" if found is None else f"{found.isc:.4f} ± {found.isc_sd:.4f}" for found in known],
@@ -83,6 +84,8 @@ def _scores(runs: pd.DataFrame, scores: pd.DataFrame) -> Table:
             "n": numbers["n"].astype(str),
         }
     )
+    if not published:
+        text = text.drop(columns=["published IS", "published FID"])
     text = pd.concat([text, pd.DataFrame([_floor(scores)])]).fillna("")
     printed = {"isc": [found and found.isc for found in known], "fid": [found and found.fid for found in known]}
     numbers = numbers.assign(published_isc=printed["isc"], published_fid=printed["fid"])
@@ -118,8 +121,9 @@ def _scores_note(runs: pd.DataFrame, scores: pd.DataFrame) -> str:
     sampler = sampler_words(walks.iloc[0]) if len(walks) else run["sampler"]
     words = (
         f"Samples of the averaged weights ({sampler}) against {run['reference_images']:,} training images of "
-        f"{run['dataset']}. FID: in features of the FID Inception (the layer in the name) and of EfficientNet-Lite0. "
-        "IS: ± standard deviation over its splits; the others: mean ± standard deviation over n training seeds. "
+        f"{DATASETS[run['dataset']].title}. FID: in features of the FID Inception (the layer in the name) and of "
+        "EfficientNet-Lite0. IS: ± standard deviation over its splits; the others: mean ± standard deviation over n "
+        "training seeds. "
         f"Minutes: training on {', '.join(runs['device'].unique())}. In brackets: real images in the place of samples."
     )
     return " ".join([words, *scale_words(runs)])
@@ -127,8 +131,8 @@ def _scores_note(runs: pd.DataFrame, scores: pd.DataFrame) -> str:
 
 def scale_words(runs: pd.DataFrame) -> list[str]:
     """Sentences that say in what these runs differ from the published ones."""
-    if not on_cifar10(runs):
-        return ["Published numbers are of CIFAR-10 and are left out."]
+    if not of_published_data(runs):
+        return []
     finished = runs[runs["status"] == FINISHED] if (runs["status"] == FINISHED).any() else runs
     differing = [
         f"{_between(finished[column])} {words} (published: {published:,})"
@@ -143,7 +147,7 @@ def _between(values: pd.Series) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def _samplers(scores: pd.DataFrame) -> Table:
+def _samplers(scores: pd.DataFrame, names: Names) -> Table:
     rows = scores[scores["variant"] != FLOOR].fillna({"eta": 0})
     rows = rows.assign(score=rows.apply(score_name, axis=1) if len(rows) else [])
     by = ["variant", "sampler", "timesteps", "count", "eta", "n"]
@@ -153,7 +157,7 @@ def _samplers(scores: pd.DataFrame) -> Table:
     numbers = numbers.reset_index()
     text = pd.DataFrame(
         {
-            "model": [title(name) for name in numbers["variant"]],
+            "model": [names.title(name) for name in numbers["variant"]],
             "times": numbers["timesteps"],
             "S": [f"{n:,.0f}" for n in numbers["count"]],
             "eta": ["" if row["timesteps"] == "ancestral" else f"{row['eta']:g}" for _, row in numbers.iterrows()],
@@ -176,9 +180,9 @@ def _over_seeds(numbers: pd.DataFrame, score: str, form: str) -> list[str]:
     ]
 
 
-def _collapse(runs: pd.DataFrame) -> Table:
+def _collapse(runs: pd.DataFrame, names: Names) -> Table:
     numbers = _summary(runs, COLLAPSE)
-    text = pd.DataFrame({**_head(numbers), **measured(numbers, COLLAPSE), "n": numbers["n"].astype(str)})
+    text = pd.DataFrame({**_head(numbers, names), **measured(numbers, COLLAPSE), "n": numbers["n"].astype(str)})
     no_knots = (numbers["family"] == "mlp") & numbers["outside_knots_mean"].isna()
     text.loc[no_knots.to_numpy(), COLLAPSE["outside_knots"][0]] = ""
     note = (
@@ -191,33 +195,39 @@ def _collapse(runs: pd.DataFrame) -> Table:
     return Table(numbers, text, " ".join([note, *scale_words(runs)]))
 
 
-def _ablation(runs: pd.DataFrame) -> Table:
+def _ablation(runs: pd.DataFrame, names: Names) -> Table:
     fid = main_fid(runs) or next(iter(FIDS))
     form = SCORES[fid][1]
-    numbers = _summary(runs[~runs["variant"].map(is_sweep)], COST | {fid: SCORES[fid]})
-    numbers = numbers.assign(change=numbers["variant"].map(change), difference=_differences(numbers, f"{fid}_mean"))
+    numbers = _summary(runs[~runs["variant"].map(names.is_sweep)], COST | {fid: SCORES[fid]})
+    own, baseline = numbers["variant"], names.baseline()
+    numbers = numbers.assign(role=own.map(names.role), change=own.map(names.differs))
+    numbers = numbers.assign(difference=_differences(numbers, f"{fid}_mean", names))
+    differences = ["" if pd.isna(difference) else f"{difference:+{form}}" for difference in numbers["difference"]]
     text = pd.DataFrame(
         {
-            "model": _head(numbers)["model"],
+            "model": _head(numbers, names)["model"],
+            "role": numbers["role"],
             "what differs": numbers["change"],
-            **{name: cells for name, cells in _head(numbers).items() if name != "model"},
+            **{name: cells for name, cells in _head(numbers, names).items() if name != "model"},
             **measured(numbers, COST | {fid: SCORES[fid]}),
-            f"difference to {title(BASELINE)}": ["" if pd.isna(d) else f"{d:+{form}}" for d in numbers["difference"]],
+            **({f"difference to {names.title(baseline)}": differences} if baseline else {}),
             "n": numbers["n"].astype(str),
         }
     )
     images = _between(runs.loc[runs["status"] == FINISHED, "samples"])
     note = (
         f"{FIDS[fid]} of {images} images a run; operations of the forward and backward pass of one batch. Mean ± "
-        "standard deviation over n training seeds. Differences are to the published network with as many steps."
+        "standard deviation over n training seeds. What differs from the published network of the same family, in the "
+        "words of the configuration; of that network itself, its layers. Differences are to the published KAN's layers "
+        "with as many steps."
     )
     return Table(numbers, text, " ".join([note, *scale_words(runs)]))
 
 
-def _differences(numbers: pd.DataFrame, column: str) -> list[float]:
+def _differences(numbers: pd.DataFrame, column: str, names: Names) -> list[float]:
     """Of each variant to the baseline that has made as many steps; NaN for a baseline, and where there is none."""
-    baselines = numbers[numbers["variant"].map(base) == BASELINE].groupby("steps")[column].first()
+    baselines = numbers[numbers["variant"].map(names.is_baseline)].groupby("steps")[column].first()
     return [
-        float("nan") if base(row["variant"]) == BASELINE else row[column] - baselines.get(row["steps"], float("nan"))
+        float("nan") if names.is_baseline(row["variant"]) else row[column] - baselines.get(row["steps"], float("nan"))
         for _, row in numbers.iterrows()
     ]

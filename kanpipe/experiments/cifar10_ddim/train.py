@@ -1,9 +1,8 @@
-"""Training of one U-Net to predict the noise in photographs (Ho et al. 2020, algorithm 1, with antithetic times)."""
+"""Training of one U-Net to predict the noise in images (Ho et al. 2020, algorithm 1, with antithetic times)."""
 
 import math
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from kanpipe.data.batches import ShuffledBatches
 from kanpipe.diffusion.schedules import Schedule
 from kanpipe.experiments.cifar10_ddim import problem
+from kanpipe.experiments.cifar10_ddim.config import Trained, Training
 from kanpipe.experiments.cifar10_ddim.coverage import probe, probe_batch
 from kanpipe.machine import Machine
 from kanpipe.runs import Run
@@ -23,26 +23,28 @@ PROBED = 1000  # training images from which those of the probe are drawn
 
 
 class Batches:
-    """What a step sees: noisy images (n, 3, 32, 32), times (n,), the noise in them, and the weights of the loss (n,).
+    """What a step sees: noisy images (n, channels, 32, 32), times (n,), their noise, and weights of the loss (n,).
 
-    Rows, flips, times and noise are functions of the seed and the step; all of it is made on the device. Half of the
-    times are drawn, the others are `steps - 1 - t` of those. A weight is 1, or min(SNR, min_snr) / SNR for the
-    signal-to-noise ratio of the time (Hang et al. 2023, arXiv:2303.09556).
+    Rows, flips (where there are any), times and noise are functions of the seed and the step; all of it is made on the
+    device. Half of the times are drawn, the others are `steps - 1 - t` of those. A weight is 1, or min(SNR, min_snr) /
+    SNR for the signal-to-noise ratio of the time (Hang et al. 2023, arXiv:2303.09556).
     """
 
     def __init__(
-        self, images: np.ndarray, recipe: dict[str, Any], schedule: Schedule, seed: int, machine: Machine
+        self, images: np.ndarray, recipe: Training, schedule: Schedule, seed: int, machine: Machine, flips: bool
     ) -> None:
         self._pixels = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().to(machine.device)
-        self._rows = ShuffledBatches(len(images), recipe["batch_size"], seed, machine)
-        self._schedule, self._seed, self._machine = schedule, seed, machine
-        self._weights = loss_weights(schedule, recipe.get("min_snr"))
+        self._rows = ShuffledBatches(len(images), recipe.batch_size, seed, machine)
+        self._schedule, self._seed, self._machine, self._flips = schedule, seed, machine, flips
+        self._weights = loss_weights(schedule, recipe.min_snr)
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         rows = self._pixels[self._rows.rows(step)]
         draw = self._machine.generator(self._seed, "noise", step)
-        flip = torch.rand(len(rows), 1, 1, 1, generator=draw, device=rows.device) < 0.5
-        x_0 = problem.scaled(torch.where(flip, rows.flip(-1), rows))
+        if self._flips:
+            flip = torch.rand(len(rows), 1, 1, 1, generator=draw, device=rows.device) < 0.5
+            rows = torch.where(flip, rows.flip(-1), rows)
+        x_0 = problem.scaled(rows)
         t = antithetic_times(len(rows), self._schedule.steps, draw)
         epsilon = torch.randn(x_0.shape, generator=draw, device=rows.device)
         x_t = self._schedule.diffuse(x_0, t + 1, epsilon)
@@ -71,38 +73,39 @@ def objective(model: nn.Module, x_t: Tensor, t: Tensor, epsilon: Tensor, weights
     return {"loss": (weights * squares.sum(dim=(1, 2, 3))).mean(), "error": squares.detach().mean()}
 
 
-def learning_rate(step: int, recipe: dict[str, Any]) -> float:
+def learning_rate(step: int, recipe: Training) -> float:
     """The rate of a step: constant, or falling along a half cosine to 0 at the end."""
-    if recipe["decay"] == "constant":
-        return recipe["learning_rate"]
-    return recipe["learning_rate"] * (1 + math.cos(math.pi * step / recipe["steps"])) / 2
+    if recipe.decay == "constant":
+        return recipe.learning_rate
+    return recipe.learning_rate * (1 + math.cos(math.pi * step / recipe.steps)) / 2
 
 
-def set_up(spec: problem.Spec, seed: int, images: np.ndarray, machine: Machine, checkpoint_seconds: float) -> Recipe:
+def set_up(spec: Trained, seed: int, images: np.ndarray, machine: Machine, checkpoint_seconds: float) -> Recipe:
     """The training of the variant in `spec` with a seed, before its first step; its snapshots are of the weights."""
-    recipe, graph = problem.recipe(spec), machine.device.type == "cuda"
-    model = problem.build(spec, seed).to(machine.device, memory_format=torch.channels_last)
-    rate = torch.tensor(recipe["learning_rate"], device=machine.device) if graph else recipe["learning_rate"]
+    recipe, graph = spec.recipe, machine.device.type == "cuda"
+    model = problem.build(spec.problem, spec.variant, seed).to(machine.device, memory_format=torch.channels_last)
+    rate = torch.tensor(recipe.learning_rate, device=machine.device) if graph else recipe.learning_rate
     settings = Settings(
-        steps=recipe["steps"],
-        compile=recipe["compile"],
-        clip_norm=recipe["clip_norm"],
-        precision=recipe["precision"],
-        micro_batches=recipe["micro_batches"],
-        cuda_graph=recipe["cuda_graph"] and graph,
-        snapshot_steps=tuple(recipe["probe_steps"]),
+        steps=recipe.steps,
+        compile=recipe.compile,
+        clip_norm=recipe.clip_norm,
+        precision=recipe.precision,
+        micro_batches=recipe.micro_batches,
+        cuda_graph=recipe.cuda_graph and graph,
+        snapshot_steps=tuple(recipe.probe_steps),
         checkpoint_seconds=checkpoint_seconds,
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True, capturable=graph)
-    batches = Batches(images, recipe, problem.schedule(spec, machine), seed, machine)
-    average, course = MovingAverage(model, **recipe["ema"]), partial(learning_rate, recipe=recipe)
+    flips = problem.dataset(spec.problem).flips
+    batches = Batches(images, recipe, problem.schedule(spec.problem, machine), seed, machine, flips)
+    average, course = MovingAverage(model, **recipe.ema.model_dump()), partial(learning_rate, recipe=recipe)
     return Recipe(model, optimizer, objective, batches, settings, rate=course, average=average)
 
 
 def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
     """Train the run's variant with its seed on the images of `run.data` and write the results into its folder."""
-    images = problem.images(run.data)
+    images = problem.images(run.data, problem.dataset(run.spec.problem))
     recipe = set_up(run.spec, run.seed, images, machine, checkpoint_seconds)
     seen = problem.scaled(torch.from_numpy(images[:PROBED]).permute(0, 3, 1, 2).to(machine.device))
-    probed = probe_batch(seen, problem.schedule(run.spec, machine), machine, run.seed)
+    probed = probe_batch(seen, problem.schedule(run.spec.problem, machine), machine, run.seed)
     fit(run, replace(recipe, snapshot=lambda model: probe(model, probed)), machine)

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from kanpipe.reporting.plots import FAMILY_COLOURS, INK, KAN_COLOURS, MUTED
+from kanpipe.reporting.plots import INK, KAN_COLOURS, MUTED
+from kanpipe.reporting.style import FAMILY_COLOURS
 
 CONTENDERS = {
     "mlp": "ordinary layer",

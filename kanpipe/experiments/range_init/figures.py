@@ -11,18 +11,8 @@ from kanpipe.experiments.range_init.config import Experiment
 from kanpipe.experiments.range_init.outputs import FIGURES
 from kanpipe.experiments.range_init.published import ACCURACY
 from kanpipe.experiments.range_init.tables import were_published
-from kanpipe.reporting.plots import (
-    DATA,
-    FAMILY_COLOURS,
-    FULL,
-    INK,
-    MUTED,
-    SMALL,
-    SPARE_COLOURS,
-    house_style,
-    save,
-    statement,
-)
+from kanpipe.reporting.plots import DATA, FULL, INK, MUTED, SMALL, SPARE_COLOURS, house_style, save, statement
+from kanpipe.reporting.style import FAMILY_COLOURS
 from kanpipe.reporting.tables import FINISHED
 from kanpipe.reporting.variants import seeds
 from kanpipe.runs import FinishedRun

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from kanpipe.experiments.function_fit import problem
 from kanpipe.experiments.function_fit.local_splines import EdgeFunctions
 from kanpipe.experiments.function_fit.networks import KAN
-from kanpipe.reporting.plots import DATA, FAMILY_COLOURS, FULL, INK, MUTED, SMALL
+from kanpipe.reporting.plots import DATA, FULL, INK, MUTED, SMALL
+from kanpipe.reporting.style import FAMILY_COLOURS
 from kanpipe.runs import FinishedRun
 
 LEARNED, WANTED = FAMILY_COLOURS["kan"], DATA

@@ -9,17 +9,8 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocat
 from kanpipe.experiments.function_fit import problem
 from kanpipe.experiments.function_fit.config import AnyNetwork, Mlp
 from kanpipe.experiments.function_fit.published import TEST_RMSE
-from kanpipe.reporting.plots import (
-    COLUMN,
-    DATA,
-    FAMILY_COLOURS,
-    FULL,
-    INK,
-    KAN_COLOURS,
-    MUTED,
-    SPARE_COLOURS,
-    statement,
-)
+from kanpipe.reporting.plots import COLUMN, DATA, FULL, INK, KAN_COLOURS, MUTED, SPARE_COLOURS, statement
+from kanpipe.reporting.style import FAMILY_COLOURS
 from kanpipe.runs import FinishedRun
 
 DEEP, SHALLOW, MLP = FAMILY_COLOURS["kan"], KAN_COLOURS["small_kan"], FAMILY_COLOURS["mlp"]

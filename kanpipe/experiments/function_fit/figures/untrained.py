@@ -9,7 +9,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from kanpipe.experiments.function_fit.config import WarmUp
 from kanpipe.experiments.function_fit.curves import changed_share, labelled_points
 from kanpipe.experiments.function_fit.exponents import exponents
-from kanpipe.reporting.plots import DATA, FAMILY_COLOURS, FULL, GENERATED, GROUND, INK, MUTED
+from kanpipe.reporting.plots import DATA, FULL, GENERATED, GROUND, INK, MUTED
+from kanpipe.reporting.style import FAMILY_COLOURS
 
 NETWORKS = {"kan": ("KAN", FAMILY_COLOURS["kan"], "o"), "mlp": ("MLP", FAMILY_COLOURS["mlp"], "s")}
 AXES = {"width": "width $N$", "depth": "depth $L$", "grid_size": "grid size $G$"}

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from kanpipe.experiments.cifar10_ddim.words import style, title
+from kanpipe.experiments.cifar10_ddim.words import Names
 from kanpipe.reporting.plots import FULL, statement
 from kanpipe.reporting.smoothing import smoothed, thinned, window_for
 from kanpipe.reporting.variants import Variant
@@ -14,7 +14,7 @@ from kanpipe.reporting.variants import Variant
 GREY = {"color": "#BBBBBB", "linewidth": 0.7, "zorder": 1}
 
 
-def training(variants: list[Variant], named: Sequence[str]) -> Figure:
+def training(variants: list[Variant], names: Names, named: Sequence[str]) -> Figure:
     """The smoothed loss of every variant's first finished run; those that are not `named` in grey."""
     finished = [variant for variant in variants if variant.runs]
     if not finished:
@@ -25,11 +25,11 @@ def training(variants: list[Variant], named: Sequence[str]) -> Figure:
     windows = []
     for variant in finished:
         bold = variant.name in named
-        look = {"color": style(variant.name)[0], "zorder": 2, "label": title(variant.name)} if bold else GREY
+        look = {"color": names.look(variant.name)[0], "zorder": 2, "label": names.title(variant.name)} if bold else GREY
         windows.append(_curve(axes, variant, look if bold else look | {"label": others}))
         others = "_" if not bold else others  # the legend names them once
     _frame(axes)
-    lost = [f"{title(variant.name)} diverged" for variant in variants if not variant.runs]
+    lost = [f"{names.title(variant.name)} diverged" for variant in variants if not variant.runs]
     axes.set_title("; ".join([f"Mean of the {max(windows)} steps around", *lost]))
     axes.legend(loc="upper right", ncols=2)
     return figure

@@ -6,21 +6,21 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kanpipe.experiments.cifar10_ddim.words import FIDS, title
+from kanpipe.experiments.cifar10_ddim.datasets import SIDE
+from kanpipe.experiments.cifar10_ddim.words import FIDS, Names
 from kanpipe.reporting.mosaics import GAP, mosaic, show
 from kanpipe.reporting.panels import blank, panels, scores
 from kanpipe.reporting.plots import FULL, statement
 from kanpipe.reporting.variants import Variant
 
 SHOWN, ACROSS = 64, 8  # images of a variant, and how many of them beside each other
-SIDE = 32  # pixels
 NAMES, MARGIN, HEAD = 1.75, 0.1, 0.15  # inches: names of rows, around all, words above the strip
 MISSING = "No network has finished its training and left samples"
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images (n, 32, 32, 3) of the main sampler, and the states of the first of them (states, 32, 32, 3), as bytes."""
+    """Images (n, 32, 32) or (n, 32, 32, 3) of the main sampler, and the states of the first of them, as bytes."""
 
     images: np.ndarray
     states: np.ndarray
@@ -33,16 +33,23 @@ def pictures(variant: Variant) -> Pictures | None:
     run = variant.runs[0]
     found = run.samples()
     main = found[variant.rows.loc[variant.rows["seed"] == run.seed, "sampler"].iloc[0]]
-    return Pictures(main[:SHOWN], found["strip"][0]) if len(main) and len(found["strip"]) else None
+    if not len(main) or not len(found["strip"]):
+        return None
+    return Pictures(_drawable(main[:SHOWN]), _drawable(found["strip"][0]))
 
 
-def samples(variants: list[Variant], drawn: dict[str, Pictures | None]) -> Figure:
+def _drawable(images: np.ndarray) -> np.ndarray:
+    """Images as they are drawn: grey ones without an axis of channels."""
+    return images[..., 0] if images.shape[-1] == 1 else images
+
+
+def samples(variants: list[Variant], drawn: dict[str, Pictures | None], names: Names) -> Figure:
     """The first images of each variant: an image has the same x_T in all panels."""
     if not any(drawn.values()):
         return statement(MISSING)
     figure, places = panels(len(variants), height=3.75, below=0, across=2)
     for axes, variant in zip(places, variants, strict=True):
-        axes.set_title(f"{title(variant.name)}\n{_measured(variant)}")
+        axes.set_title(f"{names.title(variant.name)}\n{_measured(variant)}")
         if found := drawn[variant.name]:
             show(axes, mosaic(found.images, ACROSS))
             axes.set_yticks([])
@@ -51,13 +58,13 @@ def samples(variants: list[Variant], drawn: dict[str, Pictures | None]) -> Figur
     return figure
 
 
-def denoising(variants: list[Variant], drawn: dict[str, Pictures | None]) -> Figure:
+def denoising(variants: list[Variant], drawn: dict[str, Pictures | None], names: Names) -> Figure:
     """A row a variant: the states of one image from noise, the same in all rows, to what becomes of it."""
     strips = [found.states for found in drawn.values() if found]
     if not strips:
         return statement(MISSING)
     count = len(strips[0])
-    nothing = np.full((count, SIDE, SIDE, 3), np.nan)
+    nothing = np.full(strips[0].shape, np.nan)
     rows = [found.states if (found := drawn[variant.name]) else nothing for variant in variants]
     wide = FULL - NAMES - 2 * MARGIN
     high = wide * (len(rows) * (SIDE + GAP) - GAP) / (count * (SIDE + GAP) - GAP)
@@ -66,7 +73,8 @@ def denoising(variants: list[Variant], drawn: dict[str, Pictures | None]) -> Fig
     axes = figure.add_axes(((NAMES + MARGIN) / FULL, MARGIN / whole, wide / FULL, high / whole))
     show(axes, mosaic(np.concatenate([images.astype(float) for images in rows]), count))
     axes.set_yticks(
-        [(SIDE + GAP) * row + SIDE / 2 for row in range(len(rows))], [_row_name(v, drawn) for v in variants]
+        [(SIDE + GAP) * row + SIDE / 2 for row in range(len(rows))],
+        [_row_name(names.title(v.name), drawn[v.name]) for v in variants],
     )
     ends = (SIDE / 2, (SIDE + GAP) * (count - 1) + SIDE / 2)
     axes.set_xticks(ends, ["noise", "sample"])
@@ -81,8 +89,8 @@ def _measured(variant: Variant) -> str:
     return ", ".join(filter(None, [variant.size, first, scores(variant, isc="IS {:.2f}")]))
 
 
-def _row_name(variant: Variant, drawn: dict[str, Pictures | None]) -> str:
-    return title(variant.name).replace(" + ", "\n+ ") + ("" if drawn[variant.name] else "\ndiverged")
+def _row_name(title: str, found: Pictures | None) -> str:
+    return title.replace(" + ", "\n+ ") + ("" if found else "\ndiverged")
 
 
 def _nothing(axes: Axes) -> None:

@@ -1,4 +1,4 @@
-"""Why the colours of samples are random: the channel means of samples against those of the noise that they began as."""
+"""Whether colours are random: the channel means of samples against those of the noise that they began as."""
 
 from textwrap import fill
 
@@ -8,31 +8,32 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from kanpipe.experiments.cifar10_ddim.words import title
+from kanpipe.experiments.cifar10_ddim.datasets import SIDE, Dataset
+from kanpipe.experiments.cifar10_ddim.words import Names
 from kanpipe.reporting.panels import blank, panels, scores
 from kanpipe.reporting.plots import INK, SMALL, statement
 from kanpipe.reporting.variants import Variant
 
 ACROSS = 4
-SIDE = 32  # the mean of so many squared standard normal values has the standard deviation 1 / SIDE
 BAND = "#E8E8E2"
-REACH = 3.6  # standard deviations of the means of x_T on either side
-CHANNELS = {"red": "#C24E00", "green": "#009E73", "blue": "#0072B2"}
+REACH = 3.6  # standard deviations of the means of x_T on either side; one is 1 / SIDE
+HUES = {"red": "#C24E00", "green": "#009E73", "blue": "#0072B2", "grey": "#666666"}
 
 
-def channel_means(variants: list[Variant], means: pd.DataFrame) -> Figure:
+def channel_means(variants: list[Variant], means: pd.DataFrame, names: Names, images: Dataset) -> Figure:
     """A point an image and channel of each variant's first finished run, and the line of a noise with mean zero."""
     shown = [variant for variant in variants if not variant.runs or len(_own(variant, means))]
     if means.empty or not shown:
         return statement("No samples whose channel means could be shown")
+    hues = {name: HUES[name] for name in images.channels}
     figure, places = panels(len(shown), height=1.9, below=0.5, across=ACROSS, sharex=True, sharey=True)
     slope = float(shown[0].rows["predicted_mean_sd"].iloc[0]) * SIDE
     for place, (axes, variant) in enumerate(zip(places, shown, strict=True)):
         correlation = scores(variant, mean_correlation="correlation {:.3f}")
-        axes.set_title(f"{fill(title(variant.name), 24)}\n{correlation}", size=SMALL)
+        axes.set_title(f"{fill(names.title(variant.name), 24)}\n{correlation}", size=SMALL)
         _frame(axes, slope)
         if variant.runs:
-            _points(axes, _own(variant, means), slope)
+            _points(axes, _own(variant, means), slope, hues)
         else:
             blank(axes, "diverged")
         if place + ACROSS >= len(shown):
@@ -40,7 +41,7 @@ def channel_means(variants: list[Variant], means: pd.DataFrame) -> Figure:
             axes.tick_params(labelbottom=True)
         if place % ACROSS == 0:
             axes.set_ylabel("mean of the sample")
-    _legend(figure, slope)
+    _legend(figure, slope, hues)
     return figure
 
 
@@ -56,19 +57,19 @@ def _frame(axes: Axes, slope: float) -> None:
     axes.axhspan(-1, 1, color=BAND, zorder=0)
 
 
-def _points(axes: Axes, points: pd.DataFrame, slope: float) -> None:
+def _points(axes: Axes, points: pd.DataFrame, slope: float, hues: dict[str, str]) -> None:
     """A mean beyond the frame is drawn on its edge."""
     reach = REACH / SIDE
     axes.plot((-reach, reach), (-reach * slope, reach * slope), color=INK, linewidth=0.7, zorder=1)
-    hues = np.array(list(CHANNELS.values()))[points["channel"].astype(int)]
+    colours = np.array(list(hues.values()))[points["channel"].astype(int)]
     edge = 0.99 * reach
     style = {"s": 3, "linewidths": 0, "alpha": 0.7, "zorder": 2, "rasterized": True}
-    axes.scatter(points["start"].clip(-edge, edge), points["end"].clip(-edge * slope, edge * slope), c=hues, **style)
+    axes.scatter(points["start"].clip(-edge, edge), points["end"].clip(-edge * slope, edge * slope), c=colours, **style)
 
 
-def _legend(figure: Figure, slope: float) -> None:
-    dots = [Line2D([], [], color=hue, marker="o", markersize=3, linestyle="none") for hue in CHANNELS.values()]
-    names = [f"mean of the {name} channel" for name in CHANNELS]
+def _legend(figure: Figure, slope: float, hues: dict[str, str]) -> None:
+    dots = [Line2D([], [], color=hue, marker="o", markersize=3, linestyle="none") for hue in hues.values()]
+    names = [f"mean of the {name} channel" for name in hues]
     line, band = Line2D([], [], color=INK, linewidth=0.7), Line2D([], [], color=BAND, linewidth=7)
     words = rf"predicted noise of mean zero: slope $1/\sqrt{{\bar\alpha}}$ = {slope:.1f}"
     handles, labels = [*dots, line, band], [*names, words, "means that an image can have"]

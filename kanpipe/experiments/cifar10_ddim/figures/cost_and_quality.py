@@ -10,9 +10,10 @@ from matplotlib.ticker import EngFormatter
 
 from kanpipe.experiments.cifar10_ddim.published import PUBLISHED
 from kanpipe.experiments.cifar10_ddim.scores import FLOOR, score_name
-from kanpipe.experiments.cifar10_ddim.words import FIDS, YELLOW, base, is_long, is_sweep, main_fid, style, title
+from kanpipe.experiments.cifar10_ddim.words import FIDS, Names, main_fid
 from kanpipe.reporting.log_axes import log_log
 from kanpipe.reporting.plots import FULL, INK, SMALL, statement
+from kanpipe.reporting.style import FAMILY_COLOURS
 from kanpipe.reporting.tables import FINISHED
 
 COSTS = {  # column of the runs: the title of its panel, its axis
@@ -28,7 +29,7 @@ PUBLISHED_MARK = {"linestyle": "none", "marker": "x", "markersize": 7, "markered
 REAL = {"color": INK, "linewidth": 0.8, "linestyle": "--", "zorder": 1}
 
 
-def cost_and_quality(runs: pd.DataFrame, scores: pd.DataFrame, published: bool) -> Figure:
+def cost_and_quality(runs: pd.DataFrame, scores: pd.DataFrame, names: Names, published: bool) -> Figure:
     """The Fréchet distance of every variant, mean over its seeds, against three costs.
 
     Small marks are of other learning rates, hollow ones of fewer steps than the others made, large ones of more.
@@ -38,8 +39,8 @@ def cost_and_quality(runs: pd.DataFrame, scores: pd.DataFrame, published: bool) 
         return statement("No Fréchet distance was measured")
     points = runs[runs["status"] == FINISHED].dropna(subset=fid)
     points = points.groupby("variant", sort=False)[[fid, "steps", *COSTS]].agg(["mean", "std"])
-    usual = runs.loc[~runs["variant"].map(is_long), "steps"].max()
-    looks = {name: _look(name, steps < usual) for name, steps in points["steps"]["mean"].items()}
+    usual = runs.loc[~runs["variant"].map(names.is_long), "steps"].max()
+    looks = {name: _look(name, names, steps < usual) for name, steps in points["steps"]["mean"].items()}
     floor = _floor(fid, scores)
     figure = Figure(figsize=(FULL, 4.1), layout="constrained")
     for axes, (cost, (head, words)) in zip(figure.subplots(1, 3, sharey=True), COSTS.items(), strict=True):
@@ -52,14 +53,14 @@ def cost_and_quality(runs: pd.DataFrame, scores: pd.DataFrame, published: bool) 
     _frame(figure, FIDS[fid])
     lines = {"published, in a": PUBLISHED_MARK} if fid == "fid_2048" and published else {}
     lines |= {} if floor is None else {"real images": REAL}
-    _legend(figure, runs, looks, lines)
+    _legend(figure, runs, names, looks, lines)
     return figure
 
 
-def _look(variant: str, short: bool) -> dict[str, Any]:
-    hue, shape = style(variant)
-    look = DOT | {"color": hue, "marker": shape, "zorder": 3 if hue == YELLOW else 4}
-    look |= SMALL_DOT if is_sweep(variant) else LARGE_DOT if is_long(variant) else {}
+def _look(variant: str, names: Names, short: bool) -> dict[str, Any]:
+    hue, shape = names.look(variant)
+    look = DOT | {"color": hue, "marker": shape, "zorder": 3 if names.role(variant) == "ablation" else 4}
+    look |= SMALL_DOT if names.is_sweep(variant) else LARGE_DOT if names.is_long(variant) else {}
     return look | (HOLLOW | {"markeredgecolor": hue} if short else {})
 
 
@@ -76,8 +77,8 @@ def _floor(fid: str, scores: pd.DataFrame) -> float | None:
 
 
 def _published(axes: Axes) -> None:
-    for variant, found in PUBLISHED.items():
-        axes.plot(found.parameters, found.fid, color=style(variant)[0], **PUBLISHED_MARK)
+    for family, found in PUBLISHED.items():
+        axes.plot(found.parameters, found.fid, color=FAMILY_COLOURS[family], **PUBLISHED_MARK)
 
 
 def _frame(figure: Figure, name: str) -> None:
@@ -87,16 +88,17 @@ def _frame(figure: Figure, name: str) -> None:
     figure.axes[0].set_ylabel(name)
 
 
-def _legend(figure: Figure, runs: pd.DataFrame, looks: dict[str, dict], lines: dict[str, dict]) -> None:
-    marks = {title(base(name)): DOT | dict(zip(("color", "marker"), style(name), strict=True)) for name in looks}
-    if any(is_sweep(name) for name in looks):
+def _legend(figure: Figure, runs: pd.DataFrame, names: Names, looks: dict[str, dict], lines: dict[str, dict]) -> None:
+    bases = dict.fromkeys(map(names.base, looks))
+    marks = {names.title(name): DOT | dict(zip(("color", "marker"), names.look(name), strict=True)) for name in bases}
+    if any(names.is_sweep(name) for name in looks):
         marks["small: other learning rates"] = DOT | SMALL_DOT | {"color": INK, "marker": "o"}
-    if any(is_long(name) for name in looks):
+    if any(names.is_long(name) for name in looks):
         marks["large: more steps"] = DOT | LARGE_DOT | {"color": INK, "marker": "o"}
     if any("markerfacecolor" in look for look in looks.values()):
         marks["hollow: fewer steps"] = DOT | HOLLOW | {"color": INK, "markeredgecolor": INK, "marker": "o"}
     entries = [Line2D([], [], label=words, **{"color": INK} | look) for words, look in (marks | lines).items()]
-    lost = [title(name) for name in runs["variant"].unique() if name not in looks]
+    lost = [names.title(name) for name in runs["variant"].unique() if name not in looks]
     entries += [Line2D([], [], linestyle="none", label=f"no score: {name}") for name in lost]
     seeds = runs.groupby("variant")["seed"].nunique().max()
     words = "One training seed" if seeds == 1 else f"Means of up to {seeds} training seeds; bars: ± standard deviation"

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
-from kanpipe.experiments.cifar10_ddim.words import title
+from kanpipe.experiments.cifar10_ddim.words import Names
 from kanpipe.reporting.panels import panels
 from kanpipe.reporting.plots import GROUND, SMALL, statement
 from kanpipe.reporting.variants import Variant
@@ -28,7 +28,7 @@ PARTS = {  # beginning of a layer's name: the part of the net
 }
 
 
-def coverage(variants: list[Variant], inputs: pd.DataFrame) -> Figure:
+def coverage(variants: list[Variant], inputs: pd.DataFrame, names: Names) -> Figure:
     """The share of the inputs outside the knots: a row a layer, from the first at the top, a column a probe."""
     measured = inputs.dropna(subset="outside_grid")
     shown = [variant for variant in variants if variant.name in set(measured["variant"])]
@@ -36,7 +36,7 @@ def coverage(variants: list[Variant], inputs: pd.DataFrame) -> Figure:
         return statement("No KAN layer's inputs were looked at while training")
     figure, places = panels(len(shown), height=2.5, below=0.15, across=ACROSS)
     for axes, variant in zip(places, shown, strict=True):
-        axes.set_title(fill(title(variant.name) + ("" if variant.runs else ", diverged"), 24), size=SMALL)
+        axes.set_title(fill(names.title(variant.name) + ("" if variant.runs else ", diverged"), 24), size=SMALL)
         own = measured[measured["variant"] == variant.name]
         _heat_map(axes, own[own["seed"] == own["seed"].iloc[0]])
     bar = figure.colorbar(

@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from kanpipe.experiments.cifar10_ddim.scores import score_name
-from kanpipe.experiments.cifar10_ddim.words import FIDS, main_fid, style, title
+from kanpipe.experiments.cifar10_ddim.words import FIDS, Names, main_fid
 from kanpipe.reporting.log_axes import log_log
 from kanpipe.reporting.plots import FULL, INK, statement
 
 KINDS = {"quadratic": "-", "uniform": "--", "ancestral": ":"}  # of times: the line; marks are hollow but for the first
 
 
-def samplers(runs: pd.DataFrame, scores: pd.DataFrame, named: Sequence[str]) -> Figure:
+def samplers(runs: pd.DataFrame, scores: pd.DataFrame, names: Names, named: Sequence[str]) -> Figure:
     """The Fréchet distance of the `named` variants against the number of times, mean over the seeds.
 
     All points are of equally many images, since fewer have the larger distance.
@@ -32,11 +32,11 @@ def samplers(runs: pd.DataFrame, scores: pd.DataFrame, named: Sequence[str]) -> 
     for variant, own in rows.groupby("variant", sort=False):
         for kind, walks in own.groupby("timesteps", sort=False):
             means = walks.groupby("count")["value"].mean()
-            hue, shape = style(variant)
+            hue, shape = names.look(variant)
             axes.plot(means.index, means, marker=shape, markersize=4.5, **_look(kind, hue))
     axes.set(xlabel="times at which the sampler stops", ylabel=f"{FIDS[fid]} of {images:,.0f} images")
     log_log(axes)
-    _legend(figure, rows)
+    _legend(figure, rows, names)
     return figure
 
 
@@ -53,8 +53,8 @@ def _look(kind: str, hue: str) -> dict[str, Any]:
     return {"color": hue, "linestyle": KINDS.get(kind, "-."), **edge}
 
 
-def _legend(figure: Figure, rows: pd.DataFrame) -> None:
-    looks = {title(name): style(name) for name in rows["variant"].unique()}
+def _legend(figure: Figure, rows: pd.DataFrame, names: Names) -> None:
+    looks = {names.title(name): names.look(name) for name in rows["variant"].unique()}
     entries = [Line2D([], [], color=hue, marker=shape, label=name) for name, (hue, shape) in looks.items()]
     kinds = [kind for kind in KINDS if kind in set(rows["timesteps"])]
     for kind in kinds:
