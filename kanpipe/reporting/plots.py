@@ -4,7 +4,6 @@ Figures are `matplotlib.figure.Figure` objects without pyplot: no display is ask
 emptied, and the file format alone chooses the renderer (Agg for PNG).
 """
 
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from kanpipe.files import atomic
-from kanpipe.reporting.style import FAMILY_COLOURS, ROLE_COLOURS
 
 COLUMN, FULL = 3.4, 7.0  # widths in inches of one column and of the page
 SMALL, TEXT = 7.0, 8.0  # font sizes in points; nothing is smaller
@@ -24,15 +22,7 @@ SMALL, TEXT = 7.0, 8.0  # font sizes in points; nothing is smaller
 # Told apart also without red or green: Okabe and Ito's palette, darkened or lightened for the sizes of one family.
 DATA, GENERATED = "#0072B2", "#C8102E"
 INK, MUTED, GROUND = "#222222", "#666666", "#F5F5F2"
-KAN_COLOURS = {"kan": FAMILY_COLOURS["kan"], "small_kan": ROLE_COLOURS["kan", "ablation"]}
-MLP_COLOURS = {
-    "mlp": FAMILY_COLOURS["mlp"],
-    "mlp_as_kan": ROLE_COLOURS["mlp", "control"],
-    "mlp_as_small_kan": ROLE_COLOURS["mlp", "ablation"],
-}
-VARIANT_COLOURS = KAN_COLOURS | MLP_COLOURS
 SPARE_COLOURS = ("#7B5EA7", "#CC79A7", "#56B4E9", "#8C6D31")
-MARKERS = {"kan": "o", "small_kan": "D", "mlp": "s", "mlp_as_kan": "^", "mlp_as_small_kan": "v"}
 
 STYLE = {
     "font.size": TEXT,
@@ -77,17 +67,6 @@ def save(figure: Figure, stem: Path) -> None:
     with atomic(stem.with_name(f"{stem.name}.pdf")) as beside:
         figure.savefig(beside, dpi=320, metadata={"CreationDate": None})  # dpi of the rasterised point clouds
     figure.clear()
-
-
-def colour(variant: str) -> str:
-    """The variant's colour, the same in every figure and for every subset of variants."""
-    spare = SPARE_COLOURS[zlib.crc32(variant.encode()) % len(SPARE_COLOURS)]
-    return VARIANT_COLOURS.get(variant, spare)
-
-
-def marker(variant: str) -> str:
-    """The variant's marker, which tells it apart without colour."""
-    return MARKERS.get(variant, "P")
 
 
 def label(variant: str) -> str:

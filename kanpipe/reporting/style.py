@@ -1,16 +1,18 @@
 """The colours and marks of networks by the family of their layers and their role, the same in every figure."""
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import count
 
 MLP, KAN, FASTKAN, FASTERKAN, OTHER = "#009E73", "#C24E00", "#7B5EA7", "#56B4E9", "#8C6D31"
 FAMILY_COLOURS = {"mlp": MLP, "kan": KAN, "fastkan": FASTKAN, "fasterkan": FASTERKAN}
+SHADES = {"mlp": (MLP, "#00523C", "#6CCFB0"), "kan": (KAN, "#F0A202", "#7A3100")}  # of the colours of a family
 FAMILY_MARKS = {"mlp": "s", "kan": "o", "fastkan": "^", "fasterkan": "v"}
 ROLE_COLOURS = {  # where one family has networks of several roles
-    ("mlp", "control"): "#00523C",
-    ("mlp", "ablation"): "#6CCFB0",
-    ("kan", "control"): "#7A3100",
-    ("kan", "ablation"): "#F0A202",
+    ("mlp", "control"): SHADES["mlp"][1],
+    ("mlp", "ablation"): SHADES["mlp"][2],
+    ("kan", "control"): SHADES["kan"][2],
+    ("kan", "ablation"): SHADES["kan"][1],
 }
 MARKS = ("^", "v", "<", ">", "d", "p", "X", "D", "h", "P", "*", "8")
 
@@ -28,4 +30,15 @@ def looks(networks: Iterable[tuple[str, str]]) -> list[Look]:
         published = role == "published" and number == 0
         mark = FAMILY_MARKS.get(family, "P") if published else MARKS[number % len(MARKS)]
         found.append((ROLE_COLOURS.get((family, role), FAMILY_COLOURS.get(family, OTHER)), mark))
+    return found
+
+
+def shaded_looks(families: Iterable[str]) -> list[Look]:
+    """The looks of a handful of networks by family, whose curves are told apart by shades of the family's colour."""
+    seen: Counter[str] = Counter()
+    found = []
+    for family in families:
+        shades, number = SHADES.get(family, (FAMILY_COLOURS.get(family, OTHER),)), seen[family]
+        seen[family] += 1
+        found.append((shades[number % len(shades)], (FAMILY_MARKS.get(family, "P"), *MARKS)[number % len(MARKS)]))
     return found

@@ -3,7 +3,8 @@
 import re
 
 from kanpipe.experiments.kan_vae.config import Autoencoder
-from kanpipe.reporting.plots import KAN_COLOURS, MLP_COLOURS, SPARE_COLOURS, label
+from kanpipe.reporting.plots import SPARE_COLOURS, label
+from kanpipe.reporting.style import FAMILY_COLOURS, SHADES
 from kanpipe.reporting.variants import Variant
 
 # The source's own names for the three models that it discusses.
@@ -12,12 +13,12 @@ NAME = re.compile(r"(?:(?P<family>[a-z]+)_)?vae(?P<hidden>(?:_h\d+)+)_z(?P<laten
 FAMILIES = {None: "VAE", "kan": "KAN-VAE", "fastkan": "FastKAN-VAE", "fasterkan": "FasterKAN-VAE"}
 
 KINDS = {  # kind: (colour, marker)
-    "ordinary": (MLP_COLOURS["mlp"], "s"),
-    "KAN": (KAN_COLOURS["kan"], "o"),
-    "KAN, ordinary first layer": (KAN_COLOURS["small_kan"], "D"),
+    "ordinary": (FAMILY_COLOURS["mlp"], "s"),
+    "KAN": (FAMILY_COLOURS["kan"], "o"),
+    "KAN, ordinary first layer": (SHADES["kan"][1], "D"),
     "KAN, one hidden layer more": ("#8A3700", "X"),
-    "FastKAN": (SPARE_COLOURS[0], "^"),
-    "FasterKAN": (SPARE_COLOURS[2], "v"),
+    "FastKAN": (FAMILY_COLOURS["fastkan"], "^"),
+    "FasterKAN": (FAMILY_COLOURS["fasterkan"], "v"),
 }
 OTHER = (SPARE_COLOURS[1], "P")
 

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from kanpipe.reporting.plots import INK, KAN_COLOURS, MUTED
-from kanpipe.reporting.style import FAMILY_COLOURS
+from kanpipe.reporting.plots import INK, MUTED
+from kanpipe.reporting.style import FAMILY_COLOURS, SHADES
 
 CONTENDERS = {
     "mlp": "ordinary layer",
@@ -22,7 +22,7 @@ COLOURS = {
     "floor": MUTED,
     "cox_de_boor": INK,
     "kan": FAMILY_COLOURS["kan"],
-    "kan_scaler": KAN_COLOURS["small_kan"],
+    "kan_scaler": SHADES["kan"][1],
     "kan_recompute": "#8A3700",
     "fastkan_published": INK,
     "fasterkan_published": INK,

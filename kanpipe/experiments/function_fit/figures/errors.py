@@ -9,11 +9,11 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocat
 from kanpipe.experiments.function_fit import problem
 from kanpipe.experiments.function_fit.config import AnyNetwork, Mlp
 from kanpipe.experiments.function_fit.published import TEST_RMSE
-from kanpipe.reporting.plots import COLUMN, DATA, FULL, INK, KAN_COLOURS, MUTED, SPARE_COLOURS, statement
-from kanpipe.reporting.style import FAMILY_COLOURS
+from kanpipe.reporting.plots import COLUMN, DATA, FULL, INK, MUTED, SPARE_COLOURS, statement
+from kanpipe.reporting.style import FAMILY_COLOURS, SHADES
 from kanpipe.runs import FinishedRun
 
-DEEP, SHALLOW, MLP = FAMILY_COLOURS["kan"], KAN_COLOURS["small_kan"], FAMILY_COLOURS["mlp"]
+DEEP, SHALLOW, MLP = FAMILY_COLOURS["kan"], SHADES["kan"][1], FAMILY_COLOURS["mlp"]
 VIOLET, _, SKY, _ = SPARE_COLOURS
 SAMPLE_COLOURS = (SKY, DATA, VIOLET, INK)
 GUIDE, PRINTED = "#999999", {"color": INK, "marker": "x", "linestyle": "none", "markersize": 4}

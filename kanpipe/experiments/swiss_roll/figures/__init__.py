@@ -32,6 +32,7 @@ from kanpipe.reporting.plots import (
     save,
     tile,
 )
+from kanpipe.reporting.style import shaded_looks
 from kanpipe.reporting.variants import Variant, by_variant, seeds
 from kanpipe.runs import FinishedRun
 
@@ -43,20 +44,22 @@ NOTHING = np.empty((0, 2))
 def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Experiment, out: Path) -> None:
     """Draw the figures of `OUTPUTS` into the folder `out`, each as PNG and PDF."""
     with house_style():
-        for stem, figure in _all_figures(runs, frames, spec.problem):
+        for stem, figure in _all_figures(runs, frames, spec):
             save(figure, out / stem)
 
 
 def _all_figures(
-    runs: list[FinishedRun], frames: dict[str, pd.DataFrame], task: Problem
+    runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Experiment
 ) -> Iterator[tuple[str, Figure]]:
-    data, floors = problem.training_data(task), frames["floors"].set_index("name")
+    task, data, floors = spec.problem, problem.training_data(spec.problem), frames["floors"].set_index("name")
     variants = by_variant(runs, frames["runs"])
     two_layers = {run.variant for run in runs if has_diagram(run.spec.variant)}
     yield "data", _data(data.numpy())
     yield "corruption", _corruption(data, task)
     yield "generated", _overview(data.numpy(), variants, floors)
-    yield "loss_curves", loss_curves(variants, floors)
+    families = {name: variant.family for name, variant in spec.variants.items()}
+    look = dict(zip(families, shaded_looks(families.values()), strict=True))
+    yield "loss_curves", loss_curves(variants, floors, look)
     for variant in variants:
         yield f"reverse_{variant.name}", _reverse(variant)
         yield f"generated_{variant.name}", _generated(data.numpy(), variant, floors)

@@ -1,5 +1,6 @@
 """The figure of losses: what single batches show, and what is left when their noise is taken out."""
 
+from collections.abc import Mapping
 from itertools import zip_longest
 
 import numpy as np
@@ -11,9 +12,11 @@ from matplotlib.patches import Patch
 
 from kanpipe.experiments.swiss_roll import problem
 from kanpipe.experiments.swiss_roll.published import PRINTED_LOSSES
-from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL, colour, label, marker, statement
+from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL, label, statement
+from kanpipe.reporting.style import Look
 from kanpipe.reporting.variants import Variant, seeds
 
+Looks = Mapping[str, Look]  # by variant
 BAND = "#E9E9E9"
 FLOORS = {
     "best for the Huber loss": {"color": INK, "linewidth": 0.8, "linestyle": "--"},
@@ -22,7 +25,7 @@ FLOORS = {
 PRINTED = {"marker": "o", "markerfacecolor": "none", "markersize": 5, "markeredgewidth": 1.2}
 
 
-def loss_curves(variants: list[Variant], floors: pd.DataFrame) -> Figure:
+def loss_curves(variants: list[Variant], floors: pd.DataFrame, look: Looks) -> Figure:
     """Left the loss of the first batch of every epoch (loss-comparison), right the scores on one common sample."""
     trained = [variant for variant in variants if variant.runs]
     if not trained:
@@ -31,12 +34,12 @@ def loss_curves(variants: list[Variant], floors: pd.DataFrame) -> Figure:
     left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
     sd = float(np.mean(_of_all(trained, "last_batches_sd") or [0.0]))
     top = max([floors.loc["posterior mean", "huber"] + 0.024, *(loss + 4 * sd for loss in _of_all(trained, "huber"))])
-    windows = [_first_batches(left, variant) for variant in trained]
+    windows = [_first_batches(left, variant, look[variant.name]) for variant in trained]
     for position, variant in enumerate(trained):
-        _common_scores(right, variant, shift=position - (len(trained) - 1) / 2)
+        _common_scores(right, variant, look[variant.name], shift=position - (len(trained) - 1) / 2)
     _frame_batches(left, floors, sd, top, max(windows))
     _frame_scores(right, floors, top, max(len(variant.scores("huber")) for variant in trained))
-    _legend(figure, variants, floors.loc["predict zero", "huber"])
+    _legend(figure, variants, look, floors.loc["predict zero", "huber"])
     return figure
 
 
@@ -44,24 +47,24 @@ def _of_all(variants: list[Variant], column: str) -> list[float]:
     return [value for variant in variants for value in variant.scores(column)]
 
 
-def _first_batches(axes: Axes, variant: Variant) -> int:
+def _first_batches(axes: Axes, variant: Variant, look: Look) -> int:
     """Mean and range of the seeds; returns the number of epochs over which each is averaged."""
     per_epoch = problem.steps_per_epoch(variant.runs[0].spec)
     losses = [run.history()["loss"][::per_epoch].to_numpy() for run in variant.runs]
     epochs = len(losses[0])
     window = max(epochs // 100, min(10, epochs // 4), 1)
     smooth = pd.DataFrame(np.transpose(losses)).rolling(window, center=True).mean()
-    hue = colour(variant.name)
+    hue, mark = look
     axes.fill_between(smooth.index, smooth.min(axis=1), smooth.max(axis=1), color=hue, alpha=0.25, linewidth=0)
     axes.plot(smooth.index, smooth.mean(axis=1), color=hue, linewidth=0.9)
     printed = PRINTED_LOSSES.get(variant.name, {})
     if printed and epochs > max(printed):
-        style = PRINTED | {"marker": marker(variant.name)}
+        style = PRINTED | {"marker": mark}
         axes.plot(list(printed), list(printed.values()), color=hue, linestyle="none", zorder=5, **style)
     return window
 
 
-def _common_scores(axes: Axes, variant: Variant, shift: float) -> None:
+def _common_scores(axes: Axes, variant: Variant, look: Look, shift: float) -> None:
     """Mean and standard deviation of the seeds at every epoch of which there are weights, but for the start."""
     recipe = variant.runs[0].spec.training
     columns = {epoch: f"huber_epoch_{epoch}" for epoch in sorted(recipe.snapshot_epochs) if epoch > 0}
@@ -71,8 +74,8 @@ def _common_scores(axes: Axes, variant: Variant, shift: float) -> None:
         np.array(list(columns)) + shift * recipe.epochs / 80,  # side by side, so that no bar hides another
         [value.mean() for value in values],
         [value.std(ddof=1) if len(value) > 1 else 0.0 for value in values],
-        color=colour(variant.name),
-        marker=marker(variant.name),
+        color=look[0],
+        marker=look[1],
         markersize=4,
         elinewidth=1,
         linewidth=0.8,
@@ -102,12 +105,13 @@ def _draw_floors(axes: Axes, floors: pd.DataFrame) -> float:
     return min(floors.loc[name, "huber"] for name in FLOORS)
 
 
-def _legend(figure: Figure, variants: list[Variant], zero: float) -> None:
+def _legend(figure: Figure, variants: list[Variant], look: Looks, zero: float) -> None:
     """Two columns: the variants, and whatever else there is to see."""
     place = "off scale: " if zero > figure.axes[0].get_ylim()[1] else ""
     networks = [
-        Line2D([], [], color=colour(variant.name), marker=marker(variant.name), markersize=4, label=_entry(variant))
+        Line2D([], [], color=hue, marker=mark, markersize=4, label=_entry(variant))
         for variant in variants
+        for hue, mark in [look[variant.name]]
     ]
     others = [
         Patch(color=MUTED, alpha=0.3, linewidth=0, label="range of the seeds"),
