@@ -19,7 +19,7 @@ BLOCKS = {
     "train": ("problem", "training"),
     "sample": ("sampling",),
     "evaluate": ("problem", "sampling", "evaluation"),
-    "speed": ("problem", "timing"),
+    "speed": ("problem", "variants", "timing"),
     "figures": ("problem", "evaluation", "figures"),
 }
 
