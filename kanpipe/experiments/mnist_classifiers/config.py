@@ -123,7 +123,9 @@ class Augmentation(Section):
     erase: float = Field(ge=0, le=1, description="share of the images of which a box is erased")
     scale: Share | None = Field(None, description="ends of the factor of the size; none: 1")
     erased_area: Share | None = Field(None, description="ends of the erased share of an image; none: 0.02 and 0.33")
-    erased_ratio: Share | None = Field(None, description="ends of the height of a box over its width; none: 0.3 and 3.3")
+    erased_ratio: Share | None = Field(
+        None, description="ends of the height of a box over its width; none: 0.3 and 3.3"
+    )
 
 
 class Plateau(Section):
@@ -148,9 +150,7 @@ class Training(Section):
     learning_rate: Positive = Field(description="of AdamW at the start")
     weight_decay: float = Field(ge=0, description="of AdamW")
     clip_norm: Positive | None = Field(None, description="the largest norm of the whole gradient; none: as it is")
-    plateau: Plateau = Field(
-        description="when the learning rate is lowered: the validation loss has not fallen for more than `patience` epochs"
-    )
+    plateau: Plateau = Field(description="when the learning rate is lowered, by the validation loss")
     stopping: Stopping = Field(description="which weights are kept and when a training ends, by the validation images")
     augmentation: Augmentation | None = Field(None, description="how training images are changed; none: not at all")
     compile: bool = Field(description="whether torch.compile is used: it gains nothing for an extractor on a CPU")

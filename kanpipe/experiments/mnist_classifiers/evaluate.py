@@ -40,7 +40,11 @@ def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine:
     table["chosen"] = chosen(table, runs[0].spec.training.stopping.metric)
     best = table[table["chosen"]]
     logits = {(row["net"], row["seed"]): found[i] for i, row in best.iterrows() if found[i] is not None}
-    frames = {"runs": table, "best": best.assign(variant=best["net"]), "epochs": pd.concat(courses, ignore_index=True)}
+    frames = {
+        "runs": table,
+        "best": best.assign(variant=best["net"], trained_as=best["variant"]),
+        "epochs": pd.concat(courses, ignore_index=True),
+    }
     return frames | _of_networks(logits, data, spec.evaluation) | {"layers": printed_layers()}
 
 
@@ -71,7 +75,13 @@ def _steps_per_epoch(spec: Trained, data: Images) -> int:
 def _row(run: FinishedRun, course: pd.DataFrame, logits: np.ndarray | None, data: Images) -> dict[str, Any]:
     """What the tables say of a run: what it is, how it was trained, and its scores."""
     row = run.row()
-    return row | _design(run.spec) | _scale(run.spec, data) | _course_scores(row, course, run, data) | _scores(logits, data)
+    return (
+        row
+        | _design(run.spec)
+        | _scale(run.spec, data)
+        | _course_scores(row, course, run, data)
+        | _scores(logits, data)
+    )
 
 
 def _design(spec: Trained) -> dict[str, Any]:
@@ -80,7 +90,7 @@ def _design(spec: Trained) -> dict[str, Any]:
     return {
         "extractor": variant.extractor,
         "head": variant.head,
-        "hidden": "-".join(map(str, variant.hidden)),
+        "widths": "-".join(map(str, problem.widths(variant))),
         "published_gradient": bool(variant.options.get("published_gradient", False)),
         "learning_rate": spec.recipe.learning_rate,
     }
@@ -88,7 +98,11 @@ def _design(spec: Trained) -> dict[str, Any]:
 
 def _scale(spec: Trained, data: Images) -> dict[str, Any]:
     held = spec.problem.validation.images
-    return {"dataset": spec.problem.dataset, "training_images": len(data.train_labels) - held, "validation_images": held}
+    return {
+        "dataset": spec.problem.dataset,
+        "training_images": len(data.train_labels) - held,
+        "validation_images": held,
+    }
 
 
 def _course_scores(row: dict[str, Any], course: pd.DataFrame, run: FinishedRun, data: Images) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 
 from kanpipe.experiments.mnist_classifiers.layer_table import LayerTable, Row, layer_table
-from kanpipe.experiments.mnist_classifiers.published import NETS, TABLES
 from kanpipe.experiments.mnist_classifiers.problem import SIDE
+from kanpipe.experiments.mnist_classifiers.published import NETS, TABLES
 from kanpipe.models.classifier import DigitClassifier
 from kanpipe.runs import FINISHED
 
@@ -21,7 +21,9 @@ def printed_layers() -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for net, arguments in NETS.items():
         ours, printed = layer_table(DigitClassifier(*arguments), (1, SIDE, SIDE)), TABLES[net]
-        rows += [{"variant": net, "status": FINISHED} | row for row in (*_rows(ours, printed), *_footers(ours, printed))]
+        rows += [
+            {"variant": net, "status": FINISHED} | row for row in (*_rows(ours, printed), *_footers(ours, printed))
+        ]
     return pd.DataFrame(rows)
 
 

@@ -12,7 +12,7 @@ from kanpipe.data.splits import Split, stratified_split
 from kanpipe.errors import UserError
 from kanpipe.experiments.mnist_classifiers.config import Classifier, Problem, Standardise
 from kanpipe.machine import Machine, seeded
-from kanpipe.models.classifier import DigitClassifier
+from kanpipe.models.classifier import CLASSES, FEATURES, PIXELS, DigitClassifier
 from kanpipe.runs import FinishedRun
 
 SIDE = 28
@@ -50,9 +50,12 @@ def standardised(images: Tensor, scale: Standardise) -> Tensor:
 def build(variant: Classifier, seed: int = 0, dropout: float = DROPOUT) -> DigitClassifier:
     """The variant's classifier with the initial weights of `seed`."""
     with seeded(seed, "init"):
-        return DigitClassifier(
-            variant.extractor, variant.head, variant.hidden, dropout=dropout, **variant.options
-        )
+        return DigitClassifier(variant.extractor, variant.head, variant.hidden, dropout=dropout, **variant.options)
+
+
+def widths(variant: Classifier) -> list[int]:
+    """Those of the head, from the features or pixels that it sees to the digits."""
+    return [PIXELS if variant.extractor == "none" else FEATURES, *variant.hidden, CLASSES]
 
 
 def placed(model: DigitClassifier, machine: Machine) -> DigitClassifier:

@@ -17,7 +17,7 @@ from kanpipe.experiments.mnist_classifiers import problem
 from kanpipe.experiments.mnist_classifiers.config import Classifier, Experiment
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
-from kanpipe.models.classifier import CLASSES, FEATURES, PIXELS, DigitClassifier
+from kanpipe.models.classifier import CLASSES, FEATURES, DigitClassifier
 from kanpipe.models.counting import parameter_count
 from kanpipe.runs import FINISHED, FinishedRun
 
@@ -87,7 +87,7 @@ def _built(variant: Classifier, spec: Experiment, machine: Machine) -> DigitClas
 
 def _published_head(variant: Classifier, machine: Machine) -> nn.Module:
     """The head of the variant made of the layers of their authors."""
-    widths = [PIXELS if variant.extractor == "none" else FEATURES, *variant.hidden, CLASSES]
+    widths = problem.widths(variant)
     layers = [FasterKANLayer(*pair) for pair in zip(widths[:-1], widths[1:], strict=True)]
     return nn.Sequential(*layers).to(machine.device)
 
