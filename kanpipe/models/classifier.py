@@ -82,8 +82,8 @@ class DigitClassifier(nn.Module):
     """Grey images (n, 1, 28, 28) -> logits of the ten digits (n, 10).
 
     `extractor` is wide, lean or none. `head` is linear, which has no hidden layer, or a family of layers: mlp, kan,
-    fastkan or fasterkan, made with `options` and with the widths `hidden` between the 256 features, or the 784 pixels, and the
-    logits. Raises ValueError for an unknown extractor or head, and for hidden widths of the head linear.
+    fastkan or fasterkan, made with `options` and with the widths `hidden` between the 256 features, or the 784 pixels,
+    and the logits. Raises ValueError for an unknown extractor or head, and for hidden widths of the head linear.
     """
 
     def __init__(

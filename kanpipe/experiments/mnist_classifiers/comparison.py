@@ -1,7 +1,7 @@
-"""Every network against the reference: the same test images seed by seed, and the two recipes over their seeds."""
+"""Networks in pairs: on the same test images seed by seed, and as recipes over their seeds."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
 from typing import Any
 
@@ -17,62 +17,47 @@ from kanpipe.evaluation.classifier_comparison import (
 from kanpipe.runs import FINISHED
 
 Right = Mapping[int, np.ndarray]  # by the seed of a run, what it reads rightly: bool (images,)
-COMPARED = ("variant", "seed", "status", "reference", "only_this", "only_reference", "difference", "low", "high")
+Pairs = Sequence[Sequence[str]]  # networks: the one, and what is taken from it
+COMPARED = ("variant", "status", "net", "less", "seed", "only_net", "only_less", "difference", "low", "high")
 COMPARED += ("p_value", "agreement")
-JUDGED = ("variant", "status", "reference", "n", "n_reference", "difference", "low", "high", "p_value", "margin")
+JUDGED = ("variant", "status", "net", "less", "n", "n_less", "difference", "low", "high", "p_value", "margin")
 JUDGED += ("similar", "resolvable")
 
 
-def comparisons(right: Mapping[str, Right], reference: str) -> Iterator[dict[str, Any]]:
-    """A row for each network and seed that the reference has too: accuracies in percentage points, McNemar's test."""
-    for net, seed in _pairs(right, reference):
-        ours, theirs = right[net][seed], right[reference][seed]
-        found = paired_difference(ours, theirs)
-        yield {
-            "variant": net,
-            "seed": seed,
-            "status": FINISHED,
-            "reference": reference,
-            "only_this": int((ours & ~theirs).sum()),
-            "only_reference": int((theirs & ~ours).sum()),
-            "difference": 100 * found.value,
-            "low": 100 * found.low,
-            "high": 100 * found.high,
-            "p_value": mcnemar(ours, theirs),
-            "agreement": agreement(ours, theirs),
-        }
+def comparisons(right: Mapping[str, Right], pairs: Pairs) -> Iterator[dict[str, Any]]:
+    """A row for each pair and each seed that both have: accuracies in percentage points, McNemar's test."""
+    for net, other in _known(right, pairs):
+        for seed in [seed for seed in right[net] if seed in right[other]]:
+            ours, theirs = right[net][seed], right[other][seed]
+            found = paired_difference(ours, theirs)
+            counts = {"only_net": int((ours & ~theirs).sum()), "only_less": int((theirs & ~ours).sum())}
+            points = {name: 100 * getattr(found, name) for name in ("low", "high")}
+            tests = {"p_value": mcnemar(ours, theirs), "agreement": agreement(ours, theirs)}
+            yield _head(net, other) | {"seed": seed, "difference": 100 * found.value} | counts | points | tests
 
 
-def _pairs(right: Mapping[str, Right], reference: str) -> list[tuple[str, int]]:
-    known = right.get(reference, {})
-    return [(net, seed) for net in right if net != reference for seed in right[net] if seed in known]
+def _known(right: Mapping[str, Right], pairs: Pairs) -> list[tuple[str, str]]:
+    """The pairs of which both have runs."""
+    return [(net, other) for net, other in pairs if right.get(net) and right.get(other)]
 
 
-def judgements(right: Mapping[str, Right], reference: str, margin: float) -> Iterator[dict[str, Any]]:
-    """A row for each network: whether its accuracy is that of the reference up to `margin` percentage points.
+def _head(net: str, other: str) -> dict[str, Any]:
+    return {"variant": f"{net}_less_{other}", "status": FINISHED, "net": net, "less": other}
+
+
+def judgements(right: Mapping[str, Right], pairs: Pairs, margin: float) -> Iterator[dict[str, Any]]:
+    """A row for each pair: whether their accuracies are the same up to `margin` percentage points.
 
     `low` and `high` are of the interval of 90 %, that of two one-sided tests at 5 %; `resolvable` is the difference
     that as many runs a side, of this spread, show with a power of 80 %, NaN for fewer than two.
     """
-    theirs = right.get(reference, {})
-    for net, ours in right.items():
-        if net == reference or not theirs or not ours:
-            continue
-        found = equivalence(*(_accuracies(side) for side in (ours, theirs)), margin / 100)
-        yield {
-            "variant": net,
-            "status": FINISHED,
-            "reference": reference,
-            "n": len(ours),
-            "n_reference": len(theirs),
-            "difference": 100 * found.difference,
-            "low": 100 * found.low,
-            "high": 100 * found.high,
-            "p_value": found.p_value,
-            "margin": margin,
-            "similar": found.holds(),
-            "resolvable": 100 * _resolvable(ours, theirs),
-        }
+    for net, other in _known(right, pairs):
+        found = equivalence(*(_accuracies(right[name]) for name in (net, other)), margin / 100)
+        counts = {"n": len(right[net]), "n_less": len(right[other])}
+        points = {name: 100 * getattr(found, name) for name in ("difference", "low", "high")}
+        judged = {"p_value": found.p_value, "margin": margin, "similar": found.holds()}
+        resolvable = {"resolvable": 100 * _resolvable(right[net], right[other])}
+        yield _head(net, other) | counts | points | judged | resolvable
 
 
 def _accuracies(side: Right) -> np.ndarray:

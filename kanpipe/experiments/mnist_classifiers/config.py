@@ -20,6 +20,7 @@ from kanpipe.config.models import (
 )
 
 HEAD = "the head: one linear layer, or layers of a family"
+Pair = Annotated[list[Name], Field(min_length=2, max_length=2)]
 Share = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
@@ -159,7 +160,10 @@ class Training(Section):
 class Evaluation(Section):
     """What the scores are compared with."""
 
-    reference: Name = Field(description="the variant that all others are compared with")
+    pairs: list[Pair] = Field(
+        description="networks whose accuracies are compared, the one and what is taken from it; left out where one "
+        "of the two is"
+    )
     margin: Positive = Field(description="accuracies are similar that differ by less, in percentage points")
     misread: Count = Field(description="of the images that most runs misread, how many are shown")
 

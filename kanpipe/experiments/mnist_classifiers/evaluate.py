@@ -27,8 +27,8 @@ def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine:
     """The frames of the experiment; accuracies are in per cent, differences in percentage points.
 
     `runs`: a row a run. `best`: those of them with the learning rate that their network is given by the validation
-    images, each called by its network; the other frames are of these. `comparisons` and `equivalence`: every network
-    against the reference, a row a seed and a row a network. `confusion`: images by label and reading. `misread`: the
+    images, each called by its network; the other frames are of these. `comparisons` and `equivalence`: networks in
+    pairs, a row a seed and a row a pair. `confusion`: images by label and reading. `misread`: the
     images that most runs misread. `epochs`: a row a run and epoch. `layers`: the printed tables of layers.
     """
     data = problem.images(inputs.data)
@@ -138,10 +138,9 @@ def _of_networks(logits: Logits, data: Images, evaluation: Evaluation) -> dict[s
     correct: dict[str, dict[int, np.ndarray]] = {}
     for (net, seed), values in logits.items():
         correct.setdefault(net, {})[seed] = right(values, data.test_labels)
-    reference = evaluation.reference
     return {
-        "comparisons": pd.DataFrame(comparisons(correct, reference), columns=COMPARED),
-        "equivalence": pd.DataFrame(judgements(correct, reference, evaluation.margin), columns=JUDGED),
+        "comparisons": pd.DataFrame(comparisons(correct, evaluation.pairs), columns=COMPARED),
+        "equivalence": pd.DataFrame(judgements(correct, evaluation.pairs, evaluation.margin), columns=JUDGED),
         "confusion": pd.concat(
             [_confusion(net, logits, data) for net in correct] or [pd.DataFrame(columns=CONFUSED)], ignore_index=True
         ),

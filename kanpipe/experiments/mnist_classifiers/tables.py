@@ -100,17 +100,17 @@ def _scores_note(best: pd.DataFrame) -> str:
 
 
 def _comparisons(equivalence: pd.DataFrame, comparisons: pd.DataFrame, best: pd.DataFrame) -> Table:
-    """A row a network: its accuracy less that of the reference, over the seeds and seed by seed."""
+    """A row a pair of networks: the difference of their accuracies, over the seeds and seed by seed."""
     seeds = comparisons.groupby("variant", sort=False)
     text = pd.DataFrame(
         {
-            "network": equivalence["variant"],
-            "less": equivalence["reference"],
+            "network": equivalence["net"],
+            "less": equivalence["less"],
             "difference": [f"{value:+.2f}" for value in equivalence["difference"]],
             "90 % interval": [_range(row) for _, row in equivalence.iterrows()],
             "similar": [_similar(row) for _, row in equivalence.iterrows()],
             "resolvable": [f"{value:.2f}" if pd.notna(value) else "" for value in equivalence["resolvable"]],
-            "n": [f"{row['n']} and {row['n_reference']}" for _, row in equivalence.iterrows()],
+            "n": [f"{row['n']} and {row['n_less']}" for _, row in equivalence.iterrows()],
             "seed by seed": [_by_seed(seeds, name) for name in equivalence["variant"]],
         }
     )
@@ -138,7 +138,7 @@ def _by_seed(seeds: "pd.api.typing.DataFrameGroupBy", name: str) -> str:
 
 def _comparisons_note(equivalence: pd.DataFrame, best: pd.DataFrame) -> str:
     if equivalence.empty:
-        return "There are no runs of the reference."
+        return "There are no runs of both networks of any pair."
     margin, images = equivalence["margin"].iloc[0], best["test_images"].iloc[0]
     return (
         "Accuracies in percentage points, each network at the learning rate that the held-out images choose. Similar: "

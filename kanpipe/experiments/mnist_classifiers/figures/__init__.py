@@ -20,7 +20,7 @@ def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Expe
         for stem, figure in {
             "curves": curves(frames["epochs"], best, shown),
             "cost": cost(best),
-            "confusion": confusion(frames["confusion"], shown),
+            "confusion": confusion(frames["confusion"], best, shown),
             "misread": misread(frames["misread"], best),
         }.items():
             save(figure, out / stem)

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kanpipe.experiments.mnist_classifiers.figures.style import MARKERS, colour, words
+from kanpipe.experiments.mnist_classifiers.figures.style import MARKERS, colour, name_and_size
 from kanpipe.reporting.plots import FULL, statement
 from kanpipe.runs import FINISHED
 
@@ -43,5 +43,5 @@ def _network(axes: Axes, rows: pd.DataFrame, column: str) -> None:
         linestyle="none",
         elinewidth=0.8,
         capsize=2,
-        label=words(row),
+        label=name_and_size(row),
     )

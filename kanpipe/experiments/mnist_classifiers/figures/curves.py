@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kanpipe.experiments.mnist_classifiers.figures.style import LINES, colour, first_rows, words
+from kanpipe.experiments.mnist_classifiers.figures.style import LINES, colour, first_rows, name_and_size
 from kanpipe.reporting.plots import FULL, MUTED, SMALL, statement
 from kanpipe.runs import FINISHED
 
@@ -48,7 +48,7 @@ def _curve(axes: Axes, epochs: pd.DataFrame, column: str, row: pd.Series) -> Non
         mean,
         color=colour(row),
         linestyle=LINES[row["extractor"]],
-        label=words(row),
+        label=name_and_size(row),
         marker=marker,
         markersize=3,
     )

@@ -5,34 +5,36 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from kanpipe.experiments.mnist_classifiers.figures.style import first_rows, name
 from kanpipe.experiments.mnist_classifiers.pictures import unpacked
 from kanpipe.reporting.panels import panels
-from kanpipe.reporting.plots import FULL, INK, SMALL, label, statement
+from kanpipe.reporting.plots import FULL, INK, SMALL, statement
 
 DIGITS = 10
 ACROSS = 10  # misread images beside each other
 
 
-def confusion(counts: pd.DataFrame, shown: list[str]) -> Figure:
+def confusion(counts: pd.DataFrame, best: pd.DataFrame, shown: list[str]) -> Figure:
     """Misread test images by label and by what they are read as, in a run of each network on average."""
-    names = [name for name in shown if name in set(counts["variant"])]
-    if not names:
+    rows, known = first_rows(best), set(counts["variant"])
+    nets = [net for net in shown if net in known]
+    if not nets:
         return statement("Confusion: no run of the networks to show has finished")
-    figure, axes = panels(len(names), height=2.4, below=0.1, across=min(3, len(names)))
-    for place, name in zip(axes, names, strict=True):
-        _matrix(place, counts[counts["variant"] == name], name)
+    figure, axes = panels(len(nets), height=2.6, below=0.1)
+    for place, net in zip(axes, nets, strict=True):
+        _matrix(place, counts[counts["variant"] == net], name(rows[net]))
     return figure
 
 
-def _matrix(axes: Axes, rows: pd.DataFrame, name: str) -> None:
+def _matrix(axes: Axes, rows: pd.DataFrame, title: str) -> None:
     table = rows.pivot(index="label", columns="read_as", values="images").to_numpy() / rows["runs"].iloc[0]
     wrong = table * (1 - np.eye(DIGITS))
     axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(wrong.max(), 1e-9))
     for (row, column), value in np.ndenumerate(wrong):
         if value > 0:
             light = "white" if value > 0.6 * wrong.max() else INK
-            axes.text(column, row, f"{value:.2g}", ha="center", va="center", size=SMALL - 1.5, color=light)
-    axes.set(title=f"{label(name)}: {wrong.sum():.4g} misread", xlabel="read as", ylabel="label")
+            axes.text(column, row, f"{value:.2g}", ha="center", va="center", size=SMALL, color=light)
+    axes.set(title=f"{title}: {wrong.sum():.4g}", xlabel="read as", ylabel="label")
     axes.set_xticks(range(DIGITS))
     axes.set_yticks(range(DIGITS))
     axes.spines[:].set_visible(False)

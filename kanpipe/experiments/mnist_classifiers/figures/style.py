@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from kanpipe.reporting.plots import KAN_COLOURS, MLP_COLOURS, MUTED, label
+from kanpipe.reporting.plots import KAN_COLOURS, MLP_COLOURS, MUTED
 
 COLOURS = {
     "linear": MUTED,
@@ -13,6 +13,7 @@ COLOURS = {
 }
 LINES = {"wide": "--", "lean": "-", "none": ":"}
 MARKERS = {"wide": "s", "lean": "o", "none": "^"}
+HEADS = {"linear": "linear", "mlp": "MLP", "kan": "KAN", "fastkan": "FastKAN", "fasterkan": "FasterKAN"}
 
 
 def colour(row: pd.Series) -> str:
@@ -20,9 +21,15 @@ def colour(row: pd.Series) -> str:
     return COLOURS[row["head"]]
 
 
-def words(row: pd.Series) -> str:
-    """A network and its size, for a legend."""
-    return f"{label(row['variant'])} ({row['parameters']:,})"
+def name(row: pd.Series) -> str:
+    """What a network is made of."""
+    head = HEADS[row["head"]] + (", published gradient" if row["published_gradient"] else "")
+    return f"pixels, {head}" if row["extractor"] == "none" else f"{row['extractor']}, {head}"
+
+
+def name_and_size(row: pd.Series) -> str:
+    """The same for a legend, with the number of parameters."""
+    return f"{name(row)} ({row['parameters']:,})"
 
 
 def first_rows(best: pd.DataFrame) -> dict[str, pd.Series]:
