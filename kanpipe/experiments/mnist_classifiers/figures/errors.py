@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from kanpipe.experiments.mnist_classifiers.figures.style import first_rows, name
 from kanpipe.experiments.mnist_classifiers.pictures import unpacked
 from kanpipe.reporting.panels import panels
-from kanpipe.reporting.plots import FULL, INK, SMALL, statement
+from kanpipe.reporting.plots import INK, SMALL, canvas, statement
 
 DIGITS = 10
 ACROSS = 10  # misread images beside each other
@@ -45,19 +45,17 @@ def misread(images: pd.DataFrame, best: pd.DataFrame) -> Figure:
     """The test images that most runs misread: label, most frequent wrong reading, and how many runs."""
     if images.empty:
         return statement("No run misreads a test image")
-    lines = -(-len(images) // ACROSS)
-    figure = Figure(figsize=(FULL, 0.35 + 0.92 * lines), layout="constrained")
-    figure.suptitle(
-        f"Misread most often by {images['runs'].iloc[0]} runs of {best['variant'].nunique()} networks",
-        x=0.01,
-        ha="left",
-    )
-    grid = figure.subplots(lines, ACROSS, squeeze=False)
-    for axes in grid.flat:
-        axes.axis("off")
-    for axes, (_, row) in zip(grid.flat, images.iterrows(), strict=False):
-        axes.imshow(255 - unpacked(row["pixels"]), cmap="gray", vmin=0, vmax=255)
-        axes.set_title(
-            f"{row['label']} as {row['read_as']} ({row['runs_misreading']})", size=SMALL, loc="center", pad=2
-        )
+    lines, side, pitch, margin = -(-len(images) // ACROSS), 0.55, 0.8, 0.1
+    height = lines * pitch + 0.4
+    figure, axes = canvas(2 * margin + ACROSS * (side + margin), height)
+    words = f"Misread most often by {images['runs'].iloc[0]} runs of {best['variant'].nunique()} networks"
+    axes.text(margin, height - 0.2, f"{words}: label, reading, runs", va="center")
+    for place, (_, row) in enumerate(images.iterrows()):
+        line, column = divmod(place, ACROSS)
+        left, bottom = margin + column * (side + margin), (lines - 1 - line) * pitch + 0.05
+        shown = 255 - unpacked(row["pixels"])
+        axes.imshow(shown, cmap="gray", vmin=0, vmax=255, extent=(left, left + side, bottom, bottom + side), zorder=1)
+        title = f"{row['label']} as {row['read_as']} ({row['runs_misreading']})"
+        axes.text(left + side / 2, bottom + side + 0.03, title, ha="center", va="bottom", size=SMALL)
+    axes.set(xlim=(0, figure.get_figwidth()), ylim=(0, height), aspect="auto")  # images set their own
     return figure
