@@ -19,7 +19,7 @@ BLOCKS = {
     "train": ("problem", "training"),
     "sample": ("sampling",),
     "evaluate": ("problem", "sampling", "evaluation"),
-    "speed": ("problem", "timing"),
+    "speed": ("problem", "variants", "timing"),
     "figures": ("problem", "training", "variants", "evaluation", "figures"),
 }
 WORDS = {"role", "title"}  # of a variant: what is said of it, on which no number depends

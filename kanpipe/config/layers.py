@@ -16,10 +16,9 @@ OUTPUT_ACTIVATION = "an activation after every layer"
 INPUT_NORM = "a norm of what the bases see, before every KAN layer; the base activation sees the input as it is"
 
 
-class Layers(Section):
-    """A family of layers, and the options of its layers."""
+class LayerOptions(Section):
+    """The options of layers of any family."""
 
-    family: str = Field(description="the layer family")
     linear_norm: Literal["none", "layer", "batch"] | None = Field(
         None, description="a norm after every fully connected layer"
     )
@@ -32,13 +31,19 @@ class Layers(Section):
         return {key: value for key, value in self if key in OPTIONS and value is not None}
 
 
+class Layers(LayerOptions):
+    """A family of layers, and the options of its layers."""
+
+    family: str = Field(description="the layer family")
+
+
 class Mlp(Layers):
     """Ordinary layers."""
 
     family: Literal["mlp"] = Field(description="the layer family")
 
 
-class AnyKan(Layers):
+class AnyKanOptions(LayerOptions):
     """Layers with a learned function on every edge."""
 
     grid_range: list[float] | None = Field(
@@ -58,38 +63,53 @@ class AnyKan(Layers):
     input_norm: InputNorm | None = Field(None, description=INPUT_NORM)
 
     @model_validator(mode="after")
-    def _orders_range(self) -> "AnyKan":
+    def _orders_range(self) -> "AnyKanOptions":
         low, high = self.grid_range or (-1, 1)
         if low >= high:
             raise fault(f"the first end, {low:g}, must lie below the second, {high:g}", "grid_range")
         return self
 
 
-class Kan(AnyKan):
-    """Layers of B-splines."""
+class KanOptions(AnyKanOptions):
+    """The options of layers of B-splines."""
 
-    family: Literal["kan"] = Field(description="the layer family")
     grid_size: int | None = Field(None, ge=1, description="grid intervals G, at least 1")
     spline_order: int | None = Field(None, ge=1, le=10, description="degree k of the splines, 1 to 10")
 
 
-class FastKan(AnyKan):
-    """Layers of Gaussians."""
+class Kan(KanOptions, Layers):
+    """Layers of B-splines."""
 
-    family: Literal["fastkan"] = Field(description="the layer family")
+    family: Literal["kan"] = Field(description="the layer family")
+
+
+class FastKanOptions(AnyKanOptions):
+    """The options of layers of Gaussians."""
+
     centres: int | None = Field(None, ge=2, description="bases of FastKAN and FasterKAN, at least 2")
     layer_norm: bool | None = Field(
         None, description="whether the bases of FastKAN and FasterKAN see normalised inputs"
     )
 
 
-class FasterKan(FastKan):
-    """Layers of reflectional switches."""
+class FastKan(FastKanOptions, Layers):
+    """Layers of Gaussians."""
 
-    family: Literal["fasterkan"] = Field(description="the layer family")
+    family: Literal["fastkan"] = Field(description="the layer family")
+
+
+class FasterKanOptions(FastKanOptions):
+    """The options of layers of reflectional switches."""
+
     published_gradient: bool | None = Field(
         None, description="whether FasterKAN has its published gradient with the wrong factor"
     )
+
+
+class FasterKan(FasterKanOptions, Layers):
+    """Layers of reflectional switches."""
+
+    family: Literal["fasterkan"] = Field(description="the layer family")
 
 
 FAMILIES = (Mlp, Kan, FastKan, FasterKan)

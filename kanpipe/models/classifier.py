@@ -1,4 +1,4 @@
-"""Convolutional classifiers of digits: a feature extractor and a head, each exchangeable on its own.
+"""Classifiers of digits: a feature extractor, or none, and a head, each exchangeable on its own.
 
 The two networks of a report on KANs (P. H. C. Long, July 2024) are the extractor `wide` with the head `linear`, and
 `lean` with the head `fasterkan` and hidden widths 128, 64, 32, 16. `lean` is the extractor of
@@ -22,6 +22,7 @@ from kanpipe.models.fully_connected import FullyConnected
 
 CLASSES = 10
 FEATURES = 256
+PIXELS = 28 * 28
 LINEAR = "linear"  # the head that is one ordinary layer
 
 
@@ -67,15 +68,22 @@ class LeanExtractor(FeatureExtractor):
         )
 
 
-EXTRACTORS: dict[str, Callable[..., FeatureExtractor]] = {"wide": WideExtractor, "lean": LeanExtractor}
+class Pixels(nn.Flatten):
+    """No extractor: grey images (n, 1, 28, 28) -> their pixels (n, 784), of which none is dropped."""
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+
+
+EXTRACTORS: dict[str, Callable[..., nn.Module]] = {"wide": WideExtractor, "lean": LeanExtractor, "none": Pixels}
 
 
 class DigitClassifier(nn.Module):
     """Grey images (n, 1, 28, 28) -> logits of the ten digits (n, 10).
 
-    `extractor` is wide or lean. `head` is linear, which has no hidden layer, or a family of layers: mlp, kan, fastkan
-    or fasterkan, made with `options` and with the widths `hidden` between the 256 features and the logits. Raises
-    ValueError for an unknown extractor or head, and for hidden widths of the head linear.
+    `extractor` is wide, lean or none. `head` is linear, which has no hidden layer, or a family of layers: mlp, kan,
+    fastkan or fasterkan, made with `options` and with the widths `hidden` between the 256 features, or the 784 pixels,
+    and the logits. Raises ValueError for an unknown extractor or head, and for hidden widths of the head linear.
     """
 
     def __init__(
@@ -87,8 +95,9 @@ class DigitClassifier(nn.Module):
         if head == LINEAR and hidden:
             raise ValueError(f"the head linear has no hidden layer, so hidden {list(hidden)} needs the head mlp")
         layers = family("mlp" if head == LINEAR else head, **options)
+        inputs = PIXELS if extractor == "none" else FEATURES
         self.extractor = EXTRACTORS[extractor](dropout)
-        self.head = FullyConnected(layers, [FEATURES, *hidden, CLASSES])
+        self.head = FullyConnected(layers, [inputs, *hidden, CLASSES])
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.extractor(x))

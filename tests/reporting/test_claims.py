@@ -140,8 +140,10 @@ def test_runs_that_have_all_diverged_need_no_scores():
 
 @pytest.mark.parametrize("made", load_claims(CLAIMS), ids=lambda made: made["id"])
 def test_every_claim_names_columns_of_the_kept_rows_and_variants_of_the_configuration(made):
-    test = made["test"]
-    kept = read_table(SOURCE / f"results/reference/{made['experiment']}/{made.get('frame', 'runs')}.csv")
+    test, folder = made["test"], SOURCE / "results/reference" / made["experiment"]
+    if not folder.exists():
+        pytest.skip("no run of the experiment has been kept yet")
+    kept = read_table(folder / f"{made.get('frame', 'runs')}.csv")
     metric = {test["metric"]} if "metric" in test else set()
     if test["kind"] == "ratio":
         metric = {f"{test['phase']}_over_{test['right']}"}

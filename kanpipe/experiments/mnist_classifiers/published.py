@@ -145,6 +145,9 @@ SplineLinear-64  10  1,280
 FasterKANLayer-65  10  0
 """)
 
+# The two networks of the source: extractor, head and hidden widths of the head.
+NETS = {"mlp": ("wide", "linear", ()), "fasterkan": ("lean", "fasterkan", (128, 64, 32, 16))}
+
 # Sizes in MiB: of the input, of what the layers give (twice, for the gradients), of the parameters, of all three.
 TABLES = {
     "mlp": LayerTable(MLP_ROWS, 3_272_842, 3_272_842, 0.00, 3.71, 12.48, 16.19),

@@ -1,0 +1,199 @@
+"""The keys of the classifiers of digits in the configuration."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from kanpipe.config.layers import FasterKanOptions, FastKanOptions, KanOptions, LayerOptions
+from kanpipe.config.models import (
+    ChosenTiming,
+    Count,
+    Figures,
+    Name,
+    Positive,
+    Section,
+    Seed,
+    TrainedEntry,
+    Variant,
+    Width,
+    fault,
+)
+
+HEAD = "the head: one linear layer, or layers of a family"
+Pair = Annotated[list[Name], Field(min_length=2, max_length=2)]
+Share = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
+class OwnTraining(Section):
+    """What the training of a variant has for itself."""
+
+    epochs: Count | None = Field(None, description="passes over the training images at most")
+    learning_rate: Positive | None = Field(None, description="of AdamW at the start")
+    compile: bool | None = Field(None, description="whether torch.compile is used")
+
+
+class Classifier(Variant):
+    """A classifier: a feature extractor, or none, and a head."""
+
+    extractor: Literal["wide", "lean", "none"] = Field(
+        description="wide and lean are those of the two published networks; with none the head sees the pixels"
+    )
+    head: str = Field(description=HEAD)
+    hidden: list[Width] = Field([], description="widths of the head's hidden layers, each at least 1")
+    training: OwnTraining | None = Field(None, description="what differs from `training`")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of the head's layers that are given."""
+        return {}
+
+    @model_validator(mode="after")
+    def _keeps_linear(self) -> "Classifier":
+        if self.head == "linear" and self.hidden:
+            raise fault(f"the head linear has no hidden layer, so {self.hidden} needs the head mlp", "hidden")
+        return self
+
+
+class LinearHead(Classifier):
+    """A classifier with one linear layer as its head."""
+
+    head: Literal["linear"] = Field(description=HEAD)
+
+
+class MlpHead(LayerOptions, Classifier):
+    """A classifier with an MLP as its head."""
+
+    head: Literal["mlp"] = Field(description=HEAD)
+
+
+class KanHead(KanOptions, Classifier):
+    """A classifier with a KAN of B-splines as its head."""
+
+    head: Literal["kan"] = Field(description=HEAD)
+
+
+class FastKanHead(FastKanOptions, Classifier):
+    """A classifier with a FastKAN as its head."""
+
+    head: Literal["fastkan"] = Field(description=HEAD)
+
+
+class FasterKanHead(FasterKanOptions, Classifier):
+    """A classifier with a FasterKAN as its head."""
+
+    head: Literal["fasterkan"] = Field(description=HEAD)
+
+
+AnyClassifier = Annotated[
+    LinearHead | MlpHead | KanHead | FastKanHead | FasterKanHead,
+    Field(discriminator="head", description="A classifier: a feature extractor, or none, and a head."),
+]
+
+
+class Standardise(Section):
+    """What is taken from the pixels (0 to 1), and what they are divided by then."""
+
+    mean: float = Field(description="taken from every pixel")
+    sd: Positive = Field(description="every pixel is divided by this")
+
+
+class Held(Section):
+    """The training images that are held out to choose by, of every digit its share."""
+
+    images: Count = Field(description="number of images that are held out")
+    seed: Seed = Field(description="seed of the choice, the same for all runs")
+
+
+class Problem(Section):
+    """The images and what all networks share."""
+
+    dataset: Literal["mnist", "digits"] = Field(description="mnist, or digits, which needs no download")
+    validation: Held = Field(description="the training images that are held out to choose by, of every digit its share")
+    standardise: Standardise = Field(
+        description="what is taken from the pixels (0 to 1), and what they are divided by then"
+    )
+    dropout: float = Field(ge=0, lt=1, description="share of values left out after the stages of an extractor")
+
+
+class Augmentation(Section):
+    """How far training images are changed, in batches on the device."""
+
+    degrees: float = Field(ge=0, description="of the turn to either side, at most")
+    shift: float = Field(ge=0, lt=1, description="to either side in both directions, at most, as a share of the side")
+    interpolation: Literal["nearest", "bilinear"] = Field(description="of pixels that are turned")
+    erase: float = Field(ge=0, le=1, description="share of the images of which a box is erased")
+    scale: Share | None = Field(None, description="ends of the factor of the size; none: 1")
+    erased_area: Share | None = Field(None, description="ends of the erased share of an image; none: 0.02 and 0.33")
+    erased_ratio: Share | None = Field(
+        None, description="ends of the height of a box over its width; none: 0.3 and 3.3"
+    )
+
+
+class Plateau(Section):
+    """When the learning rate is lowered: the validation loss has not fallen for more than `patience` epochs."""
+
+    factor: float = Field(gt=0, lt=1, description="the learning rate is multiplied by it, below 1")
+    patience: int = Field(ge=0, description="epochs without a lower validation loss that are let pass")
+
+
+class Stopping(Section):
+    """Which weights are kept and when a training ends, by the validation images, scored at the end of every epoch."""
+
+    metric: Literal["loss", "accuracy"] = Field(description="the score by which weights, and learning rates, are best")
+    patience: Count = Field(description="epochs in a row without a better score that end the training")
+
+
+class Training(Section):
+    """The training of every variant."""
+
+    epochs: Count = Field(description="passes over the training images at most")
+    batch_size: Count = Field(description="images a step")
+    learning_rate: Positive = Field(description="of AdamW at the start")
+    weight_decay: float = Field(ge=0, description="of AdamW")
+    clip_norm: Positive | None = Field(None, description="the largest norm of the whole gradient; none: as it is")
+    plateau: Plateau = Field(description="when the learning rate is lowered, by the validation loss")
+    stopping: Stopping = Field(description="which weights are kept and when a training ends, by the validation images")
+    augmentation: Augmentation | None = Field(None, description="how training images are changed; none: not at all")
+    compile: bool = Field(description="whether torch.compile is used: it gains nothing for an extractor on a CPU")
+
+
+class Evaluation(Section):
+    """What the scores are compared with."""
+
+    pairs: list[Pair] = Field(
+        description="networks whose accuracies are compared, the one and what is taken from it; left out where one "
+        "of the two is"
+    )
+    margin: Positive = Field(description="accuracies are similar that differ by less, in percentage points")
+    misread: Count = Field(description="of the images that most runs misread, how many are shown")
+
+
+class Timing(ChosenTiming):
+    """What is timed, all in turns, and how: no training is needed for it."""
+
+    batch_size: Count = Field(description="images a step")
+
+
+class Trained(Section):
+    """What the training of one variant depends on."""
+
+    problem: Problem
+    training: Training
+    variant: AnyClassifier
+
+    @property
+    def recipe(self) -> Training:
+        """The settings of the variant's training."""
+        own = self.variant.training
+        return self.training.model_copy(update=own.model_dump(exclude_none=True)) if own else self.training
+
+
+class Experiment(TrainedEntry):
+    """Classifiers of digits: feature extractors and heads."""
+
+    variants: dict[Name, AnyClassifier] = Field(min_length=1, description="the classifiers to compare")
+    problem: Problem = Field(description="the images and what all networks share")
+    training: Training = Field(description="the training of every variant")
+    evaluation: Evaluation = Field(description="what the scores are compared with")
+    timing: Timing = Field(description="what is timed, all in turns, and how: no training is needed for it")
+    figures: Figures = Field(description="what the figures show")

@@ -1,0 +1,61 @@
+"""The figure of trainings: scores of the held-out images, epoch after epoch."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from kanpipe.experiments.mnist_classifiers.figures.style import LINES, colour, first_rows, name_and_size
+from kanpipe.reporting.plots import FULL, MUTED, SMALL, statement
+from kanpipe.runs import FINISHED
+
+COLUMNS = {"validation_accuracy": "accuracy, %", "validation_loss": "nats an image"}
+
+
+def curves(epochs: pd.DataFrame, best: pd.DataFrame, shown: list[str]) -> Figure:
+    """Left the accuracy, right the loss of the held-out images: mean and range of the seeds that still train."""
+    rows = {name: row for name, row in first_rows(best[best["status"] == FINISHED]).items() if name in shown}
+    if not rows:
+        return statement("Curves: no run of the networks to show has finished")
+    figure = Figure(figsize=(FULL, 3.4), layout="constrained")
+    panels = figure.subplots(1, len(COLUMNS))
+    for axes, (column, name) in zip(panels, COLUMNS.items(), strict=True):
+        for net, row in rows.items():
+            _curve(axes, _of_chosen_runs(epochs, best, net), column, row)
+        axes.set(xlabel="epoch", ylabel=f"held-out images: {name}")
+    panels[0].set_ylim(bottom=_floor(epochs, best, rows))
+    panels[1].set_yscale("log")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    note = "line: mean of the seeds; band: their range"
+    panels[0].text(0.98, 0.02, note, transform=panels[0].transAxes, ha="right", va="bottom", size=SMALL, color=MUTED)
+    return figure
+
+
+def _of_chosen_runs(epochs: pd.DataFrame, best: pd.DataFrame, net: str) -> pd.DataFrame:
+    """The epochs of the runs of a network at the learning rate that it is given."""
+    own = best[best["variant"] == net]
+    same = (epochs["variant"] == own["trained_as"].iloc[0]) & epochs["seed"].isin(own["seed"])
+    return epochs[same]
+
+
+def _curve(axes: Axes, epochs: pd.DataFrame, column: str, row: pd.Series) -> None:
+    groups = epochs.groupby("epoch")[column]
+    mean, low, high = groups.mean(), groups.min(), groups.max()
+    axes.fill_between(mean.index, low, high, color=colour(row), alpha=0.2, linewidth=0)
+    marker = "o" if len(mean) < 2 else None
+    axes.plot(
+        mean.index,
+        mean,
+        color=colour(row),
+        linestyle=LINES[row["extractor"]],
+        label=name_and_size(row),
+        marker=marker,
+        markersize=3,
+    )
+
+
+def _floor(epochs: pd.DataFrame, best: pd.DataFrame, rows: dict[str, pd.Series]) -> float:
+    """Where the axis of accuracies begins: the first epochs, far below the rest, may lie under it."""
+    later = [_of_chosen_runs(epochs, best, net) for net in rows]
+    values = pd.concat([found[found["epoch"] > found["epoch"].max() / 10]["validation_accuracy"] for found in later])
+    return float(values.quantile(0.02)) - 0.1

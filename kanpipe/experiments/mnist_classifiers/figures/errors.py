@@ -1,0 +1,61 @@
+"""The figures of what is misread."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from kanpipe.experiments.mnist_classifiers.figures.style import first_rows, name
+from kanpipe.experiments.mnist_classifiers.pictures import unpacked
+from kanpipe.reporting.panels import panels
+from kanpipe.reporting.plots import INK, SMALL, canvas, statement
+
+DIGITS = 10
+ACROSS = 10  # misread images beside each other
+
+
+def confusion(counts: pd.DataFrame, best: pd.DataFrame, shown: list[str]) -> Figure:
+    """Misread test images by label and by what they are read as, in a run of each network on average."""
+    rows, known = first_rows(best), set(counts["variant"])
+    nets = [net for net in shown if net in known]
+    if not nets:
+        return statement("Confusion: no run of the networks to show has finished")
+    figure, axes = panels(len(nets), height=2.6, below=0.1)
+    for place, net in zip(axes, nets, strict=True):
+        _matrix(place, counts[counts["variant"] == net], name(rows[net]))
+    return figure
+
+
+def _matrix(axes: Axes, rows: pd.DataFrame, title: str) -> None:
+    table = rows.pivot(index="label", columns="read_as", values="images").to_numpy() / rows["runs"].iloc[0]
+    wrong = table * (1 - np.eye(DIGITS))
+    axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(wrong.max(), 1e-9))
+    for (row, column), value in np.ndenumerate(wrong):
+        if value > 0:
+            light = "white" if value > 0.6 * wrong.max() else INK
+            axes.text(column, row, f"{value:.2g}", ha="center", va="center", size=SMALL, color=light)
+    axes.set(title=f"{title}: {wrong.sum():.4g}", xlabel="read as", ylabel="label")
+    axes.set_xticks(range(DIGITS))
+    axes.set_yticks(range(DIGITS))
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+
+
+def misread(images: pd.DataFrame, best: pd.DataFrame) -> Figure:
+    """The test images that most runs misread: label, most frequent wrong reading, and how many runs."""
+    if images.empty:
+        return statement("No run misreads a test image")
+    lines, side, pitch, margin = -(-len(images) // ACROSS), 0.55, 0.8, 0.1
+    height = lines * pitch + 0.4
+    figure, axes = canvas(2 * margin + ACROSS * (side + margin), height)
+    words = f"Misread most often by {images['runs'].iloc[0]} runs of {best['variant'].nunique()} networks"
+    axes.text(margin, height - 0.2, f"{words}: label, reading, runs", va="center")
+    for place, (_, row) in enumerate(images.iterrows()):
+        line, column = divmod(place, ACROSS)
+        left, bottom = margin + column * (side + margin), (lines - 1 - line) * pitch + 0.05
+        shown = 255 - unpacked(row["pixels"])
+        axes.imshow(shown, cmap="gray", vmin=0, vmax=255, extent=(left, left + side, bottom, bottom + side), zorder=1)
+        title = f"{row['label']} as {row['read_as']} ({row['runs_misreading']})"
+        axes.text(left + side / 2, bottom + side + 0.03, title, ha="center", va="bottom", size=SMALL)
+    axes.set(xlim=(0, figure.get_figwidth()), ylim=(0, height), aspect="auto")  # images set their own
+    return figure

@@ -1,0 +1,177 @@
+"""Classifiers of digits: what is measured of them, compared and shown."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from small_mnist_classifiers import EVALUATION, KIND, SEEDS, VARIANTS, experiment, train, write_images
+
+from kanpipe.config import load_yaml
+from kanpipe.experiments import stage
+from kanpipe.experiments.mnist_classifiers import problem
+from kanpipe.experiments.mnist_classifiers.comparison import comparisons, judgements
+from kanpipe.experiments.mnist_classifiers.outputs import OUTPUTS
+from kanpipe.experiments.mnist_classifiers.pictures import packed, unpacked
+from kanpipe.experiments.mnist_classifiers.printed_layers import printed_layers
+from kanpipe.experiments.mnist_classifiers.rates import chosen, networks
+from kanpipe.experiments.protocol import Inputs
+from kanpipe.files import read_table, write_table
+from kanpipe.machine import Machine
+from kanpipe.reporting.claims import judge
+
+CLAIMS = Path(__file__).parents[2] / "workflow/claims.yaml"
+TIMING = {"variants": ["lean_linear", "raw_fasterkan"], "rounds": 2, "block_seconds": 0.0001, "batch_size": 2}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_images(tmp_path_factory.mktemp("data") / "images.npz")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("runs")
+    return [train(folder / f"{name}{seed}", data, name, seed) for name, seeds in SEEDS.items() for seed in seeds]
+
+
+@pytest.fixture(scope="module")
+def frames(runs, data, tmp_path_factory):
+    """What evaluation and timing leave, as it is read from its files."""
+    machine, folder = Machine.prepare("cpu", 1), tmp_path_factory.mktemp("frames")
+    made = stage(KIND, "evaluate")(runs, experiment(evaluation=EVALUATION), Inputs(data=data), machine)
+    made["speed"] = stage(KIND, "speed")([], experiment(variants=VARIANTS, timing=TIMING), Inputs(), machine)
+    for name, frame in made.items():
+        write_table(folder / f"{name}.csv", frame)
+    return {name: read_table(folder / f"{name}.csv") for name in made}
+
+
+def test_accuracy_is_the_share_of_test_images_that_the_kept_weights_read(runs, frames, data, machine):
+    images = problem.images(data)
+    for run, (_, row) in zip(runs, frames["runs"].iterrows(), strict=True):
+        model = problem.build(run.spec.variant)
+        model.load_state_dict(run.tensors("weights.safetensors"))
+        x = (torch.from_numpy(images.test_images).unsqueeze(1) / 255 - 0.2) / 0.3
+        with torch.no_grad():
+            right = model.eval()(x).argmax(dim=1).numpy() == images.test_labels
+        assert row["accuracy"] == pytest.approx(100 * right.mean()) and row["errors"] == (~right).sum()
+        assert row["low"] < row["accuracy"] < row["high"]
+
+
+def test_epochs_are_those_of_the_run(runs, frames):
+    first = frames["epochs"][frames["epochs"]["variant"] == "raw_mlp"].query("seed == 0")
+    assert first["epoch"].tolist() == [1, 2, 3, 4]
+    history = runs[0].history()
+    assert first["loss"].iloc[0] == pytest.approx(history["loss"].head(2).mean(), rel=1e-5)
+    row = frames["runs"].iloc[0]
+    assert row["epochs"] == 4 and row["best_epoch"] == first["epoch"].iloc[first["validation_loss"].argmin()]
+    assert row["validation_loss"] == pytest.approx(first["validation_loss"].min())
+
+
+def test_confusion_and_misread_images_count_the_errors(frames, data):
+    best, counts = frames["best"], frames["confusion"]
+    wrong = counts[counts["label"] != counts["read_as"]].groupby("variant")["images"].sum()
+    assert wrong.to_dict() == best.groupby("variant")["errors"].sum().to_dict()
+    test = problem.images(data)
+    worst = frames["misread"].iloc[0]
+    assert np.array_equal(unpacked(worst["pixels"]), test.test_images[worst["image"]])
+    assert worst["label"] == test.test_labels[worst["image"]] != worst["read_as"]
+    assert frames["misread"]["runs_misreading"].is_monotonic_decreasing
+
+
+def test_pictures_come_back_as_they_were():
+    image = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
+    assert np.array_equal(unpacked(packed(image)), image)
+
+
+def test_pairs_are_compared_seed_by_seed_and_over_seeds():
+    right = np.ones(10, bool)
+    one, two, three = (np.where(np.arange(10) < count, False, right) for count in (1, 2, 3))
+    side = {"a": {0: one, 1: two, 5: one}, "b": {0: three, 1: two}}
+    rows = list(comparisons(side, [["a", "b"], ["a", "c"]]))
+    assert [(row["seed"], row["only_net"], row["only_less"]) for row in rows] == [(0, 2, 0), (1, 0, 0)]
+    assert [row["difference"] for row in rows] == pytest.approx([20, 0])
+    assert rows[0]["p_value"] == 0.5 and rows[0]["variant"] == "a_less_b"
+    (judged,) = judgements(side, [["a", "b"], ["a", "c"]], margin=50)
+    assert judged["difference"] == pytest.approx(100 * (26 / 30 - 15 / 20)) and judged["similar"]
+    (strict,) = judgements(side, [["a", "b"]], margin=1)
+    assert not strict["similar"] and strict["resolvable"] > 0
+
+
+def test_variants_that_differ_in_their_rate_alone_are_one_network():
+    variants = experiment(variants=VARIANTS | {"slow_first": VARIANTS["raw_fasterkan"] | {"grid_range": [-1.0, 1.0]}})
+    found = networks(variants.variants)
+    assert found["raw_mlp_fast"] == "raw_mlp" and found["raw_fasterkan"] != found["slow_first"]
+    del variants.variants["raw_mlp"]
+    assert networks(variants.variants)["raw_mlp_fast"] == "raw_mlp_fast"
+
+
+@pytest.mark.parametrize(
+    ("losses", "taken"),
+    [
+        ({("slow", 0): 1.0, ("slow", 1): 3.0, ("fast", 0): 1.5, ("fast", 1): 1.5}, "fast"),
+        ({("slow", 0): 1.0, ("slow", 1): 1.0, ("fast", 0): 1.5, ("fast", 1): 0.9}, "slow"),
+        ({("slow", 0): 1.0, ("slow", 1): 9.0, ("fast", 0): 1.5}, "slow"),  # one seed is shared
+        ({("slow", 0): 1.0, ("fast", 0): np.nan}, "slow"),  # diverged
+        ({("slow", 0): np.nan, ("fast", 0): np.nan}, "slow"),
+        ({("slow", 0): 1.0, ("fast", 1): 0.5}, "slow"),
+    ],
+)
+def test_rate_is_the_best_over_the_seeds_that_all_rates_have(losses, taken):
+    rows = [{"net": "slow", "variant": v, "seed": s, "validation_loss": x} for (v, s), x in losses.items()]
+    runs = pd.DataFrame(rows)
+    assert set(runs["variant"][chosen(runs, "loss")]) == {taken}
+
+
+def test_best_rows_are_of_one_rate_and_have_the_name_of_the_network(frames):
+    best = frames["best"]
+    assert set(best["variant"]) == {"raw_mlp", "raw_fasterkan", "lean_linear"}
+    assert (best.groupby("variant")["trained_as"].nunique() == 1).all()
+
+
+def test_claims_on_the_printed_layers_are_decided_by_them():
+    frame = printed_layers()
+    assert frame["row_differs"].notna().sum() == 59 + 65
+    claims = [claim for claim in load_yaml(CLAIMS) if claim.get("frame") == "layers"]
+    assert len(claims) == 4
+    nothing = pd.DataFrame({"experiment": [], "variant": [], "parameters": []})
+    assert set(judge(claims, {f"{KIND}/layers": frame}, nothing).numbers["verdict"]) == {"reproduced"}
+    frame.loc[frame["layer"] == "ReLU-2", "row_differs"] = 1.0
+    verdicts = judge(claims[:2], {f"{KIND}/layers": frame}, nothing).numbers["verdict"]
+    assert "reproduced" not in set(verdicts)
+
+
+def test_times_are_of_networks_first_and_of_their_parts(frames):
+    speed = frames["speed"]
+    assert speed["part"].tolist() == ["network", "network", "network, published layers", "extractor", "head"]
+    assert speed["step_ratio"].iloc[0] == speed["to_linear_ratio"].iloc[0] == 1
+    whole, extractor, head = (
+        speed.query("variant == 'lean_linear' and part == @p").iloc[0] for p in ("network", "extractor", "head")
+    )
+    for column in ("parameters", "multiplications"):
+        assert whole[column] == extractor[column] + head[column]
+    phases = speed[["forward_ms", "backward_ms", "update_ms"]]
+    assert (phases > 0).all(axis=None) and (speed["step_ms"] <= 2 * phases.sum(axis=1)).all()
+    published = speed.query("part == 'network, published layers'").iloc[0]
+    assert published["parameters"] == speed["parameters"].iloc[1]
+
+
+def test_tables_and_figures_are_those_that_the_outputs_name(frames, runs, tmp_path):
+    tables = stage(KIND, "tables")(frames)
+    assert tuple(tables) == OUTPUTS.tables
+    assert set(frames) == {*OUTPUTS.frames, OUTPUTS.timed}
+    for table in tables.values():
+        assert "nan" not in table.text.to_string() and len(table.text)
+    assert (tables["layers"].text["same"] == "yes").all()
+    shown = experiment(figures={"variants": ["lean_linear", "raw_mlp"]})
+    stage(KIND, "figures")(runs, frames, shown, tmp_path)
+    assert {path.stem for path in tmp_path.iterdir()} == set(OUTPUTS.figures({}))
+
+
+def test_diverged_run_has_no_scores_and_leaves_the_others_theirs(runs, data, machine, tmp_path):
+    broken = train(tmp_path / "broken", data, "raw_mlp", 7, learning_rate=1e38)
+    assert broken.diverged
+    found = stage(KIND, "evaluate")([*runs[:2], broken], experiment(evaluation=EVALUATION), Inputs(data=data), machine)
+    assert found["runs"]["accuracy"].isna().tolist() == [False, False, True]
+    assert set(found["confusion"]["runs"]) == {2}

@@ -1,0 +1,22 @@
+use rule * from STAGES as PREFIX*
+
+
+use rule train from STAGES as PREFIX* with:
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=1440,
+
+
+use rule evaluate from STAGES as PREFIX* with:
+    threads: 16
+    resources:
+        gpu=GPU,
+        mem_mb=6000,
+        runtime=240,
+
+
+# Networks are timed before they are trained: nothing of a run takes part in it.
+use rule speed from STAGES as PREFIX* with:
+    input:
+        runs=[],
