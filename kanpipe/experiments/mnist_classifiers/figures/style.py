@@ -2,15 +2,10 @@
 
 import pandas as pd
 
-from kanpipe.reporting.plots import KAN_COLOURS, MLP_COLOURS, MUTED
+from kanpipe.reporting.plots import MUTED
+from kanpipe.reporting.style import FAMILY_COLOURS
 
-COLOURS = {
-    "linear": MUTED,
-    "mlp": MLP_COLOURS["mlp"],
-    "kan": KAN_COLOURS["kan"],
-    "fastkan": "#7B5EA7",
-    "fasterkan": "#0072B2",
-}
+COLOURS = {"linear": MUTED} | FAMILY_COLOURS
 LINES = {"wide": "--", "lean": "-", "none": ":"}
 MARKERS = {"wide": "s", "lean": "o", "none": "^"}
 HEADS = {"linear": "linear", "mlp": "MLP", "kan": "KAN", "fastkan": "FastKAN", "fasterkan": "FasterKAN"}
