@@ -6,7 +6,7 @@ from feature to feature come as a tensor `grid` beside it.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Range = tuple[float, float]
+Ends = Range | tuple[Tensor, Tensor]  # the same for all features, or an entry for each
 
 
 def check_range(grid_range: Range) -> None:
@@ -24,10 +25,18 @@ def check_range(grid_range: Range) -> None:
         raise ValueError(f"grid_range is ({low}, {high}); it must be finite and its first end below its second")
 
 
+def as_range(ends: Iterable[float]) -> Range:
+    """The two ends as a pair, whatever they come in; ValueError for another number of them."""
+    low, high = ends
+    return low, high
+
+
 class Basis(Protocol):
     """Functions of one variable, each applied to every element of a tensor."""
 
-    size: int
+    @property
+    def size(self) -> int:
+        """How many functions there are."""
 
     def values(self, u: Tensor, grid: Tensor | None) -> Sequence[Tensor]:
         """The `size` functions at `u`, each a tensor like u."""
@@ -35,7 +44,7 @@ class Basis(Protocol):
     def pullback(self, u: Tensor, grid: Tensor | None, grads: Sequence[Tensor]) -> Tensor:
         """sum_j grads[j] B_j'(u): from gradients of the functions to the gradient of `u`."""
 
-    def ends(self, grid: Tensor | None) -> tuple[float | Tensor, float | Tensor]:
+    def ends(self, grid: Tensor | None) -> Ends:
         """The low and the high end of the range in which the functions stand."""
 
     def support(self, grid: Tensor | None) -> tuple[float | Tensor, float | Tensor]:
@@ -45,8 +54,20 @@ class Basis(Protocol):
 class Shifts:
     """A basis of shifts of one function: subclasses say `centres`, `scale`, `value` and `slope`."""
 
+    def centres(self, grid: Tensor | None) -> Sequence[float | Tensor]:
+        """The centres c_j, in units of the input."""
+        raise NotImplementedError
+
     def scale(self, grid: Tensor | None) -> float | Tensor:
         """The factor s between u - c_j and the argument of the function."""
+        raise NotImplementedError
+
+    def value(self, v: Tensor) -> Tensor:
+        """The function phi at `v`."""
+        raise NotImplementedError
+
+    def slope(self, v: Tensor) -> Tensor:
+        """The derivative of phi at `v`."""
         raise NotImplementedError
 
     def slope_scale(self, grid: Tensor | None) -> float | Tensor:

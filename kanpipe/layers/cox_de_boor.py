@@ -4,6 +4,7 @@ The slow path, for knots that are not uniform: some 4 k passes over a tensor wit
 the closed form for uniform knots (`splines`) needs a few over the input.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -59,18 +60,26 @@ class KnotSpline:
     size: int
     spline_order: int
 
-    def values(self, u: Tensor, grid: Tensor) -> tuple[Tensor, ...]:
-        return cox_de_boor_basis(u, grid.to(u.dtype), self.spline_order).unbind(-1)
+    def values(self, u: Tensor, grid: Tensor | None) -> tuple[Tensor, ...]:
+        return cox_de_boor_basis(u, _given(grid).to(u.dtype), self.spline_order).unbind(-1)
 
-    def pullback(self, u: Tensor, grid: Tensor, grads: tuple[Tensor, ...]) -> Tensor:
-        knots, k = grid.to(u.dtype), self.spline_order
+    def pullback(self, u: Tensor, grid: Tensor | None, grads: Sequence[Tensor]) -> Tensor:
+        knots, k = _given(grid).to(u.dtype), self.spline_order
         lower = cox_de_boor_basis(u, knots, k - 1)
         weighted = _quotient(k * lower, knots[..., k:] - knots[..., :-k])
         return ((weighted[..., :-1] - weighted[..., 1:]) * torch.stack(list(grads), dim=-1)).sum(-1)
 
-    def ends(self, grid: Tensor) -> tuple[Tensor, Tensor]:
+    def ends(self, grid: Tensor | None) -> tuple[Tensor, Tensor]:
         """The interval on which the functions sum to one."""
-        return grid[..., self.spline_order], grid[..., -self.spline_order - 1]
+        knots = _given(grid)
+        return knots[..., self.spline_order], knots[..., -self.spline_order - 1]
 
-    def support(self, grid: Tensor) -> tuple[Tensor, Tensor]:
-        return grid[..., 0], grid[..., -1]
+    def support(self, grid: Tensor | None) -> tuple[Tensor, Tensor]:
+        knots = _given(grid)
+        return knots[..., 0], knots[..., -1]
+
+
+def _given(knots: Tensor | None) -> Tensor:
+    """The knots, without which there are no such splines."""
+    assert knots is not None
+    return knots

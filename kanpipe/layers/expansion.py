@@ -6,7 +6,7 @@ the ordinary layer keeps the features; `expanded_product` keeps x, u and the wei
 second time when it goes back.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -61,7 +61,7 @@ class Expansion:
             grad_x = BASE_ACTIVATIONS[self.base_activation][1](parts.pop(0), _wide(x)).to(x.dtype)
         return grad_x, self.basis.pullback(_wide(u), grid, parts).to(u.dtype)
 
-    def _join(self, parts: Sequence[Tensor]) -> Tensor:
+    def _join(self, parts: list[Tensor]) -> Tensor:
         if self.groups == 1:
             return torch.cat(parts, dim=self.dim)
         grouped = [part.unflatten(self.dim, (self.groups, -1)) for part in parts]

@@ -73,12 +73,12 @@ class LayerFamily:
     def linear(self, in_features: int, out_features: int) -> nn.Module:
         before = self._before(nn.LayerNorm, in_features)
         layer = self.linear_layer(in_features, out_features, **before, **self.options)
-        return self._finished(layer, LINEAR_NORMS.get(self.linear_norm), out_features)
+        return self._finished(layer, LINEAR_NORMS.get(self.linear_norm or NONE), out_features)
 
     def conv2d(self, in_channels: int, out_channels: int, kernel_size: int, **options: Any) -> nn.Module:
         before = self._before(partial(nn.GroupNorm, 1), in_channels)
         layer = self.conv_layer(in_channels, out_channels, kernel_size, **before, **{**self.options, **options})
-        return self._finished(layer, CONV_NORMS.get(self.conv_norm), out_channels)
+        return self._finished(layer, CONV_NORMS.get(self.conv_norm or NONE), out_channels)
 
     def activation(self) -> nn.Module:
         return self.between()
@@ -88,7 +88,7 @@ class LayerFamily:
 
     def _finished(self, layer: nn.Module, norm: Callable[[int], nn.Module] | None, features: int) -> nn.Module:
         after = [norm(features)] if norm else []
-        if activation := OUTPUT_ACTIVATIONS.get(self.output_activation):
+        if activation := OUTPUT_ACTIVATIONS.get(self.output_activation or NONE):
             after.append(activation())
         return FinishedLayer(layer, *after) if after else layer
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from kanpipe.layers.bases import Gaussian, Range
+from kanpipe.layers.bases import Gaussian, Range, as_range
 from kanpipe.layers.radial import RadialConv2d, RadialLinear
 
 
@@ -44,7 +44,7 @@ class FastKANLinear(RadialLinear):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        basis = Gaussian(centres, tuple(grid_range))
+        basis = Gaussian(centres, as_range(grid_range))
         super().__init__(
             in_features,
             out_features,
@@ -106,7 +106,7 @@ class FastKANConv2d(RadialConv2d):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        basis = Gaussian(centres, tuple(grid_range))
+        basis = Gaussian(centres, as_range(grid_range))
         super().__init__(
             in_channels,
             out_channels,

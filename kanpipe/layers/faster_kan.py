@@ -2,7 +2,7 @@
 
 import torch
 
-from kanpipe.layers.bases import Range, Switch
+from kanpipe.layers.bases import Range, Switch, as_range
 from kanpipe.layers.radial import RadialConv2d, RadialLinear
 
 
@@ -47,7 +47,7 @@ class FasterKANLinear(RadialLinear):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        basis = Switch(centres, tuple(grid_range), 0.5 if published_gradient else 1.0)
+        basis = Switch(centres, as_range(grid_range), 0.5 if published_gradient else 1.0)
         super().__init__(
             in_features,
             out_features,
@@ -111,7 +111,7 @@ class FasterKANConv2d(RadialConv2d):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        basis = Switch(centres, tuple(grid_range), 0.5 if published_gradient else 1.0)
+        basis = Switch(centres, as_range(grid_range), 0.5 if published_gradient else 1.0)
         super().__init__(
             in_channels,
             out_channels,

@@ -6,14 +6,18 @@ global generator. A layer without a scaler has its start multiplied into the coe
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from kanpipe.layers.splines import UniformSpline, bspline_basis
 
+if TYPE_CHECKING:
+    from kanpipe.layers.kan_layer import KANLayer
 
-def kaiming(layer: nn.Module) -> None:
+
+def kaiming(layer: "KANLayer") -> None:
     """efficient-kan: Kaiming-uniform base weight and scaler, splines that interpolate noise of ±0.05/grid_size."""
     if layer.base_weight is not None:
         nn.init.kaiming_uniform_(layer.base_weight, a=math.sqrt(5))
@@ -22,7 +26,7 @@ def kaiming(layer: nn.Module) -> None:
     layer.spline_weight.copy_(_noise_splines(layer))
 
 
-def pykan(layer: nn.Module) -> None:
+def pykan(layer: "KANLayer") -> None:
     """pykan 0.0: base weights 1/sqrt(in) + 0.1 (2 N(0, 1) - 1), not scaled by fan-in; scaler 1; noise splines."""
     if layer.base_weight is not None:
         noise = torch.randn_like(layer.base_weight)
@@ -32,7 +36,7 @@ def pykan(layer: nn.Module) -> None:
     layer.spline_weight.copy_(_noise_splines(layer))
 
 
-def power_law(layer: nn.Module, base_power: float = 0.25, spline_power: float = 1.75) -> None:
+def power_law(layer: "KANLayer", base_power: float = 0.25, spline_power: float = 1.75) -> None:
     """Normal weights with standard deviations (fan_in (G + k + 1))^-power; scaler 1 (arXiv:2509.03417)."""
     features = layer.fan_in * (layer.basis.size + 1)
     if layer.base_weight is not None:
@@ -42,7 +46,7 @@ def power_law(layer: nn.Module, base_power: float = 0.25, spline_power: float = 
     layer.spline_weight.normal_(std=features**-spline_power)
 
 
-def torch_conv_kan(layer: nn.Module) -> None:
+def torch_conv_kan(layer: "KANLayer") -> None:
     """torch-conv-kan: Kaiming-uniform base and spline weights of gain 1, each by its own fan-in; scaler 1."""
     if layer.base_weight is not None:
         layer.base_weight.uniform_(-1, 1).mul_(math.sqrt(3 / layer.fan_in))
@@ -51,7 +55,7 @@ def torch_conv_kan(layer: nn.Module) -> None:
     layer.spline_weight.uniform_(-1, 1).mul_(math.sqrt(3 / (layer.fan_in * layer.basis.size)))
 
 
-def fast_kan(layer: nn.Module) -> None:
+def fast_kan(layer: "KANLayer") -> None:
     """fast-kan: spline weights from a normal of 0.1 cut at ±2, the base like `nn.Linear`."""
     if layer.base_weight is not None:
         nn.init.kaiming_uniform_(layer.base_weight, a=math.sqrt(5))
@@ -64,7 +68,7 @@ def fast_kan(layer: nn.Module) -> None:
         nn.init.uniform_(layer.bias, -bound, bound)
 
 
-def faster_kan(layer: nn.Module) -> None:
+def faster_kan(layer: "KANLayer") -> None:
     """faster-kan: Xavier-uniform over all bases of an input."""
     if layer.base_weight is not None:
         nn.init.kaiming_uniform_(layer.base_weight, a=math.sqrt(5))
@@ -74,15 +78,16 @@ def faster_kan(layer: nn.Module) -> None:
     layer.spline_weight.uniform_(-bound, bound)
 
 
-def _noise_splines(layer: nn.Module) -> Tensor:
+def _noise_splines(layer: "KANLayer") -> Tensor:
     """Coefficients of splines through noise of ±0.05/grid_size at the grid points; noise itself for other bases."""
     basis, like = layer.basis, layer.spline_weight.movedim(2, -1)  # (out, in, *kernel, bases)
-    uniform = isinstance(basis, UniformSpline)
-    intervals = basis.grid_size if uniform else basis.size
-    points = intervals + 1 if uniform else basis.size
+    intervals = basis.grid_size if isinstance(basis, UniformSpline) else basis.size
+    points = intervals + 1 if isinstance(basis, UniformSpline) else basis.size
     noise = torch.rand((*like.shape[:-1], points), device=like.device, dtype=torch.float64) - 0.5
     values = noise * (0.1 / intervals)
-    return (values @ _interpolation(basis, values) if uniform else values).movedim(-1, 2)
+    if isinstance(basis, UniformSpline):
+        values = values @ _interpolation(basis, values)
+    return values.movedim(-1, 2)
 
 
 def _interpolation(basis: UniformSpline, like: Tensor) -> Tensor:
@@ -91,7 +96,7 @@ def _interpolation(basis: UniformSpline, like: Tensor) -> Tensor:
     return torch.linalg.pinv(bspline_basis(points, basis.grid_size, basis.spline_order)).T
 
 
-INITIALISATIONS: dict[str, Callable[[nn.Module], None]] = {
+INITIALISATIONS: dict[str, Callable[["KANLayer"], None]] = {
     "kaiming": kaiming,
     "pykan": pykan,
     "power_law": power_law,

@@ -172,7 +172,8 @@ def _as_the_compiler_wants_it(x: Tensor) -> Tensor:
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else tuple(value)
+    first, second = (value, value) if isinstance(value, int) else value
+    return first, second
 
 
 def _padding(padding, kernel_size, dilation, stride) -> tuple[int, int]:
@@ -186,7 +187,7 @@ def _padding(padding, kernel_size, dilation, stride) -> tuple[int, int]:
     totals = [d * (k - 1) for k, d in zip(kernel_size, dilation, strict=True)]
     if stride != (1, 1) or any(total % 2 for total in totals):
         raise ValueError("padding='same' needs stride 1 and a kernel of odd extent; give the padding as numbers")
-    return tuple(total // 2 for total in totals)
+    return totals[0] // 2, totals[1] // 2
 
 
 def _check(in_channels: int, out_channels: int, groups: int, padding_mode: str) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from kanpipe.layers.bases import Basis, Range
+from kanpipe.layers.bases import Basis, Ends
 from kanpipe.layers.cox_de_boor import KnotSpline, check_knots
 from kanpipe.layers.expansion import BASE_ACTIVATIONS, Convolution, Expansion, Linear, expand, expanded_product
 from kanpipe.layers.initialisation import INITIALISATIONS
@@ -24,6 +24,11 @@ class KANLayer(nn.Module):
     the layout of the published layers. State dicts of the published layers can be loaded (see `state_dicts`).
     """
 
+    weight: nn.Parameter
+    spline_scaler: Tensor | None
+    bias: Tensor | None
+    grid: Tensor | None
+    layernorm: nn.Module | None
     _kept: Tensor | None = None  # the packed weight, within `weights_kept_packed`
 
     def __init__(
@@ -66,7 +71,9 @@ class KANLayer(nn.Module):
             nn.init.zeros_(self.bias)
         INITIALISATIONS[self.init](self)
         if self.layernorm is not None:
-            self.layernorm.reset_parameters()
+            reset = self.layernorm.reset_parameters
+            assert callable(reset)
+            reset()
 
     @property
     def basis(self) -> Basis:
@@ -94,7 +101,7 @@ class KANLayer(nn.Module):
         return self._parts(self.weight)[:, self._has_base :].movedim(1, 2)
 
     @property
-    def grid_range(self) -> Range | tuple[Tensor, Tensor]:
+    def grid_range(self) -> Ends:
         """The interval in which the bases stand: a pair of numbers, or of one tensor entry a feature."""
         return self.basis.ends(self.grid)
 

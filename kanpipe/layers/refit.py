@@ -12,11 +12,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from kanpipe.layers.bases import Basis
 from kanpipe.layers.cox_de_boor import KnotSpline, check_knots
 from kanpipe.layers.kan_layer import KANLayer, spline_grid
 from kanpipe.layers.splines import UniformSpline, check_degree
 
-Grid = tuple[UniformSpline | KnotSpline, Tensor | None]  # a basis, and the tensor that says where it stands
+Grid = tuple[Basis, Tensor | None]  # a basis, and the tensor that says where it stands
 
 
 def extend_grid(layer: KANLayer, grid_size: int) -> KANLayer:
@@ -232,6 +233,6 @@ def _rebuilt(layer: KANLayer, grid: Grid, coefficients: Tensor) -> KANLayer:
     new.expansion = replace(layer.expansion, basis=basis)
     new.weight = nn.Parameter(torch.cat(parts, dim=1).flatten(1, 2), requires_grad=layer.weight.requires_grad)
     new.grid = None if where is None else where.to(layer.weight)
-    if isinstance(basis, KnotSpline):
+    if isinstance(basis, KnotSpline) and new.grid is not None:
         check_knots(new.grid, basis.spline_order)
     return new

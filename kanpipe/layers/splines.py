@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kanpipe.layers.bases import Range, Shifts, check_range
+from kanpipe.layers.bases import Ends, Range, Shifts, as_range, check_range
 from kanpipe.layers.expansion import Expansion, expand
 
 
@@ -80,9 +80,12 @@ class UniformSpline(Shifts):
     def size(self) -> int:
         return self.grid_size + self.spline_order
 
-    def ends(self, grid: Tensor | None) -> tuple[float | Tensor, float | Tensor]:
+    def ends(self, grid: Tensor | None) -> Ends:
         """The low and the high end of the range."""
-        return self.grid_range if grid is None else (grid[0], grid[1])
+        if grid is not None:
+            return grid[0], grid[1]
+        assert self.grid_range is not None  # else it comes as the grid
+        return self.grid_range
 
     def step(self, grid: Tensor | None) -> float | Tensor:
         """The distance h between neighbouring knots."""
@@ -121,5 +124,5 @@ def bspline_basis(x: Tensor, grid_size: int = 5, spline_order: int = 3, grid_ran
     check_grid(grid_size, spline_order, grid_range)
     if not x.is_floating_point():
         raise TypeError(f"bspline_basis takes a floating-point tensor, not {x.dtype}")
-    basis = UniformSpline(grid_size, spline_order, tuple(grid_range))
+    basis = UniformSpline(grid_size, spline_order, as_range(grid_range))
     return expand(x.unsqueeze(-1), Expansion(basis))

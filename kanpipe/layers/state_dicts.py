@@ -7,15 +7,20 @@ Known are efficient-kan (`base_weight`, `spline_weight`, `spline_scaler`, `grid`
 
 from collections.abc import Iterator
 from itertools import count
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from kanpipe.layers.bases import Shifts
 from kanpipe.layers.cox_de_boor import KnotSpline
 from kanpipe.layers.splines import UniformSpline
 
+if TYPE_CHECKING:
+    from kanpipe.layers.kan_layer import KANLayer
 
-def from_published(layer: nn.Module, state: dict[str, Tensor], prefix: str) -> None:
+
+def from_published(layer: "KANLayer", state: dict[str, Tensor], prefix: str) -> None:
     """Replace the published entries of `state` below `prefix` by the packed weight; others are left as they are.
 
     The scaler is multiplied in where the layer has none. Raises ValueError when the saved grid is another one.
@@ -53,7 +58,7 @@ def _groups(state: dict[str, Tensor], name: str) -> Iterator[Tensor]:
         yield weight
 
 
-def _basis_major(spline: Tensor, layer: nn.Module) -> Tensor:
+def _basis_major(spline: Tensor, layer: "KANLayer") -> Tensor:
     """(out, in, bases) or (out, in * bases, *kernel), both input after input -> (out, bases, in, *kernel)."""
     size, kernel = layer.basis.size, layer.weight.dim() - 2
     if spline.dim() == kernel + 2:
@@ -61,7 +66,7 @@ def _basis_major(spline: Tensor, layer: nn.Module) -> Tensor:
     return spline.movedim(2, 1)
 
 
-def _check_grid(layer: nn.Module, state: dict[str, Tensor], prefix: str) -> None:
+def _check_grid(layer: "KANLayer", state: dict[str, Tensor], prefix: str) -> None:
     """Take the published grid out of `state`; ValueError when it is not the layer's. Knots of its own it loads."""
     state.pop(f"{prefix}rbf.inv_denominator", None)
     if isinstance(layer.basis, KnotSpline):
@@ -77,10 +82,11 @@ def _check_grid(layer: nn.Module, state: dict[str, Tensor], prefix: str) -> None
         state[f"{prefix}grid"] = layer.grid
 
 
-def _points(layer: nn.Module) -> Tensor:
+def _points(layer: "KANLayer") -> Tensor:
     """What the published layers save as their grid: the knots of splines, (n,) or (in, n), or other bases' centres."""
     basis = layer.basis
     if not isinstance(basis, UniformSpline):
+        assert isinstance(basis, Shifts)  # knots are loaded as they are
         return torch.tensor(basis.centres(None))
     low, step = torch.as_tensor(layer.support[0]), torch.as_tensor(basis.step(layer.grid))
     return low.unsqueeze(-1) + step.unsqueeze(-1) * torch.arange(basis.grid_size + 2 * basis.spline_order + 1)
