@@ -22,7 +22,8 @@ from peers import PEERS, sheltered
 from rendering import render, write
 from torch import Tensor, nn
 
-from kanpipe.config import load_yaml
+from kanpipe.config import effective, load_yaml
+from kanpipe.config.kinds import blocks, parsed
 from kanpipe.evaluation.timing import ProcessorTime, Work, estimate, interleaved, paired_ratio, saved_bytes
 from kanpipe.experiments.layer_speed.contenders import Setup, input_shape, network
 from kanpipe.experiments.layer_speed.passes import passes
@@ -31,7 +32,8 @@ from kanpipe.layers import KANConv2d
 from kanpipe.machine import Machine, seeded
 
 HERE = Path(__file__).parent
-SETUPS: dict[str, Setup] = load_yaml(HERE.parent / "config.yaml")["experiments"]["layer_speed"]["setups"]
+ENTRY = effective(load_yaml(HERE.parent / "config.yaml"))["experiments"]["layer_speed"]
+SETUPS: dict[str, Setup] = parsed("layer_speed", blocks(ENTRY, "speed")).problem.setups
 OURS = ("kan", "kan_recompute", "fastkan", "fasterkan")
 ONCE = ("mlp", "floor")  # nothing in them to compile
 
@@ -116,10 +118,8 @@ def _differences(layer: nn.Module, name: str, setup: Setup) -> dict[str, float]:
 
 def _padding_its_input(ours: KANConv2d, setup: Setup) -> KANConv2d:
     """The same layer with zeros around its input, as convkan has them, and not around its features."""
-    grid = {"grid_size": setup["bases"] - setup["spline_order"], "spline_order": setup["spline_order"]}
-    other = KANConv2d(
-        *setup["widths"], ours.kernel_size, padding=ours.padding, padding_mode="zeros", scaler=False, **grid
-    )
+    grid = {"grid_size": setup.bases - setup.spline_order, "spline_order": setup.spline_order}
+    other = KANConv2d(*setup.widths, ours.kernel_size, padding=ours.padding, padding_mode="zeros", scaler=False, **grid)
     other.load_state_dict(ours.state_dict())
     return other
 

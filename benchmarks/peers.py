@@ -46,7 +46,7 @@ def flashkan(setup: Setup, ours: Ours) -> Candidates:
     """One-sided truncated powers, compiled inside; whatever its spline_order says, the formula is the cubic one."""
     from flashkan import KANLayer
 
-    if setup["spline_order"] != 3:
+    if setup.spline_order != 3:
         raise ValueError("its formula is for cubic splines only")
     layer = _linear(KANLayer, setup)
     _put(layer.spline_weight, ours.spline_weight)
@@ -70,10 +70,10 @@ def pykan(setup: Setup, ours: Ours) -> Candidates:
     from kan.KANLayer import KANLayer
 
     fan_in, fan_out = _widths(setup)
-    elements = setup["batch"] * fan_in * fan_out
+    elements = setup.batch * fan_in * fan_out
     if elements > PYKAN_LIMIT:
         raise ValueError(f"each of its tensors (batch, in, out) takes {elements * 4 / 2**20:.0f} MiB here")
-    grid = {"num": setup["bases"] - setup["spline_order"], "k": setup["spline_order"]}
+    grid = {"num": setup.bases - setup.spline_order, "k": setup.spline_order}
     layer = KANLayer(in_dim=fan_in, out_dim=fan_out, **grid)
     _put(layer.coef, ours.spline_weight.movedim(0, 1))
     _put(layer.scale_base, ours.base_weight.T)
@@ -87,8 +87,8 @@ def convkan(setup: Setup, ours: Ours) -> Candidates:
 
     if "kernel_size" not in setup:
         raise ValueError("it is a convolution")
-    grid = {"grid_size": setup["bases"] - setup["spline_order"], "spline_order": setup["spline_order"]}
-    made = ConvKAN(*setup["widths"], setup["kernel_size"], padding=setup["kernel_size"] // 2, **grid)
+    grid = {"grid_size": setup.bases - setup.spline_order, "spline_order": setup.spline_order}
+    made = ConvKAN(*setup.widths, setup.kernel_size, padding=setup.kernel_size // 2, **grid)
     layer = made.kan_layer
     _put(layer.base_weight, ours.base_weight.flatten(1).unsqueeze(0))
     _put(layer.spline_weight, ours.spline_weight.movedim(2, -1).flatten(1, 3).unsqueeze(0))
@@ -97,14 +97,14 @@ def convkan(setup: Setup, ours: Ours) -> Candidates:
 
 
 def _linear(kind: Callable[..., nn.Module], setup: Setup, **options: str) -> nn.Module:
-    grid = {"grid_size": setup["bases"] - setup["spline_order"], "spline_order": setup["spline_order"]}
+    grid = {"grid_size": setup.bases - setup.spline_order, "spline_order": setup.spline_order}
     return kind(*_widths(setup), **grid, **options)
 
 
 def _widths(setup: Setup) -> tuple[int, int]:
     if "kernel_size" in setup:
         raise ValueError("it has no convolution")
-    return tuple(setup["widths"])
+    return tuple(setup.widths)
 
 
 @torch.no_grad()

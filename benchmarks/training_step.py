@@ -15,13 +15,15 @@ import pandas as pd
 import torch
 
 from kanpipe.config import effective, load_yaml
+from kanpipe.config.kinds import blocks, parsed
 from kanpipe.evaluation.timing import ProcessorTime, Work, estimate, interleaved, paired_ratio
 from kanpipe.experiments.swiss_roll import problem
 from kanpipe.jobs import keep_freed_memory
 from kanpipe.models import parameter_count
 
-CONFIG = effective(load_yaml(Path(__file__).parents[1] / "config.yaml"))["experiments"]["swiss_roll"]
-DIFFUSION_STEPS = CONFIG["problem"]["diffusion"]["steps"]
+ENTRY = effective(load_yaml(Path(__file__).parents[1] / "config.yaml"))["experiments"]["swiss_roll"]
+SPEC = parsed("swiss_roll", blocks(ENTRY, "models"))
+DIFFUSION_STEPS = SPEC.problem.diffusion.steps
 
 
 def training_step(model: torch.nn.Module, compiled: bool, batch: int) -> Work:
@@ -53,7 +55,7 @@ def main() -> None:
     keep_freed_memory()  # as the workflow's trainings do
     torch.set_num_threads(chosen.threads)
     torch.manual_seed(0)
-    models = {name: problem.build({"variant": variant}) for name, variant in CONFIG["variants"].items()}
+    models = {name: problem.build(variant) for name, variant in SPEC.variants.items()}
     steps = {name: training_step(model, not chosen.eager, chosen.batch) for name, model in models.items()}
     watch = ProcessorTime(time.perf_counter)  # waiting for another thread counts too
     times = {name: found.sum(axis=1) for name, found in interleaved(steps, watch, chosen.rounds, 0.1).items()}

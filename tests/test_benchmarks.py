@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
+from kanpipe.experiments.layer_speed.config import Setup
+
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-SETUP = {"widths": [5, 4], "batch": 3, "bases": 8, "spline_order": 3, "layer_norm": True}
+SETUP = Setup(widths=[5, 4], batch=3, bases=8, spline_order=3, layer_norm=True)
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ def test_training_is_a_plain_loop(tmp_path, machine):
 
 def test_record_says_what_was_run_and_how(tmp_path, machine):
     said = record(fit_toy(tmp_path, machine))
-    expected = {"experiment": "toy", "variant": "line", "seed": 0, "spec": {"training": {"rate": 0.01}}, "code": "code"}
+    expected = {"experiment": "toy", "variant": "line", "seed": 0, "spec": {"rate": 0.01}, "code": "code"}
     expected |= {"status": "finished", "diverged_at_step": None, "steps": 250, "parameters": 3, "sittings": 1}
     expected |= {"device": machine.name, "threads": 1}
     assert {key: said[key] for key in expected} == expected
@@ -266,7 +266,7 @@ def refusal(folder, machine, **changes):
 
 def test_checkpoint_of_other_settings_is_refused_and_kept(tmp_path, machine):
     fit_toy_until(tmp_path, machine, 130)
-    assert "spec.training.rate was 0.01 and is 0.02" in refusal(tmp_path, machine, rate=0.02)
+    assert "spec.rate was 0.01 and is 0.02" in refusal(tmp_path, machine, rate=0.02)
     fit_toy(tmp_path, machine, dies_at=99)  # the old settings go on from where they were
 
 
