@@ -27,9 +27,10 @@ test: lint ## check the style and run all tests: nine to twelve minutes on two c
 check: lint ## the same without whole workflows and compilation: for while you work
 	@$(IN_VENV) OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m 'not slow and not workflow'
 
-lint: $(STAMP) ## check the style of Python and Snakemake files
+lint: $(STAMP) ## check the style and the types
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
+	@$(IN_VENV) mypy
 	@$(IN_VENV) snakefmt --check Snakefile workflow
 	@$(IN_VENV) snakemake --lint
 

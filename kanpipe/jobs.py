@@ -75,7 +75,8 @@ def explain(error: Exception, log_file: str) -> str:
         return str(error)
     # safetensors reports a full disk by an error of its own
     if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):
-        where = f" while writing {error.filename}" if getattr(error, "filename", None) else ""
+        file = getattr(error, "filename", None)
+        where = f" while writing {file}" if file else ""
         return f"the disk is full{where}; free some space and run the same command again: what is done is kept"
     if isinstance(error, PermissionError):
         return f"{error.filename or error} may not be opened; mend its permissions or choose another results_dir"

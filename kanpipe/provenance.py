@@ -25,7 +25,7 @@ ALL_FAMILIES = tuple(layers.FAMILY_LAYERS)
 # Modules that say how a job is run and told of, and cannot change a number. `files` decides how many digits a table
 # has, which is part of the format that all stages share: whoever changes it starts from empty results.
 # The models of the configuration make none either: what they hold reaches a stage as its parameters.
-NO_NUMBERS = ("kanpipe", "kanpipe.errors", "kanpipe.files", "kanpipe.progress", "kanpipe.provenance")
+NO_NUMBERS: tuple[str, ...] = ("kanpipe", "kanpipe.errors", "kanpipe.files", "kanpipe.progress", "kanpipe.provenance")
 NO_NUMBERS += ("kanpipe.experiments", "kanpipe.experiments.protocol")
 DECLARATIONS = ("kanpipe.config", ".config", ".outputs")  # beginning or ends of the names of modules that only declare
 RECORDED = ("torch", "numpy", "scipy", "scikit-learn", "pot", "pandas", "safetensors", "snakemake")

@@ -5,7 +5,7 @@ import json
 from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kanpipe.config.kinds import trained
 from kanpipe.errors import UserError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
+M = TypeVar("M", bound="Module")
 FINISHED, DIVERGED = "finished", "diverged"  # the status of a run
 
 
@@ -178,7 +179,7 @@ class FinishedRun:
             found.setdefault(int(step), {})[name] = value
         return dict(sorted(found.items()))
 
-    def load_into(self, model: "Module", weights: dict[str, "Tensor"]) -> "Module":
+    def load_into(self, model: M, weights: dict[str, "Tensor"]) -> M:
         """The model with these weights of the run; UserError when they are those of another network."""
         try:
             model.load_state_dict(weights)

@@ -88,7 +88,7 @@ echo "$(basename "$0") $*" >> "$FAKE_LOG"
 mkdir -p .venv/bin
 printf '#!/bin/sh\\necho "$(basename "$0") $*" >> "$FAKE_LOG"\\nexit ${{FAKE_STATUS:-0}}\\n' > .venv/bin/pip
 chmod +x .venv/bin/pip
-for tool in snakemake ruff snakefmt pytest; do cp .venv/bin/pip .venv/bin/$tool; done
+for tool in snakemake ruff mypy snakefmt pytest; do cp .venv/bin/pip .venv/bin/$tool; done
 """,
     )
 

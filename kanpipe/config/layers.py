@@ -31,10 +31,14 @@ class LayerOptions(Section):
         return {key: value for key, value in self if key in OPTIONS and value is not None}
 
 
-class Layers(LayerOptions):
-    """A family of layers, and the options of its layers."""
+class OfFamily(Section):
+    """What names a family of layers."""
 
     family: str = Field(description="the layer family")
+
+
+class Layers(LayerOptions, OfFamily):
+    """A family of layers, and the options of its layers; the family is said first."""
 
 
 class Mlp(Layers):

@@ -63,23 +63,18 @@ class Shared(Section):
 def configuration() -> type[Section]:
     """The model of a configuration, whose entries below `experiments` are told apart by their kind."""
     models = [_named(kind, config_module(kind).Experiment) for kind in kinds()]
-    entry = Annotated[reduce(or_, models), Field(discriminator="kind")] if len(models) > 1 else models[0]
-    return create_model(
-        "Configuration",
-        __base__=Shared,
-        __doc__=Shared.__doc__,
-        experiments=(
-            Annotated[dict[Name, entry], BeforeValidator(with_kinds)],
-            Field(description="the experiments to run; one that is set to null is left out"),
-        ),
-    )
+    entry: Any = Annotated[reduce(or_, models), Field(discriminator="kind")] if len(models) > 1 else models[0]
+    entries: Any = Annotated[dict[Name, entry], BeforeValidator(with_kinds)]
+    words = "the experiments to run; one that is set to null is left out"
+    fields: dict[str, Any] = {"experiments": (entries, Field(description=words))}
+    return create_model("Configuration", __base__=Shared, __doc__=Shared.__doc__, **fields)
 
 
 def _named(kind: str, model: type[Entry]) -> type[Entry]:
     """The model of entries of a kind, which has the kind's name."""
     description = "the code that runs the entry: a folder of kanpipe/experiments; by default that of the entry's name"
-    named = (Literal[kind], Field(kind, description=description))
-    return create_model(f"{model.__name__}Of{kind}", __base__=model, __doc__=model.__doc__, kind=named)
+    fields: dict[str, Any] = {"kind": (Literal[kind], Field(kind, description=description))}
+    return create_model(f"{model.__name__}Of{kind}", __base__=model, __doc__=model.__doc__, **fields)
 
 
 def check(config: dict[str, Any]) -> None:
@@ -88,7 +83,7 @@ def check(config: dict[str, Any]) -> None:
     try:
         model.model_validate(config)
     except ValidationError as error:
-        path, sentence = _told(error.errors(include_url=False), Schema(model.model_json_schema()))
+        path, sentence = _told(list(map(dict, error.errors(include_url=False))), Schema(model.model_json_schema()))
         raise UserError(f"{'.'.join(map(str, path)) or 'the configuration'}: {sentence}") from None
 
 

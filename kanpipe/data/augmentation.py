@@ -83,7 +83,8 @@ def draw_placement(n: int, side: int, generator: torch.Generator, recipe: Augmen
 def draw_boxes(n: int, side: int, generator: torch.Generator, recipe: Augmentation = PUBLISHED) -> Boxes:
     """The boxes to erase of n images, as RandomErasing of torchvision draws them, but all at once."""
     area = side**2 * _uniform((n, TRIES), *recipe.erased_area, generator)
-    ratio = _uniform((n, TRIES), *map(math.log, recipe.erased_ratio), generator).exp()
+    least, most = map(math.log, recipe.erased_ratio)
+    ratio = _uniform((n, TRIES), least, most, generator).exp()
     heights, widths = (area * ratio).sqrt().round().long(), (area / ratio).sqrt().round().long()
     fits = (heights < side) & (widths < side)
     first = fits.byte().argmax(dim=1, keepdim=True)  # of equal ones the first counts
@@ -105,7 +106,7 @@ def placed(images: Tensor, placement: Placement, interpolation: str = "nearest")
     x, y = (2 / images.shape[-1] * placement.shift).unbind(dim=1)  # the grid runs from -1 to 1
     # Where each pixel of the result comes from: the shift undone, then the turn and the scale.
     rows = [torch.stack([cos, sin, -cos * x - sin * y], dim=1), torch.stack([-sin, cos, sin * x - cos * y], dim=1)]
-    grid = F.affine_grid(torch.stack(rows, dim=1), images.shape, align_corners=False)
+    grid = F.affine_grid(torch.stack(rows, dim=1), list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, mode=interpolation, padding_mode="zeros", align_corners=False)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,6 @@ def prepare(dataset: str, raw: Path, out: Path) -> None:
     for source in SOURCES.get(dataset, ()):
         if fault := source.fault(raw / source.name):
             raise UserError(f"{raw / source.name} is not the published file ({fault}); delete it and run again")
-    arrays = DATASETS[dataset](raw)
+    arrays: dict[str, Any] = DATASETS[dataset](raw)
     with atomic(out) as beside:
         np.savez(beside, **arrays)

@@ -19,8 +19,10 @@ class Images:
     test_labels: np.ndarray
 
 
-def load(path: Path) -> Images:
-    """The dataset that `prepare` wrote; UserError when the file is damaged or another one."""
+def load(path: Path | None) -> Images:
+    """The dataset that `prepare` wrote; UserError when the file is damaged or another one, ValueError without one."""
+    if path is None:
+        raise ValueError("the stage was given no dataset")
     arrays = read_arrays(path)
     try:
         return Images(**arrays)

@@ -29,7 +29,8 @@ def ddim_sample(
     ValueError for an eta outside [0, 1], times that do not rise, or eta above 0 without a generator.
     """
     _check(timesteps, schedule.steps, eta, generator)
-    x, kept = x_T, {}
+    x = x_T
+    kept: dict[int, Tensor] = {}
     times = timesteps.tolist()
     for t, lower in zip(reversed(times), [*reversed(times[:-1]), -1], strict=True):
         if t in keep:

@@ -51,7 +51,7 @@ def _spare_copies(network: nn.Module) -> None:
         elif isinstance(padding := getattr(module, "static_padding", None), nn.ZeroPad2d):
             left, right, top, bottom = padding.padding
             if (left, top) == (right, bottom):
-                module.padding, module.static_padding = (top, left), nn.Identity()
+                module.padding, module.static_padding = (top, left), nn.Identity()  # type: ignore[assignment]  # a Conv2d
 
 
 register_feature_extractor(NAME, EfficientNetLite0)

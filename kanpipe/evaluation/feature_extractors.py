@@ -60,7 +60,7 @@ def network(extractor: Extractor, device: torch.device) -> Network:
     """
     net = _load(extractor)
     fold_batch_norm(net)
-    net = net.to(device=device, memory_format=torch.channels_last)
+    net = net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch declares it for tensors alone
     return _compiled(net) if extractor.compile else torch.inference_mode()(net.forward)
 
 

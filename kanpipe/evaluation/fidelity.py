@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -165,7 +166,7 @@ def _digest(images: np.ndarray, extractor: Extractor) -> str:
     code = (version("torch-fidelity"), *map(code_hash, DECIDING))
     named = (extractor.name, _weights_digest(extractor.file), *code, images.shape)
     digest = hashlib.sha256(repr(named).encode())
-    digest.update(np.ascontiguousarray(images))
+    digest.update(np.ascontiguousarray(images).data)
     return digest.hexdigest()[:32]
 
 
@@ -184,7 +185,8 @@ def _read(file: Path, layer: str) -> Found | None:
         return None
     kind = InceptionScore if layer in LOGITS else Statistics
     try:
-        return kind(**{name: array if array.ndim else array.item() for name, array in arrays.items()})
+        values: dict[str, Any] = {name: array if array.ndim else array.item() for name, array in arrays.items()}
+        return kind(**values)
     except TypeError as error:
         log.warning("%s holds other arrays (%s) and is made anew", file, error)
         return None

@@ -6,14 +6,16 @@ pieces are compared within a round, and the median over the rounds is reported w
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
 from scipy.stats import binom
 from torch import Tensor
 
+K = TypeVar("K", bound=Hashable)
 Work = Callable[[Callable[[], None]], None]  # does one piece of work; calls its argument where a phase ends
 MOST_REPEATS = 1000
 
@@ -64,8 +66,8 @@ def stopwatch(device: torch.device) -> Stopwatch:
 
 
 def interleaved(
-    pieces: Mapping[str, Work], watch: Stopwatch, rounds: int, block_seconds: float, warm_up: int = 3
-) -> dict[str, np.ndarray]:
+    pieces: Mapping[K, Work], watch: Stopwatch, rounds: int, block_seconds: float, warm_up: int = 3
+) -> dict[K, np.ndarray]:
     """Seconds a call of every piece in every phase and round: {name: (rounds, phases)}.
 
     After `warm_up` calls of each, which also compile what is compiled, a round times a block of calls of each piece:
@@ -76,7 +78,8 @@ def interleaved(
         for _ in range(warm_up):
             work(lambda: None)
     repeats = {name: _repeats(_block(work, watch, 1).sum(), block_seconds) for name, work in pieces.items()}
-    names, times = list(pieces), {name: [] for name in pieces}
+    names = list(pieces)
+    times: dict[K, list[np.ndarray]] = {name: [] for name in pieces}
     for turn in range(rounds):
         start = turn % len(names)
         for name in names[start:] + names[:start]:
@@ -121,7 +124,8 @@ def estimate(values: np.ndarray, confidence: float = 0.95) -> Estimate:
     if 2 * binom.cdf(rank - 1, n, 0.5) > 1 - confidence:
         rank -= 1
     low, high = (ordered[rank - 1], ordered[n - rank]) if rank > 0 else (math.nan, math.nan)
-    return Estimate(np.median(ordered), *np.quantile(ordered, [0.25, 0.75]), low, high, n)
+    first, third = np.quantile(ordered, [0.25, 0.75])
+    return Estimate(np.median(ordered), first, third, low, high, n)
 
 
 def paired_ratio(left: np.ndarray, right: np.ndarray) -> Estimate:

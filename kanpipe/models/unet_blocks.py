@@ -105,6 +105,7 @@ def start_small(layer: nn.Module, gain: float) -> None:
     small against the root of its epsilon (3e-3) are only multiplied by its inverse, larger ones have variance 1 again.
     """
     first = layer[0] if isinstance(layer, FinishedLayer) else layer
-    nn.init.xavier_uniform_(first.weight, gain=gain)
-    if first.bias is not None:
-        nn.init.zeros_(first.bias)
+    parameters = dict(first.named_parameters(recurse=False))
+    nn.init.xavier_uniform_(parameters["weight"], gain=gain)
+    if "bias" in parameters:
+        nn.init.zeros_(parameters["bias"])

@@ -69,7 +69,7 @@ def _comparison(claim: Claim, runs: pd.DataFrame | None, parameters: pd.DataFram
     """
     test = claim["test"] | {side: _first_run(claim["test"][side], runs) for side in ("left", "right")}
     missing = [v for v in (test["left"], test["right"]) if runs is None or v not in set(runs["variant"])]
-    if missing:
+    if missing or runs is None:
         return _verdict("not run", f"no runs of {' and '.join(missing)}")
     if test["metric"] not in runs:
         return _unmeasured_metric(test)

@@ -1,5 +1,6 @@
 """Logarithmic axes with ticks that can be read."""
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -9,13 +10,14 @@ def log_log(axes: Axes) -> None:
     """Make both axes logarithmic, around all that is drawn, also where that is a single point."""
     axes.set(xscale="log", yscale="log")
     drawn = axes.dataLim
-    axes.set_xlim(*_limits(*drawn.intervalx, drawn.minposx))
-    axes.set_ylim(*_limits(*drawn.intervaly, drawn.minposy))
+    axes.set_xlim(_limits(drawn.intervalx, drawn.minposx))
+    axes.set_ylim(_limits(drawn.intervaly, drawn.minposy))
     for axis in (axes.xaxis, axes.yaxis):
         _ticks(axis)
 
 
-def _limits(low: float, high: float, least_positive: float) -> tuple[float, float]:
+def _limits(ends: np.ndarray, least_positive: float) -> tuple[float, float]:
+    low, high = map(float, ends)
     low = max(low, least_positive)  # a bar may reach below 0
     pad = max((high / low) ** 0.08, 1.2)
     return low / pad, high * pad

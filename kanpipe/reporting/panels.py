@@ -1,5 +1,7 @@
 """Panels of models side by side: where they stand, what is said of each, and what an empty one says."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,7 +11,7 @@ from kanpipe.reporting.plots import FULL, MUTED
 from kanpipe.reporting.variants import Variant
 
 
-def panels(count: int, height: float, below: float, across: int = 3, **options: bool) -> tuple[Figure, list[Axes]]:
+def panels(count: int, height: float, below: float, across: int = 3, **options: Any) -> tuple[Figure, list[Axes]]:
     """A page-wide figure of as many panels, each `height` inches high, and `below` inches for what stands below.
 
     At most `across` stand beside each other; `options` are those of `Figure.subplots`.

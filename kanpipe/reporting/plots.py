@@ -7,6 +7,7 @@ emptied, and the file format alone chooses the renderer (Agg for PNG).
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -24,7 +25,7 @@ DATA, GENERATED = "#0072B2", "#C8102E"
 INK, MUTED, GROUND = "#222222", "#666666", "#F5F5F2"
 SPARE_COLOURS = ("#7B5EA7", "#CC79A7", "#56B4E9", "#8C6D31")
 
-STYLE = {
+STYLE: dict[str, Any] = {
     "font.size": TEXT,
     "axes.titlesize": TEXT,
     "axes.labelsize": TEXT,
@@ -56,7 +57,7 @@ def house_style() -> Iterator[None]:
     """Draw and save in the house style, whatever the user's own matplotlibrc says."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)
+        matplotlib.rcParams.update(STYLE)  # type: ignore[arg-type]  # its keys are a list of literals
         yield
 
 
@@ -112,4 +113,4 @@ def tile(
         axes.text(left + side / 2, bottom + side / 2, "diverged", ha="center", va="center", color=MUTED, size=SMALL)
     inside = points[(np.abs(points) < half_width).all(axis=1)]
     place = np.array(corner) + side * (inside / half_width + 1) / 2
-    axes.scatter(*place.T, s=marker_size, c=colour, linewidths=0, rasterized=len(place) > 200)
+    axes.scatter(place[:, 0], place[:, 1], s=marker_size, c=colour, linewidths=0, rasterized=len(place) > 200)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from itertools import count
+from typing import Any
 
 MLP, KAN, FASTKAN, FASTERKAN, OTHER = "#009E73", "#C24E00", "#7B5EA7", "#56B4E9", "#8C6D31"
 FAMILY_COLOURS = {"mlp": MLP, "kan": KAN, "fastkan": FASTKAN, "fasterkan": FASTERKAN}
@@ -17,13 +18,14 @@ ROLE_COLOURS = {  # where one family has networks of several roles
 MARKS = ("^", "v", "<", ">", "d", "p", "X", "D", "h", "P", "*", "8")
 
 Look = tuple[str, str]  # colour and mark
+Style = dict[str, Any]  # keywords of something that is drawn
 
 
 def looks(networks: Iterable[tuple[str, str]]) -> list[Look]:
     """The looks of networks by family and role: the published network of a family has the family's own mark, others
     take turns, so that a dozen of one family and role are told apart by their marks.
     """
-    turns = {}
+    turns: dict[tuple[str, str], count[int]] = {}
     found = []
     for family, role in networks:
         number = next(turns.setdefault((family, role), count()))

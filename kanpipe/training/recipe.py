@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -35,11 +36,21 @@ class Settings(StepOptions):
         )
 
 
+class Scheduler(Protocol):
+    """What changes the learning rate, such as `torch.optim.lr_scheduler.ReduceLROnPlateau`."""
+
+    def step(self, metrics: float, /) -> None: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> None: ...
+
+
 @dataclass(frozen=True)
 class EpochSchedule:
     """A scheduler of the learning rate that is told the mean loss of every epoch at the epoch's end."""
 
-    scheduler: torch.optim.lr_scheduler.ReduceLROnPlateau
+    scheduler: Scheduler
     steps_per_epoch: int
 
 

@@ -42,7 +42,7 @@ class Shards:
         """The arrays of a part; None when it is not there, or damaged."""
         return read_remakable(self._path(name))
 
-    def save(self, name: str, arrays: dict[str, np.ndarray]) -> None:
+    def save(self, name: str, arrays: dict[str, Any]) -> None:
         """Keep the arrays of a part."""
         with atomic(self._path(name)) as beside:
             np.savez(beside, **arrays)

@@ -128,6 +128,7 @@ class _Captured:
             self._capture(tensors)
         for static, tensor in zip(self._inputs, tensors, strict=True):
             static.copy_(tensor)
+        assert self._graph is not None
         self._graph.replay()
         return self._outputs
 

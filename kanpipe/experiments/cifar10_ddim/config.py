@@ -1,6 +1,6 @@
 """The keys of the denoising diffusion of small images in the configuration."""
 
-from typing import Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, create_model, model_validator
 
@@ -53,17 +53,17 @@ class Middle(Layers):
     """Three layers on the pixels at the bottleneck, as in U-KAN, and their family."""
 
 
-class OwnNetwork(Section):
-    """The size of a U-Net, where it is not that of the others."""
+class Network(Section):
+    """The size of every U-Net."""
 
-    channels: int | None = Field(
-        None, ge=2, multiple_of=2, description="channels of the first level, a multiple of `groups` and even"
+    channels: int = Field(
+        ge=2, multiple_of=2, description="channels of the first level, a multiple of `groups` and even"
     )
-    multipliers: list[Count] | None = Field(
-        None, min_length=1, description="channels of each level as multiples of those of the first"
+    multipliers: list[Count] = Field(
+        min_length=1, description="channels of each level as multiples of those of the first"
     )
-    groups: int | None = Field(None, ge=1, description="groups of channels that are normalised together")
-    dropout: float | None = Field(None, ge=0, lt=1, description="share of values that are left out in training")
+    groups: int = Field(ge=1, description="groups of channels that are normalised together")
+    dropout: float = Field(ge=0, lt=1, description="share of values that are left out in training")
     end_gain: float | None = Field(
         None, ge=0, description="factor of the initial weights of the last layer of every block and of the net"
     )
@@ -76,39 +76,43 @@ class Ema(Section):
     ramp: bool = Field(description="whether step t keeps no more than (1 + t) / (10 + t)")
 
 
-class OwnTraining(Section):
-    """The training of a denoiser, where it is not that of the others."""
+class Training(Section):
+    """The training of every variant."""
 
-    steps: Count | None = Field(None, description="training steps")
-    batch_size: Count | None = Field(None, description="images a step")
-    learning_rate: Positive | None = Field(None, description="of Adam")
-    decay: Literal["constant", "cosine"] | None = Field(
-        None, description="the course of the learning rate: as it is, or along half a cosine to 0"
+    steps: Count = Field(description="training steps")
+    batch_size: Count = Field(description="images a step")
+    learning_rate: Positive = Field(description="of Adam")
+    decay: Literal["constant", "cosine"] = Field(
+        description="the course of the learning rate: as it is, or along half a cosine to 0"
     )
-    clip_norm: Positive | None = Field(None, description="the largest norm of the gradient")
+    clip_norm: Positive = Field(description="the largest norm of the gradient")
     min_snr: Positive | None = Field(None, description="where given, weights min(SNR, min_snr) / SNR of the loss")
-    ema: Ema | None = Field(None, description="the moving average of the weights, with which samples are drawn")
-    precision: Literal["float32", "bfloat16"] | None = Field(None, description="of products; all else is float32")
-    compile: bool | None = Field(None, description="whether torch.compile is used: faster steps, minutes to start")
-    cuda_graph: bool | None = Field(None, description="whether a step on a GPU is one CUDA graph, which needs no host")
-    micro_batches: Count | None = Field(None, description="parts that a batch is cut into, to save memory, at least 1")
-    probe_steps: Annotated[list[Moment], Distinct] | None = Field(
-        None, description="steps at whose start the inputs of the KAN layers are looked at"
+    ema: Ema = Field(description="the moving average of the weights, with which samples are drawn")
+    precision: Literal["float32", "bfloat16"] = Field(description="of products; all else is float32")
+    compile: bool = Field(description="whether torch.compile is used: faster steps, minutes to start")
+    cuda_graph: bool = Field(description="whether a step on a GPU is one CUDA graph, which needs no host")
+    micro_batches: Count = Field(description="parts that a batch is cut into, to save memory, at least 1")
+    probe_steps: Annotated[list[Moment], Distinct] = Field(
+        description="steps at whose start the inputs of the KAN layers are looked at"
     )
 
 
-def _all_given(own: type[Section], name: str, optional: set[str], words: str) -> type[Section]:
-    """The model `own` with every key required but those of `optional`."""
-    fields = {}
-    for key, field in own.model_fields.items():
-        if key not in optional:
-            given = next(part for part in get_args(field.annotation) if part is not type(None))
-            fields[key] = Annotated[(given, *field.metadata, Field(description=field.description))]
-    return create_model(name, __base__=own, __doc__=words, **fields)
+if TYPE_CHECKING:
+    OwnNetwork = Network
+    OwnTraining = Training
+else:
 
+    def _where_it_differs(common: type[Section], words: str) -> type[Section]:
+        """The model `common` with no key required."""
+        fields = {
+            key: Annotated[(field.annotation | None, *field.metadata, Field(description=field.description))]
+            for key, field in common.model_fields.items()
+        }
+        optional = {key: (kind, None) for key, kind in fields.items()}
+        return create_model(f"Own{common.__name__}", __base__=Section, __doc__=words, **optional)
 
-Network = _all_given(OwnNetwork, "Network", {"end_gain"}, "The size of every U-Net.")
-Training = _all_given(OwnTraining, "Training", {"min_snr"}, "The training of every variant.")
+    OwnNetwork = _where_it_differs(Network, "The size of a U-Net, where it is not that of the others.")
+    OwnTraining = _where_it_differs(Training, "The training of a denoiser, where it is not that of the others.")
 
 
 class UNet(Variant, Layers):
@@ -135,7 +139,9 @@ class Diffusion(Section):
 class Problem(Section):
     """The images, the diffusion and the U-Net."""
 
-    dataset: Literal[*DATASETS] = Field(description="the images; photographs and digits need no download")
+    dataset: Literal[*DATASETS] = Field(  # type: ignore[valid-type]  # the names of a table
+        description="the images; photographs and digits need no download"
+    )
     diffusion: Diffusion = Field(description="the variances of the steps, which grow evenly")
     network: Network = Field(description="the size of every U-Net")
 

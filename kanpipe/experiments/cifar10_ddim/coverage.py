@@ -89,9 +89,9 @@ def _layers(model: nn.Module) -> Iterator[_Layer]:
     for place, (inner, module) in enumerate(layers):
         parent = inner.rpartition(".")[0]
         around = model.get_submodule(parent)
-        finished = isinstance(around, FinishedLayer)
-        slope = around[-1].weight if finished and isinstance(around[-1], nn.PReLU) else None
-        yield _Layer(parent if finished else inner, inner, place, isinstance(module, KANLayer), slope)
+        last = around[-1] if isinstance(around, FinishedLayer) else None
+        slope = last.weight if isinstance(last, nn.PReLU) else None
+        yield _Layer(inner if last is None else parent, inner, place, isinstance(module, KANLayer), slope)
 
 
 def _inputs(layer: KANLayer, x: Tensor) -> dict[str, Tensor]:

@@ -134,7 +134,7 @@ def predicted_mean_sd(sampler: Sampler, diffusion: Diffusion) -> float:
     standard deviation 1 / 32 among 32 x 32 independent values, over sqrt(alpha_bar) at the highest time.
     """
     highest = diffusion.steps - 1
-    if sampler.timesteps != ANCESTRAL:
+    if sampler.timesteps != ANCESTRAL and sampler.count is not None:
         highest = int(TIMESTEPS[sampler.timesteps](diffusion.steps, sampler.count).max())
     alpha_bar = linear_schedule(**diffusion.model_dump()).alpha_bar
     return float((SIDE * SIDE * alpha_bar[highest + 1]) ** -0.5)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kanpipe.evaluation.feature_extractors import Extractor
-from kanpipe.evaluation.fidelity import Found, frechet_distance, statistics
+from kanpipe.evaluation.fidelity import Found, Statistics, frechet_distance, statistics
 from kanpipe.evaluation.inception_score import SPLITS, InceptionScore
 from kanpipe.experiments.cifar10_ddim.config import EfficientNet, Evaluation, Inception
 from kanpipe.experiments.cifar10_ddim.scores import FLOOR, SCORES, score_name
@@ -58,6 +58,7 @@ class Comparison:
                 yield head | {"metric": "isc", "n_reference": math.nan, "value": found.mean, "sd": found.sd}
             else:
                 real = reference[extractor, layer]
+                assert isinstance(real, Statistics)
                 distance = frechet_distance(real, found)
                 yield head | {"metric": "fid", "n_reference": real.n, "value": distance, "sd": math.nan}
 

@@ -1,6 +1,7 @@
 """The task of the experiment: images of 32 x 32 pixels, the diffusion, and the U-Net of a variant."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ def dataset(problem: Problem) -> Dataset:
     return DATASETS[problem.dataset]
 
 
-def images(path: Path, kind: Dataset) -> np.ndarray:
+def images(path: Path | None, kind: Dataset) -> np.ndarray:
     """The training images in their frame, uint8 (n, 32, 32, channels); UserError when the file has others."""
     found = load(path).train_images
     if found.shape[1:] != kind.stored_shape:
@@ -41,8 +42,11 @@ def schedule(problem: Problem, machine: Machine) -> Schedule:
 def build(problem: Problem, variant: UNet, seed: int = 0) -> unet.UNet:
     """The variant's U-Net with the initial weights of `seed`, for as many channels as the images have."""
     size = overlaid(problem.network, variant.network).model_dump(exclude_none=True)
-    places = {"conv_in": _place(variant, variant.conv_in), "conv_out": _place(variant, variant.conv_out)}
-    middle = variant.middle and family(variant.middle.family, **variant.middle.options)
+    places: dict[str, Any] = {
+        "conv_in": _place(variant, variant.conv_in),
+        "conv_out": _place(variant, variant.conv_out),
+    }
+    middle = family(variant.middle.family, **variant.middle.options) if variant.middle else None
     with seeded(seed, "init"):
         layers = family(variant.family, **variant.options)
         return unet.UNet(layers, image_channels=len(dataset(problem).channels), middle=middle, **places, **size)
@@ -68,4 +72,4 @@ def to_bytes(x: Tensor) -> Tensor:
 
 def _place(variant: UNet, own: Place | None) -> Family | None:
     """The layers of a place where the variant has options of its own; None where it has none."""
-    return own and family(variant.family, **variant.options | own.model_dump(exclude_none=True))
+    return family(variant.family, **variant.options | own.model_dump(exclude_none=True)) if own else None

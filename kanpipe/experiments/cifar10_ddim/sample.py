@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from kanpipe.experiments.cifar10_ddim.samplers import Predict, Sampler
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.files import atomic
 from kanpipe.machine import Machine
+from kanpipe.models.unet import UNet
 from kanpipe.progress import Progress
 from kanpipe.provenance import code_hash
 from kanpipe.runs import FinishedRun
@@ -121,7 +122,7 @@ def predictor(run: FinishedRun, machine: Machine, compiled: bool) -> Predict:
     model = problem.restore(run, machine).to(memory_format=layout)
     if compiled:
         torch.compiler.reset()  # else the nets of all runs would count as one that is compiled again and again
-        model = torch.compile(model, fullgraph=True, dynamic=False)
+        model = cast(UNet, torch.compile(model, fullgraph=True, dynamic=False))
 
     @torch.no_grad()
     def predict(x: Tensor, t: Tensor) -> Tensor:
@@ -225,7 +226,8 @@ def _gathered(sampler: Sampler, batches: Iterable[Arrays], kind: Dataset) -> Arr
     images = np.empty((sampler.images, *_pixels_of(kind)), np.uint8)
     shapes = {name: (sampler.images, len(kind.channels))[: 1 + (name in OF_CHANNELS)] for name in MEASURES}
     arrays = {name: np.empty(shape, np.float32) for name, shape in shapes.items()}
-    strip, seconds, end = {}, 0.0, 0
+    strip: Arrays = {}
+    seconds, end = 0.0, 0
     for batch in batches:
         rows = slice(end, end := end + len(batch["images"]))
         images[rows] = batch["images"]
@@ -253,6 +255,6 @@ def _label(run: FinishedRun) -> str:
     return f"{run.record.experiment}/{run.variant}/seed{run.seed}"
 
 
-def _write(out: Path, arrays: Arrays) -> None:
+def _write(out: Path, arrays: dict[str, Any]) -> None:
     with atomic(out) as beside:
         np.savez(beside, **arrays)

@@ -83,7 +83,8 @@ def learning_rate(step: int, recipe: Training) -> float:
 def set_up(spec: Trained, seed: int, images: np.ndarray, machine: Machine, checkpoint_seconds: float) -> Recipe:
     """The training of the variant in `spec` with a seed, before its first step; its snapshots are of the weights."""
     recipe, graph = spec.recipe, machine.device.type == "cuda"
-    model = problem.build(spec.problem, spec.variant, seed).to(machine.device, memory_format=torch.channels_last)
+    model = problem.build(spec.problem, spec.variant, seed).to(machine.device)
+    model = model.to(memory_format=torch.channels_last)
     rate = torch.tensor(recipe.learning_rate, device=machine.device) if graph else recipe.learning_rate
     settings = Settings(
         steps=recipe.steps,

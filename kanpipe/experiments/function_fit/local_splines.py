@@ -6,11 +6,13 @@ features for `KANLinear`, and the better way where there are many outputs, is a 
 networks: some twenty times faster at G = 50, and equal but for rounding.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kanpipe.layers.cox_de_boor import cox_de_boor_basis
+from kanpipe.layers.cox_de_boor import KnotSpline, cox_de_boor_basis
 from kanpipe.layers.kan_linear import KANLinear
 from kanpipe.layers.splines import UniformSpline
 
@@ -19,13 +21,14 @@ class EdgeFunctions:
     """What each edge of a `KANLinear` with SiLU and scaler adds to its output, until the layer's grid changes."""
 
     def __init__(self, layer: KANLinear) -> None:
-        self.layer, self.order = layer, layer.expansion.basis.spline_order + 1
+        self.layer, self.order = layer, cast(KnotSpline, layer.basis).spline_order + 1
         self.knots = knots_of(layer)
         self.pieces = _pieces(self.knots, self.order)
 
     def __call__(self, x: Tensor) -> Tensor:
         """(n, in) -> (n, in, out)."""
         layer = self.layer
+        assert layer.spline_scaler is not None and layer.base_weight is not None
         coefficients = (layer.spline_weight * layer.spline_scaler.unsqueeze(-1)).permute(1, 2, 0)
         table = self.pieces @ coefficients  # (in, intervals * (k + 1), out)
         spline = _PiecewisePolynomial.apply(x, table, self.knots, self.order)
@@ -36,6 +39,7 @@ def knots_of(layer: KANLinear) -> Tensor:
     """(in, G + 2k + 1), also of a layer on a uniform grid."""
     basis = layer.expansion.basis
     if not isinstance(basis, UniformSpline):
+        assert layer.grid is not None
         return layer.grid
     low, high = (torch.as_tensor(end).double().expand(layer.in_features) for end in layer.grid_range)
     k, G = basis.spline_order, basis.grid_size
@@ -82,8 +86,8 @@ class _PiecewisePolynomial(torch.autograd.Function):
         terms = [grad]
         for _ in range(ctx.order - 1):
             terms.append(terms[-1] * f)
-        terms = torch.stack(terms, dim=2).view(-1, ctx.order * outputs)
-        table = terms.new_zeros(features * length // ctx.order, ctx.order * outputs).index_add_(0, rows, terms)
+        powers = torch.stack(terms, dim=2).view(-1, ctx.order * outputs)
+        table = powers.new_zeros(features * length // ctx.order, ctx.order * outputs).index_add_(0, rows, powers)
         return (grad * slope).sum(-1), table.view(ctx.shape), None, None
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch.nn import functional as F
 
 from kanpipe.experiments.function_fit.local_splines import EdgeFunctions
 from kanpipe.layers.kan_linear import KANLinear
+from kanpipe.layers.splines import UniformSpline
 
 ACTIVATIONS = {"silu": nn.SiLU, "tanh": nn.Tanh, "relu": nn.ReLU}
 
@@ -22,7 +24,7 @@ class KAN(nn.Module):
 
     def __init__(self, widths: Sequence[int], grid_size: int, spline_order: int = 3) -> None:
         super().__init__()
-        options = {"grid_size": grid_size, "spline_order": spline_order, "bias": True, "init": "pykan"}
+        options: dict[str, Any] = {"grid_size": grid_size, "spline_order": spline_order, "bias": True, "init": "pykan"}
         self.layers = nn.ModuleList(
             KANLinear(n, m, grid_range=(-torch.ones(n), torch.ones(n)), dtype=torch.float64, **options)
             for n, m in pairwise(widths)
@@ -30,11 +32,16 @@ class KAN(nn.Module):
 
     @property
     def grid_size(self) -> int:
-        return self.layers[0].expansion.basis.grid_size
+        return cast(UniformSpline, self.kan_layers[0].basis).grid_size
+
+    @property
+    def kan_layers(self) -> list[KANLinear]:
+        """The layers, as what they are."""
+        return [cast(KANLinear, layer) for layer in self.layers]
 
     def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers:
-            x = EdgeFunctions(layer)(x).sum(1) + layer.bias
+        for layer in self.kan_layers:
+            x = EdgeFunctions(layer)(x).sum(1) + _bias(layer)
         return x
 
 
@@ -42,7 +49,7 @@ class KANOnPoints:
     """A KAN on points that stay the same: what depends on points and grids alone is computed once."""
 
     def __init__(self, network: KAN, x: Tensor) -> None:
-        self.first, *self.others = network.layers
+        self.first, *self.others = network.kan_layers
         self.edges = [EdgeFunctions(layer) for layer in self.others]
         with torch.no_grad():
             self.features = self.first.features(x)  # (n, parts * in)
@@ -52,7 +59,7 @@ class KANOnPoints:
         """(n, outputs)."""
         x = F.linear(self.features, self.first.packed_weight(), self.first.bias)
         for layer, edges in zip(self.others, self.edges, strict=True):
-            x = edges(x).sum(1) + layer.bias
+            x = edges(x).sum(1) + _bias(layer)
         return x
 
     def output_and_penalty(self, entropy: float) -> tuple[Tensor, Tensor]:
@@ -64,12 +71,17 @@ class KANOnPoints:
         weight = self.first.packed_weight().unflatten(1, (self.first.expansion.parts, -1)).permute(2, 1, 0)
         values = (self.by_input @ weight).movedim(0, 1)  # (n, in, out)
         penalty = _edges_in_use(values, entropy)
-        x = values.sum(1) + self.first.bias
+        x = values.sum(1) + _bias(self.first)
         for layer, edges in zip(self.others, self.edges, strict=True):
             values = edges(x)
             penalty = penalty + _edges_in_use(values, entropy)
-            x = values.sum(1) + layer.bias
+            x = values.sum(1) + _bias(layer)
         return x, penalty
+
+
+def _bias(layer: KANLinear) -> Tensor:
+    assert layer.bias is not None
+    return layer.bias
 
 
 def _edges_in_use(edges: Tensor, entropy: float) -> Tensor:

@@ -80,11 +80,11 @@ class Fitting:
     def _restart(self, number: int) -> None:
         """Short training from a start of its own, on a part of the points."""
         network = problem.build(self.variant, self.grids[0], self.run.seed, number)
-        part = tuple(values[: self.options.restart_points] for values in self.data)
-        row = {"restart": number}
+        points, targets = (values[: self.options.restart_points] for values in self.data)
+        row: dict[str, Any] = {"restart": number}
         phases = (("sparse", self.options.sparse_steps, True), ("free", self.options.free_steps, False))
         for name, steps, penalised in phases:
-            stage = Stage(network, part, steps, self.options, penalised)
+            stage = Stage(network, (points, targets), steps, self.options, penalised)
             self._run(stage, f"restart {number}", self.grids[0])
             row[f"{name}_rmse"] = rmse(network, self.data)
         self.state.restarts.append(row)
@@ -98,7 +98,7 @@ class Fitting:
         grid_size = self.grids[number]
         network = problem.restore(self.variant, self.state.grid_size, self.state.weights)
         row: dict[str, Any] = {"stage": number, "grid_size": grid_size, "rmse_before": rmse(network, self.data)}
-        if isinstance(network, KAN):
+        if isinstance(network, KAN) and grid_size is not None:
             row["extension_jump"] = extend(network, grid_size)
         row["rmse_extended"] = rmse(network, self.data)
         stage = Stage(network, self.data, self.variant.steps or self.options.steps, self.options)

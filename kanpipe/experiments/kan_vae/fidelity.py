@@ -1,6 +1,6 @@
 """Frechet distances between samples and real images, over every pair of forms that is worth a look."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ def measure_with(extractors: Extractors, judge: ImageJudge, inputs: Inputs, mach
                 weights = inputs.inception_weights if name == "inception" else None
                 extractor = Extractor(name, wanted, weights, options.compile)
                 layers = statistics(images, extractor, machine, inputs.features, f"features of {name}")
-                found |= {(name, layer): measured for layer, measured in layers.items()}
+                found |= {(name, layer): m for layer, m in layers.items() if isinstance(m, Statistics)}
         return found
 
     return measure
@@ -53,8 +53,8 @@ def measure_with(extractors: Extractors, judge: ImageJudge, inputs: Inputs, mach
 
 def _layers(options: Inception | EfficientNet, variant: str | None) -> tuple[str, ...]:
     """The layers in which samples of the variant are measured; all of them, for real images."""
-    only = (options.only if isinstance(options, Inception) else None) or {}
-    return tuple(str(layer) for layer in options.layers if variant in (None, *only.get(layer, [variant])))
+    only: Mapping[Any, list[str]] = (options.only or {}) if isinstance(options, Inception) else {}
+    return tuple(str(n) for n in options.layers if variant is None or variant in only.get(n, [variant]))
 
 
 class Comparison:

@@ -18,7 +18,7 @@ from kanpipe.runs import FinishedRun
 SIDE = 28
 
 
-def images(path: Path) -> Images:
+def images(path: Path | None) -> Images:
     """The dataset; UserError when its images are not of 28 x 28 pixels."""
     found = load(path)
     if found.train_images.shape[1:] != (SIDE, SIDE):

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,6 +72,6 @@ def _host(images: Tensor) -> np.ndarray:
     return images.cpu().numpy()
 
 
-def _write(out: Path, **arrays: np.ndarray) -> None:
+def _write(out: Path, **arrays: Any) -> None:
     with atomic(out) as beside, open(beside, "wb") as file:
         np.savez_compressed(file, **arrays)

@@ -20,6 +20,7 @@ from kanpipe.experiments.protocol import Inputs
 from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
 from kanpipe.models.counting import parameter_count
+from kanpipe.models.vae import VAE
 from kanpipe.runs import FinishedRun
 
 COLUMNS = ["variant", "parameters", "batch", "compile", "device", "rounds", "block_seconds"]
@@ -63,7 +64,7 @@ def _training_step(run: FinishedRun, images: np.ndarray, machine: Machine) -> Wo
     return next_step(set_up(run.spec, run.seed, shown, machine, checkpoint_seconds=math.inf), run.seed)
 
 
-def _sampling(model: nn.Module, machine: Machine) -> Work:
+def _sampling(model: VAE, machine: Machine) -> Work:
     """One chunk of prior samples."""
     z = torch.randn(CHUNK, model.latent, generator=machine.generator("speed"), device=machine.device)
 

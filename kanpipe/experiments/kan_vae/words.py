@@ -43,7 +43,7 @@ def kind(variant: Autoencoder) -> str:
     """What sort of autoencoder the settings of a variant describe; a key of KINDS, or the name of a family."""
     names = {"mlp": "ordinary", "kan": "KAN", "fastkan": "FastKAN", "fasterkan": "FasterKAN"}
     family = names.get(variant.family, variant.family)
-    first = names.get(variant.first_layer, family)
+    first = names[variant.first_layer] if variant.first_layer else family
     if first != family:
         return f"{family}, {first} first layer"
     more = len(variant.hidden) > 1

@@ -29,8 +29,9 @@ class Published:
     def linear(self, in_features: int, out_features: int) -> nn.Module:
         return self.linear_layer(in_features, out_features, **self.options)
 
-    def conv2d(self, in_channels: int, out_channels: int, kernel_size: int, padding: int) -> nn.Module:
-        return self.conv_layer(in_channels, out_channels, kernel_size, padding=padding, **self.options)
+    def conv2d(self, in_channels: int, out_channels: int, kernel_size: int, **options: Any) -> nn.Module:
+        assert self.conv_layer is not None, "see `exists`"
+        return self.conv_layer(in_channels, out_channels, kernel_size, **options, **self.options)
 
     def activation(self) -> nn.Module:
         return nn.Identity()
@@ -56,8 +57,8 @@ class Floor:
     def linear(self, in_features: int, out_features: int) -> nn.Module:
         return nn.Linear(self.features * in_features, out_features, bias=False)
 
-    def conv2d(self, in_channels: int, out_channels: int, kernel_size: int, padding: int) -> nn.Module:
-        return nn.Conv2d(self.features * in_channels, out_channels, kernel_size, padding=padding, bias=False)
+    def conv2d(self, in_channels: int, out_channels: int, kernel_size: int, **options: Any) -> nn.Module:
+        return nn.Conv2d(self.features * in_channels, out_channels, kernel_size, bias=False, **options)
 
     def activation(self) -> nn.Module:
         return Copies(self.features)
@@ -109,7 +110,7 @@ def multiply_adds(name: str, setup: Setup) -> int:
     without_base = setup.bases
     inputs = {"mlp": 1, "fasterkan": without_base, "fasterkan_published": without_base}
     features = inputs.get(name, without_base + 1)
-    pixels = (setup.size * setup.kernel_size) ** 2 if setup.kernel_size else 1
+    pixels = (setup.size * setup.kernel_size) ** 2 if setup.kernel_size and setup.size else 1
     return setup.batch * pixels * features * sum(i * o for i, o in pairwise(setup.widths))
 
 

@@ -16,11 +16,12 @@ from kanpipe.experiments.layer_speed.outputs import FIGURES
 from kanpipe.experiments.layer_speed.published import REPORTED, Reported
 from kanpipe.experiments.layer_speed.words import COLOURS, CONTENDERS, setup_words
 from kanpipe.reporting.plots import FULL, GENERATED, INK, MUTED, SMALL, house_style, save, statement
+from kanpipe.reporting.style import Style
 from kanpipe.runs import FinishedRun
 
-STYLES = {"eager": {"markerfacecolor": "white"}, "compiled": {}}
+STYLES: dict[str, Style] = {"eager": {"markerfacecolor": "white"}, "compiled": {}}
 SHIFTS = {"eager": 0.16, "compiled": -0.16}
-MARKS = {"marker": "o", "markersize": 4, "linestyle": "none", "elinewidth": 1, "markeredgewidth": 1}
+MARKS: Style = {"marker": "o", "markersize": 4, "linestyle": "none", "elinewidth": 1, "markeredgewidth": 1}
 TICKS, MORE_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100), (1.5, 3)
 
 
@@ -55,14 +56,14 @@ def _panels(rows: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame, dict[str, in
         for axes in list(grid.flat)[len(setups) :]:
             axes.axis("off")
         figure.legend(handles=_modes(rows), loc="outside lower right", ncols=2)
-        figure.supxlabel(draw.__doc__.splitlines()[0].rstrip("."), size=SMALL, x=0.02, ha="left")
+        figure.supxlabel((draw.__doc__ or "").splitlines()[0].rstrip("."), size=SMALL, x=0.02, ha="left")
         return figure
 
     return make
 
 
 def _modes(rows: pd.DataFrame) -> list[Line2D]:
-    style = {"marker": "o", "markersize": 4, "linestyle": "none", "color": MUTED}
+    style: Style = {"marker": "o", "markersize": 4, "linestyle": "none", "color": MUTED}
     return [Line2D([], [], label=mode, **style, **STYLES[mode]) for mode in STYLES if mode in set(rows["mode"])]
 
 
@@ -119,13 +120,13 @@ def _published(rows: pd.DataFrame) -> Callable[[], Figure]:
         _ratio_axis(axes)
         axes.set_yticks([-place for place in range(len(found))], [_claim(*pair) for pair in found])
         axes.set_ylim(-len(found) + 0.4, 0.6)
-        dot = {"marker": "o", "markersize": 4, "linestyle": "none", "color": INK}
-        diamond = dot | {"marker": "D", "markersize": 5, "color": GENERATED}
+        dot: Style = {"marker": "o", "markersize": 4, "linestyle": "none", "color": INK}
+        diamond: Style = dot | {"marker": "D", "markersize": 5, "color": GENERATED}
         shown = [mode for mode in STYLES if mode in set(rows["mode"])]
         modes = [Line2D([], [], label=f"measured, {mode}", **dot, **STYLES[mode]) for mode in shown]
-        reported = Line2D([], [], label="reported, on a GPU", **diamond)
+        told = Line2D([], [], label="reported, on a GPU", **diamond)
         words = textwrap.fill(f"measured on {rows['device'].iloc[0]}", 60)
-        figure.legend(handles=[reported, *modes], loc="outside upper left", ncols=3, title=words, alignment="left")
+        figure.legend(handles=[told, *modes], loc="outside upper left", ncols=3, title=words, alignment="left")
         return figure
 
     return make

@@ -39,6 +39,8 @@ class CoxDeBoorLinear(nn.Module):
     coefficients formed in every forward pass. Parameters: in * out * (grid_size + spline_order + 2).
     """
 
+    knots: Tensor
+
     def __init__(self, in_features: int, out_features: int, *, grid_size: int = 5, spline_order: int = 3) -> None:
         super().__init__()
         self.spline_order = spline_order
@@ -61,6 +63,8 @@ class CoxDeBoorConv2d(nn.Module):
     The bases of every pixel become channels; one convolution takes them and another the activated input. Bases are 0
     in the padding. Shapes: (n, in, h, w) -> (n, out, h', w').
     """
+
+    knots: Tensor
 
     def __init__(
         self,
@@ -116,6 +120,8 @@ class FastKANLayer(nn.Module):
     did when it timed the layer.
     """
 
+    centres: Tensor
+
     def __init__(self, in_features: int, out_features: int, *, centres: int = 8, layer_norm: bool = True) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(in_features) if layer_norm else nn.Identity()
@@ -129,6 +135,8 @@ class FastKANLayer(nn.Module):
 
 class FasterKANLayer(nn.Module):
     """github.com/AthanasiosDelis/faster-kan: y = W (1 - tanh(LayerNorm(x) - c)^2), without a base branch."""
+
+    centres: Tensor
 
     def __init__(self, in_features: int, out_features: int, *, centres: int = 8, layer_norm: bool = True) -> None:
         super().__init__()

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from kanpipe.evaluation.timing import Work, estimate, interleaved, paired_ratio, peak_bytes, saved_bytes, stopwatch
 from kanpipe.experiments.layer_speed.config import Contenders, Experiment, Setup
@@ -109,7 +110,8 @@ def _piece(name: str, mode: str, setup: Setup, machine: Machine) -> Piece:
     with seeded("layer_speed"):
         made = network(name, setup).to(machine.device)
     parameters, held = parameter_count(made), [*made.parameters(), *made.buffers()]
-    made = torch.compile(made, fullgraph=True, dynamic=False) if mode == "compiled" else made
+    if mode == "compiled":
+        made = cast(nn.Module, torch.compile(made, fullgraph=True, dynamic=False))
     draw = machine.generator("layer_speed", "input")
     x = torch.randn(input_shape(name, setup), generator=draw, device=machine.device)
     work = (training_passes if setup.loss else passes)(made, x, draw)
@@ -121,7 +123,7 @@ def _piece(name: str, mode: str, setup: Setup, machine: Machine) -> Piece:
 
 def time_columns(times: dict[Key, dict[str, np.ndarray]], contender: str, mode: str) -> dict[str, float]:
     """Median and quartiles of each phase in ms, and ratios to the references with their intervals."""
-    columns = {}
+    columns: dict[str, float] = {}
     for phase, own in times[contender, mode].items():
         found = estimate(own * 1e3)
         columns |= {f"{phase}_ms": found.median}

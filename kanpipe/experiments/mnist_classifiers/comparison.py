@@ -18,10 +18,10 @@ from kanpipe.runs import FINISHED
 
 Right = Mapping[int, np.ndarray]  # by the seed of a run, what it reads rightly: bool (images,)
 Pairs = Sequence[Sequence[str]]  # networks: the one, and what is taken from it
-COMPARED = ("variant", "status", "net", "less", "seed", "only_net", "only_less", "difference", "low", "high")
-COMPARED += ("p_value", "agreement")
-JUDGED = ("variant", "status", "net", "less", "n", "n_less", "difference", "low", "high", "p_value", "margin")
-JUDGED += ("similar", "resolvable")
+COMPARED = ["variant", "status", "net", "less", "seed", "only_net", "only_less", "difference", "low", "high"]
+COMPARED += ["p_value", "agreement"]
+JUDGED = ["variant", "status", "net", "less", "n", "n_less", "difference", "low", "high", "p_value", "margin"]
+JUDGED += ["similar", "resolvable"]
 
 
 def comparisons(right: Mapping[str, Right], pairs: Pairs) -> Iterator[dict[str, Any]]:
@@ -52,7 +52,7 @@ def judgements(right: Mapping[str, Right], pairs: Pairs, margin: float) -> Itera
     that as many runs a side, of this spread, show with a power of 80 %, NaN for fewer than two.
     """
     for net, other in _known(right, pairs):
-        found = equivalence(*(_accuracies(right[name]) for name in (net, other)), margin / 100)
+        found = equivalence(_accuracies(right[net]), _accuracies(right[other]), margin / 100)
         counts = {"n": len(right[net]), "n_less": len(right[other])}
         points = {name: 100 * getattr(found, name) for name in ("difference", "low", "high")}
         judged = {"p_value": found.p_value, "margin": margin, "similar": found.holds()}

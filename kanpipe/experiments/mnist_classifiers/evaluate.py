@@ -151,7 +151,7 @@ def _of_networks(logits: Logits, data: Images, evaluation: Evaluation) -> dict[s
 def _confusion(net: str, logits: Logits, data: Images) -> pd.DataFrame:
     """Images by label and reading, summed over the runs of a network."""
     own = [values for (name, _), values in logits.items() if name == net]
-    total = sum(confusion_matrix(values, data.test_labels) for values in own)
+    total = np.sum([confusion_matrix(values, data.test_labels) for values in own], axis=0)
     labels, readings = np.indices(total.shape)
     columns = {"label": labels.ravel(), "read_as": readings.ravel(), "images": total.ravel()}
     return pd.DataFrame(columns).assign(variant=net, status=FINISHED, runs=len(own))[CONFUSED]

@@ -7,13 +7,12 @@ centres of a basis, which is why it says that nothing is frozen. What functions 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import prod
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from kanpipe.experiments.mnist_classifiers.layer_rows import LayerTable, Row
 from kanpipe.layers.kan_linear import BasisLinear
 
 MIB = 2**20
@@ -35,27 +34,6 @@ LAYER_PARTS = {
     "FasterKANLinear": ("ReflectionalSwitchFunction", "SplineLinear", "FasterKANLayer"),
     "FastKANLinear": ("RadialBasisFunction", "SplineLinear", "FastKANLayer"),
 }
-
-
-class Row(NamedTuple):
-    """One layer: its name and number, the shape of its output without the batch, and its weights and biases."""
-
-    name: str
-    output_shape: tuple[int, ...]
-    parameters: int
-
-
-@dataclass(frozen=True)
-class LayerTable:
-    """The rows and what stands below them; sizes in MiB, to two decimals as printed."""
-
-    rows: tuple[Row, ...]
-    total: int
-    trainable: int
-    input_size: float
-    pass_size: float  # what all layers give, twice for the gradients
-    parameter_size: float
-    total_size: float
 
 
 def layer_table(model: nn.Module, input_shape: tuple[int, ...]) -> LayerTable:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from kanpipe.experiments.mnist_classifiers.layer_table import LayerTable, Row, layer_table
+from kanpipe.experiments.mnist_classifiers.layer_rows import LayerTable, Row
+from kanpipe.experiments.mnist_classifiers.layer_table import layer_table
 from kanpipe.experiments.mnist_classifiers.problem import SIDE
 from kanpipe.experiments.mnist_classifiers.published import NETS, TABLES
 from kanpipe.models.classifier import DigitClassifier

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kanpipe.data.prepared import Images, load
@@ -20,7 +20,7 @@ CHUNK = 500  # images that are read at once, so that the features of an extracto
 DROPOUT = 0.25  # where nothing is trained
 
 
-def images(path: Path) -> Images:
+def images(path: Path | None) -> Images:
     """The dataset; UserError when its images are not of 28 x 28 pixels."""
     found = load(path)
     if found.train_images.shape[1:] != (SIDE, SIDE):
@@ -60,7 +60,7 @@ def widths(variant: Classifier) -> list[int]:
 
 def placed(model: DigitClassifier, machine: Machine) -> DigitClassifier:
     """The model on the device, its convolutions with the channels last in memory, which is faster."""
-    return model.to(device=machine.device, memory_format=torch.channels_last)
+    return model.to(device=machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch declares it for tensors alone
 
 
 def restore(run: FinishedRun, weights: dict[str, Tensor], machine: Machine) -> DigitClassifier:
@@ -69,7 +69,7 @@ def restore(run: FinishedRun, weights: dict[str, Tensor], machine: Machine) -> D
 
 
 @torch.no_grad()
-def logits(model: DigitClassifier, pixels: Tensor, scale: Standardise) -> Tensor:
+def logits(model: nn.Module, pixels: Tensor, scale: Standardise) -> Tensor:
     """What the model makes of bytes (n, 28, 28), in the mode that it is in: (n, 10)."""
     return torch.cat([model(standardised(grey(rows), scale)) for rows in pixels.split(CHUNK)])
 

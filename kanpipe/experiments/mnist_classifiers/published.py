@@ -4,7 +4,7 @@ The tables are those of torchsummary, one row a layer: its name and number, its 
 parameters as the tool counts them (see `layer_table`).
 """
 
-from kanpipe.experiments.mnist_classifiers.layer_table import LayerTable, Row
+from kanpipe.experiments.mnist_classifiers.layer_rows import LayerTable, Row
 
 
 def _rows(printed: str) -> tuple[Row, ...]:

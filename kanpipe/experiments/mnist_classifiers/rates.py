@@ -29,7 +29,8 @@ def _but_for_rate(variant: Classifier) -> str:
 
 
 def _base(names: list[str], variants: Mapping[str, Classifier]) -> str:
-    given = (name for name in names if not (variants[name].training and variants[name].training.learning_rate))
+    own = {name: variants[name].training for name in names}
+    given = (name for name, training in own.items() if not (training and training.learning_rate))
     return next(given, names[0])
 
 

@@ -1,6 +1,6 @@
 """Times of a training step of whole networks and of their parts, all in turns; nothing has to be trained for it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,7 @@ def speed(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Ma
     return pd.DataFrame(rows)
 
 
-def _networks(variants: dict[str, Classifier], spec: Experiment, machine: Machine) -> Iterator[Piece]:
+def _networks(variants: Mapping[str, Classifier], spec: Experiment, machine: Machine) -> Iterator[Piece]:
     """Whole networks, and those with a FasterKAN once more with the layers of its authors."""
     images = _draw((spec.timing.batch_size, 1, problem.SIDE, problem.SIDE), machine)
     for name, variant in variants.items():
@@ -62,11 +62,11 @@ def _networks(variants: dict[str, Classifier], spec: Experiment, machine: Machin
     for name, variant in variants.items():
         if variant.head == "fasterkan":
             net = _built(variant, spec, machine)
-            net.head = _published_head(variant, machine)
-            yield Piece(name, NET + WITH_PUBLISHED, net, images)
+            published = nn.Sequential(net.extractor, _published_head(variant, machine))
+            yield Piece(name, NET + WITH_PUBLISHED, published, images)
 
 
-def _parts(variants: dict[str, Classifier], spec: Experiment, machine: Machine) -> Iterator[Piece]:
+def _parts(variants: Mapping[str, Classifier], spec: Experiment, machine: Machine) -> Iterator[Piece]:
     """Every extractor, by the name of the first of its networks, and the heads behind extractors."""
     batch, seen = spec.timing.batch_size, {"none"}
     images = _draw((batch, 1, problem.SIDE, problem.SIDE), machine)
@@ -113,7 +113,7 @@ def _step(piece: Piece, machine: Machine) -> Work:
     return work
 
 
-def _row(piece: Piece, variants: dict[str, Classifier], machine: Machine) -> dict[str, Any]:
+def _row(piece: Piece, variants: Mapping[str, Classifier], machine: Machine) -> dict[str, Any]:
     """What is known of a piece without timing it."""
     variant = variants[piece.variant]
     return {
@@ -130,7 +130,7 @@ def _row(piece: Piece, variants: dict[str, Classifier], machine: Machine) -> dic
     }
 
 
-def _times(piece: Piece, variants: dict[str, Classifier], seconds: Seconds) -> dict[str, float]:
+def _times(piece: Piece, variants: Mapping[str, Classifier], seconds: Seconds) -> dict[str, float]:
     """Medians in ms with quartiles of the step, and the ratios to other pieces of the same rounds."""
     own = seconds[piece.variant, piece.part]
     step = estimate(1e3 * own["step"])
@@ -149,7 +149,7 @@ def _ratio(name: str, own: np.ndarray, other: np.ndarray) -> dict[str, float]:
     return {f"{name}_ratio": ratio.median, f"{name}_low": ratio.low, f"{name}_high": ratio.high}
 
 
-def _with_linear_head(variants: dict[str, Classifier], extractor: str) -> str | None:
+def _with_linear_head(variants: Mapping[str, Classifier], extractor: str) -> str | None:
     """The timed network of this extractor whose head is linear."""
     found = (name for name, variant in variants.items() if (variant.extractor, variant.head) == (extractor, "linear"))
     return next(found, None)

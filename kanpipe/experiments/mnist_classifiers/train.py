@@ -12,7 +12,6 @@ from kanpipe.data.prepared import Images
 from kanpipe.experiments.mnist_classifiers import problem
 from kanpipe.experiments.mnist_classifiers.config import Plateau, Trained, Training
 from kanpipe.machine import Machine
-from kanpipe.models.classifier import DigitClassifier
 from kanpipe.runs import Run
 from kanpipe.training.loop import fit
 from kanpipe.training.recipe import Batch, EpochSchedule, Recipe, Settings
@@ -37,7 +36,7 @@ def set_up(spec: Trained, seed: int, data: Images, machine: Machine, checkpoint_
     )
     plateau = ValidationPlateau(optimizer, recipe.plateau)
 
-    def score(model: DigitClassifier) -> dict[str, float]:
+    def score(model: nn.Module) -> dict[str, float]:
         found = problem.logits(model, pixels[held], spec.problem.standardise)
         return plateau.told(problem.loss_and_accuracy(found, labels[held]))
 

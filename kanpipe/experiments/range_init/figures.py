@@ -1,6 +1,7 @@
 """The figure of the experiment: what range and initialisation do to the accuracy, and why."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from kanpipe.experiments.range_init.outputs import FIGURES
 from kanpipe.experiments.range_init.published import ACCURACY
 from kanpipe.experiments.range_init.tables import were_published
 from kanpipe.reporting.plots import DATA, FULL, INK, MUTED, SMALL, SPARE_COLOURS, house_style, save, statement
-from kanpipe.reporting.style import FAMILY_COLOURS
+from kanpipe.reporting.style import FAMILY_COLOURS, Style
 from kanpipe.reporting.tables import FINISHED
 from kanpipe.reporting.variants import seeds
 from kanpipe.runs import FinishedRun
@@ -57,7 +58,12 @@ def _by_range(axes: Axes, kans: pd.DataFrame, mlps: pd.DataFrame, shapes: dict[f
         means = rows.groupby("range")["accuracy"].mean()
         axes.plot(means.index * shift, means, color=COLOURS[init], linewidth=1)
         for reach, found in rows.groupby("range"):
-            style = {"color": COLOURS[init], "markersize": 4.5, "markeredgecolor": "white", "markeredgewidth": 0.4}
+            style: Style = {
+                "color": COLOURS[init],
+                "markersize": 4.5,
+                "markeredgecolor": "white",
+                "markeredgewidth": 0.4,
+            }
             axes.plot(found["range"] * shift, found["accuracy"], shapes[reach], zorder=3, **style)
     if published:
         reach, values = zip(*((r, v) for r, pair in ACCURACY.items() for v in pair), strict=True)
@@ -78,7 +84,7 @@ def _by_share(axes: Axes, kans: pd.DataFrame, mlps: pd.DataFrame, shapes: dict[f
     for (init, reach), rows in kans.groupby(["init", "range"], sort=False):
         shares, accuracy = rows[["outside_hidden_start", "outside_hidden"]].mean(), rows["accuracy"].mean()
         axes.plot(shares, [accuracy] * 2, color=COLOURS[init], linewidth=0.8, alpha=0.6, zorder=2)
-        style = {"color": COLOURS[init], "marker": shapes[reach], "markersize": 4.5, "zorder": 3}
+        style: Style = {"color": COLOURS[init], "marker": shapes[reach], "markersize": 4.5, "zorder": 3}
         axes.plot(shares.iloc[0], accuracy, markerfacecolor="white", markeredgewidth=0.9, **style)
         axes.plot(shares.iloc[1], accuracy, markeredgecolor="white", markeredgewidth=0.4, **style)
     _mlp(axes, mlps)
@@ -117,5 +123,5 @@ def _legend(figure: Figure, kans: pd.DataFrame, shapes: dict[float, str], mlps: 
     figure.legend(handles=handles, loc="outside lower center", ncols=4, handlelength=1.6, columnspacing=2.5)
 
 
-def _dot(shape: str, words: str, color: str = INK, **style: str) -> Line2D:
+def _dot(shape: str, words: str, color: str = INK, **style: Any) -> Line2D:
     return Line2D([], [], color=color, marker=shape, markersize=4.5, linestyle="none", label=words, **style)

@@ -17,7 +17,7 @@ from kanpipe.runs import FinishedRun
 PIXELS, CLASSES = 28 * 28, 10
 
 
-def images(path: Path) -> Images:
+def images(path: Path | None) -> Images:
     """The dataset; UserError when its images are not of 28 x 28 pixels."""
     found = load(path)
     if found.train_images.shape[1:] != (28, 28):

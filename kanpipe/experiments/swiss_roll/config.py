@@ -1,11 +1,15 @@
 """The keys of the swiss roll in the configuration."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from kanpipe.config.layers import Layers, OfAnyFamily
 from kanpipe.config.models import (
     Count,
+    Distinct,
     EpochTraining,
+    Moment,
     Name,
     Positive,
     Section,
@@ -48,7 +52,7 @@ class Problem(Section):
 class Training(EpochTraining):
     """The training of every variant."""
 
-    snapshot_epochs: EpochTraining.__annotations__["snapshot_epochs"] = Field(
+    snapshot_epochs: Annotated[list[Moment], Distinct] = Field(
         min_length=1, description="epochs at whose start the weights are kept, at least one"
     )
 

@@ -71,7 +71,7 @@ def _no_scores(run: FinishedRun) -> dict[str, None]:
 def _huber(run: FinishedRun, weights: dict[str, Tensor], common: Common, machine: Machine) -> float:
     model, steps = problem.restore(run, weights, machine), run.spec.problem.diffusion.steps
     chunks = zip(*(tensor.split(8192) for tensor in common), strict=True)
-    losses = [problem.noise_loss(model, *rows, steps) * len(rows[0]) for rows in chunks]
+    losses = [problem.noise_loss(model, x_t, t, epsilon, steps) * len(t) for x_t, t, epsilon in chunks]
     return float(torch.stack(losses).sum(dtype=torch.float64)) / len(common[0])
 
 

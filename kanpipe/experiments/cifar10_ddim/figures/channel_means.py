@@ -12,6 +12,7 @@ from kanpipe.experiments.cifar10_ddim.datasets import SIDE, Dataset
 from kanpipe.experiments.cifar10_ddim.words import Names
 from kanpipe.reporting.panels import blank, panels, scores
 from kanpipe.reporting.plots import INK, SMALL, statement
+from kanpipe.reporting.style import Style
 from kanpipe.reporting.variants import Variant
 
 ACROSS = 4
@@ -63,7 +64,7 @@ def _points(axes: Axes, points: pd.DataFrame, slope: float, hues: dict[str, str]
     axes.plot((-reach, reach), (-reach * slope, reach * slope), color=INK, linewidth=0.7, zorder=1)
     colours = np.array(list(hues.values()))[points["channel"].astype(int)]
     edge = 0.99 * reach
-    style = {"s": 3, "linewidths": 0, "alpha": 0.7, "zorder": 2, "rasterized": True}
+    style: Style = {"s": 3, "linewidths": 0, "alpha": 0.7, "zorder": 2, "rasterized": True}
     axes.scatter(points["start"].clip(-edge, edge), points["end"].clip(-edge * slope, edge * slope), c=colours, **style)
 
 

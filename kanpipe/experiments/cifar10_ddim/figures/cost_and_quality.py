@@ -13,7 +13,7 @@ from kanpipe.experiments.cifar10_ddim.scores import FLOOR, score_name
 from kanpipe.experiments.cifar10_ddim.words import FIDS, Names, main_fid
 from kanpipe.reporting.log_axes import log_log
 from kanpipe.reporting.plots import FULL, INK, SMALL, statement
-from kanpipe.reporting.style import FAMILY_COLOURS
+from kanpipe.reporting.style import FAMILY_COLOURS, Style
 from kanpipe.reporting.tables import FINISHED
 
 COSTS = {  # column of the runs: the title of its panel, its axis
@@ -21,12 +21,12 @@ COSTS = {  # column of the runs: the title of its panel, its axis
     "gflop_per_step": ("b  Operations", "GFLOP a training step"),
     "minutes": ("c  Time", "minutes of training"),
 }
-DOT = {"linestyle": "none", "markersize": 5.5, "markeredgecolor": "white", "markeredgewidth": 0.4, "zorder": 3}
-SMALL_DOT = {"markersize": 3.5, "zorder": 2}
-LARGE_DOT = {"markersize": 8.5, "zorder": 2}
-HOLLOW = {"markerfacecolor": "white", "markeredgewidth": 0.9}
-PUBLISHED_MARK = {"linestyle": "none", "marker": "x", "markersize": 7, "markeredgewidth": 1.5, "zorder": 5}
-REAL = {"color": INK, "linewidth": 0.8, "linestyle": "--", "zorder": 1}
+DOT: Style = {"linestyle": "none", "markersize": 5.5, "markeredgecolor": "white", "markeredgewidth": 0.4, "zorder": 3}
+SMALL_DOT: Style = {"markersize": 3.5, "zorder": 2}
+LARGE_DOT: Style = {"markersize": 8.5, "zorder": 2}
+HOLLOW: Style = {"markerfacecolor": "white", "markeredgewidth": 0.9}
+PUBLISHED_MARK: Style = {"linestyle": "none", "marker": "x", "markersize": 7, "markeredgewidth": 1.5, "zorder": 5}
+REAL: Style = {"color": INK, "linewidth": 0.8, "linestyle": "--", "zorder": 1}
 
 
 def cost_and_quality(runs: pd.DataFrame, scores: pd.DataFrame, names: Names, published: bool) -> Figure:

@@ -11,6 +11,7 @@ from kanpipe.experiments.cifar10_ddim.scores import score_name
 from kanpipe.experiments.cifar10_ddim.words import FIDS, Names, main_fid
 from kanpipe.reporting.log_axes import log_log
 from kanpipe.reporting.plots import FULL, INK, statement
+from kanpipe.reporting.style import Style
 
 KINDS = {"quadratic": "-", "uniform": "--", "ancestral": ":"}  # of times: the line; marks are hollow but for the first
 
@@ -34,7 +35,7 @@ def samplers(runs: pd.DataFrame, scores: pd.DataFrame, names: Names, named: Sequ
             means = walks.groupby("count")["value"].mean()
             hue, shape = names.look(variant)
             axes.plot(means.index, means, marker=shape, markersize=4.5, **_look(kind, hue))
-    axes.set(xlabel="times at which the sampler stops", ylabel=f"{FIDS[fid]} of {images:,.0f} images")
+    axes.set(xlabel="times at which the sampler stops", ylabel=f"{FIDS[str(fid)]} of {images:,.0f} images")
     log_log(axes)
     _legend(figure, rows, names)
     return figure
@@ -49,7 +50,7 @@ def most_common_count(rows: pd.DataFrame) -> int:
 def _look(kind: str, hue: str) -> dict[str, Any]:
     """The line of a kind of times, and whether its marks are filled: one mark alone has no line."""
     filled = kind == next(iter(KINDS))
-    edge = {"markeredgecolor": "white", "markeredgewidth": 0.4} if filled else {"markerfacecolor": "white"}
+    edge: Style = {"markeredgecolor": "white", "markeredgewidth": 0.4} if filled else {"markerfacecolor": "white"}
     return {"color": hue, "linestyle": KINDS.get(kind, "-."), **edge}
 
 

@@ -9,9 +9,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from kanpipe.experiments.cifar10_ddim.words import Names
 from kanpipe.reporting.plots import FULL, statement
 from kanpipe.reporting.smoothing import smoothed, thinned, window_for
+from kanpipe.reporting.style import Style
 from kanpipe.reporting.variants import Variant
 
-GREY = {"color": "#BBBBBB", "linewidth": 0.7, "zorder": 1}
+GREY: Style = {"color": "#BBBBBB", "linewidth": 0.7, "zorder": 1}
 
 
 def training(variants: list[Variant], names: Names, named: Sequence[str]) -> Figure:
@@ -25,7 +26,9 @@ def training(variants: list[Variant], names: Names, named: Sequence[str]) -> Fig
     windows = []
     for variant in finished:
         bold = variant.name in named
-        look = {"color": names.look(variant.name)[0], "zorder": 2, "label": names.title(variant.name)} if bold else GREY
+        look: Style = (
+            {"color": names.look(variant.name)[0], "zorder": 2, "label": names.title(variant.name)} if bold else GREY
+        )
         windows.append(_curve(axes, variant, look if bold else look | {"label": others}))
         others = "_" if not bold else others  # the legend names them once
     _frame(axes)

@@ -17,7 +17,7 @@ from kanpipe.runs import FinishedRun
 LEARNED, WANTED = FAMILY_COLOURS["kan"], DATA
 Shape = Callable[[np.ndarray], np.ndarray]
 # What each edge's function is, but for an affine map, in layers: squares, sine, exponential.
-SHAPES = {
+SHAPES: dict[str, tuple[Shape, ...]] = {
     "exp_sin": (lambda s: s**2, np.sin, np.exp),
     "exp_sin_pi": (lambda s: s**2, lambda s: np.sin(np.pi * s), lambda s: np.exp(s / 2)),
 }
@@ -36,7 +36,8 @@ def edges(run: FinishedRun) -> Figure:
     grid = figure.add_gridspec(2, 12)
     x, _ = problem.training_set(variant, run.seed)
     exponents = SHAPES[variant.target]
-    for depth, layer in enumerate(network.layers):
+    assert isinstance(network, KAN)
+    for depth, layer in enumerate(network.kan_layers):
         values = EdgeFunctions(layer)(x)  # (n, in, out)
         limit = float(1.1 * (values - values.mean(0)).abs().max())
         for i in range(layer.in_features):
@@ -44,6 +45,7 @@ def edges(run: FinishedRun) -> Figure:
                 axes = figure.add_subplot(grid[_place(depth, i, o)])
                 _edge(axes, x[:, i].numpy(), values[:, i, o].numpy(), exponents[depth], limit)
                 axes.set_title(_name(depth, i, o), size=SMALL)
+        assert layer.bias is not None
         x = values.sum(1) + layer.bias
     figure.axes[0].plot([], [], color=LEARNED, label=f"learned, {_size(network)}")
     figure.axes[0].plot([], [], color=WANTED, linestyle="--", label="square, sine, exponential, after affine maps")
@@ -52,7 +54,7 @@ def edges(run: FinishedRun) -> Figure:
     return figure
 
 
-def _place(depth: int, i: int, o: int) -> tuple[int, slice]:
+def _place(depth: int, i: int, o: int) -> tuple[int | slice, slice]:
     """Row and columns of twelve: the first layer's eight edges above and to the left, the others to the right."""
     if depth == 0:
         return o, slice(2 * i, 2 * i + 2)
@@ -78,7 +80,8 @@ def _edge(axes: Axes, s: np.ndarray, values: np.ndarray, shape: Shape, limit: fl
     axes.set_ylim(-limit, limit)
     axes.tick_params(labelsize=6, colors=INK)
     axes.locator_params(nbins=3)
-    if axes.get_subplotspec().colspan.start not in (0, 8, 10):
+    place = axes.get_subplotspec()
+    if place is not None and place.colspan.start not in (0, 8, 10):
         axes.set_yticklabels([])
 
 

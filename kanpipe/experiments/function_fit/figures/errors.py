@@ -10,13 +10,14 @@ from kanpipe.experiments.function_fit import problem
 from kanpipe.experiments.function_fit.config import AnyNetwork, Mlp
 from kanpipe.experiments.function_fit.published import TEST_RMSE
 from kanpipe.reporting.plots import COLUMN, DATA, FULL, INK, MUTED, SPARE_COLOURS, statement
-from kanpipe.reporting.style import FAMILY_COLOURS, SHADES
+from kanpipe.reporting.style import FAMILY_COLOURS, SHADES, Style
 from kanpipe.runs import FinishedRun
 
 DEEP, SHALLOW, MLP = FAMILY_COLOURS["kan"], SHADES["kan"][1], FAMILY_COLOURS["mlp"]
 VIOLET, _, SKY, _ = SPARE_COLOURS
 SAMPLE_COLOURS = (SKY, DATA, VIOLET, INK)
-GUIDE, PRINTED = "#999999", {"color": INK, "marker": "x", "linestyle": "none", "markersize": 4}
+GUIDE = "#999999"
+PRINTED: Style = {"color": INK, "marker": "x", "linestyle": "none", "markersize": 4}
 STYLES = {  # name, colour, marker and line of each kind of network
     "deep": ("deep KAN", DEEP, "o", "-"),
     "shallow": ("shallow KAN", SHALLOW, "D", "-"),

@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from kanpipe.experiments.kan_vae.words import heading
 from kanpipe.reporting.panels import blank, panels, scores
 from kanpipe.reporting.plots import INK, SMALL
+from kanpipe.reporting.style import Style
 from kanpipe.reporting.variants import Variant
 
 # Ten colours told apart also with a colour-vision deficiency (Petroff, arXiv:2107.02270), a class each, dealt out so
@@ -45,7 +46,7 @@ def latent_space(variants: list[Variant], latents: pd.DataFrame, classes: Sequen
         "k-NN and silhouette are of latent means, not of the picture."
     )
     columns = 10 if max(map(len, classes)) < 3 else 5
-    style = {"ncols": columns, "handletextpad": 0, "columnspacing": 1.2, "title": words, "title_fontsize": SMALL}
+    style: Style = {"ncols": columns, "handletextpad": 0, "columnspacing": 1.2, "title": words, "title_fontsize": SMALL}
     figure.legend(handles=_entries(classes), loc="outside lower center", **style)
     return figure
 
@@ -54,7 +55,7 @@ def _scatter(axes: Axes, points: pd.DataFrame, classes: Sequence[str]) -> None:
     points = points.sample(frac=1, random_state=0)  # so that no class covers the others
     hues = [CLASS_COLOURS[label] for label in points["label"]]
     axes.scatter(points["x"], points["y"], s=3, c=hues, linewidths=0, rasterized=True)
-    halo = {"path_effects": [withStroke(linewidth=2.5, foreground="white")], "zorder": 3}
+    halo: Style = {"path_effects": [withStroke(linewidth=2.5, foreground="white")], "zorder": 3}
     for label, place in label_places(points).items():
         axes.text(*place, classes[label], color=INK, weight="bold", ha="center", va="center", **halo)
 
@@ -70,5 +71,5 @@ def label_places(points: pd.DataFrame) -> dict[int, tuple[float, float]]:
 
 
 def _entries(classes: Sequence[str]) -> list[Line2D]:
-    style = {"marker": "o", "markersize": 4.5, "linestyle": "none", "markeredgewidth": 0}
+    style: Style = {"marker": "o", "markersize": 4.5, "linestyle": "none", "markeredgewidth": 0}
     return [Line2D([], [], color=hue, label=name, **style) for name, hue in zip(classes, CLASS_COLOURS, strict=True)]

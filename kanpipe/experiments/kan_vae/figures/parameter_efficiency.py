@@ -17,11 +17,12 @@ from kanpipe.experiments.kan_vae.published import FID
 from kanpipe.experiments.kan_vae.words import KINDS, OTHER, title
 from kanpipe.reporting.panels import blank
 from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL
+from kanpipe.reporting.style import Style
 from kanpipe.reporting.tables import FINISHED
 
-FRONT = {"color": MUTED, "linewidth": 0.8, "alpha": 0.8, "drawstyle": "steps-post", "zorder": 1}
-REAL = {"color": INK, "linewidth": 0.8, "linestyle": "--", "zorder": 1}
-HOLLOW = {"linestyle": "none", "markerfacecolor": "none", "markersize": 5, "markeredgewidth": 0.9}
+FRONT: Style = {"color": MUTED, "linewidth": 0.8, "alpha": 0.8, "drawstyle": "steps-post", "zorder": 1}
+REAL: Style = {"color": INK, "linewidth": 0.8, "linestyle": "--", "zorder": 1}
+HOLLOW: Style = {"linestyle": "none", "markerfacecolor": "none", "markersize": 5, "markeredgewidth": 0.9}
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def _style(variant: str, kinds: dict[str, str]) -> dict[str, Any]:
 def _points(axes: Axes, panel: Panel, points: pd.DataFrame, kinds: dict[str, str], named: Sequence[str]) -> None:
     front = points.loc[pareto_front(points["parameters"], points["mean"], panel.lower_is_better)]
     axes.plot(front["parameters"], front["mean"], **FRONT)
-    mark = {"markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.4, "elinewidth": 1, "zorder": 3}
+    mark: Style = {"markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.4, "elinewidth": 1, "zorder": 3}
     for variant, row in points.sort_index(key=lambda names: names.isin(named)).iterrows():  # the named ones on top
         bar = row["sd"] if np.isfinite(row["sd"]) else None
         axes.errorbar(row["parameters"], row["mean"], bar, **mark, **_style(variant, kinds))
@@ -133,8 +134,8 @@ def _labels(axes: Axes, points: pd.DataFrame, smallest: int) -> None:
     for place, (variant, row) in enumerate(points.iterrows()):
         is_last, is_first = place == len(points) - 1, place == 0 and row["parameters"] > smallest
         side = -1 if is_last or is_first else 1
-        style = {"xytext": (12 * side, 12), "ha": "right" if side < 0 else "left", "va": "center", "zorder": 4}
-        line = {"arrowstyle": "-", "linewidth": 0.5, "color": INK, "shrinkA": 0, "shrinkB": 2}
+        style: Style = {"xytext": (12 * side, 12), "ha": "right" if side < 0 else "left", "va": "center", "zorder": 4}
+        line: Style = {"arrowstyle": "-", "linewidth": 0.5, "color": INK, "shrinkA": 0, "shrinkB": 2}
         halo = [withStroke(linewidth=2, foreground="white")]
         where = (row["parameters"], row["mean"])
         axes.annotate(title(variant), where, textcoords="offset points", arrowprops=line, path_effects=halo, **style)
@@ -159,7 +160,7 @@ def _frame(figure: Figure) -> None:
 def _legend(figure: Figure, runs: pd.DataFrame, kinds: dict[str, str], published: bool) -> None:
     shown = {kind: _style(variant, kinds) for variant, kind in kinds.items()}
     order = [kind for kind in (*KINDS, *shown) if kind in shown]
-    dots = {"linestyle": "none", "markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.4}
+    dots: Style = {"linestyle": "none", "markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.4}
     entries = [Line2D([], [], label=kind, **dots, **shown[kind]) for kind in dict.fromkeys(order)]
     if published:
         entries.append(Line2D([], [], color=INK, marker="o", label="published, in a", **HOLLOW))
@@ -169,5 +170,5 @@ def _legend(figure: Figure, runs: pd.DataFrame, kinds: dict[str, str], published
     lost = [title(name) for name in runs["variant"].unique() if name not in finished]
     if lost:
         entries.append(Line2D([], [], linestyle="none", label=f"diverged: {'; '.join(lost)}"))
-    style = {"ncols": 3, "columnspacing": 2.5, "title": _bars(runs), "title_fontsize": SMALL}
+    style: Style = {"ncols": 3, "columnspacing": 2.5, "title": _bars(runs), "title_fontsize": SMALL}
     figure.legend(handles=entries, loc="outside lower center", **style)

@@ -12,11 +12,12 @@ from kanpipe.experiments.kan_vae.words import heading
 from kanpipe.reporting.panels import blank, panels
 from kanpipe.reporting.plots import DATA, GENERATED, INK, MUTED, SMALL
 from kanpipe.reporting.smoothing import WINDOW, smoothed, thinned, window_for
+from kanpipe.reporting.style import Style
 from kanpipe.reporting.variants import Variant
 from kanpipe.runs import FinishedRun
 
 PARTS = {"reconstruction": ("reconstruction error", DATA, "o"), "kl": ("KL divergence", GENERATED, "D")}
-MARK = {"linestyle": "none", "markersize": 5, "markeredgecolor": INK, "markeredgewidth": 1, "zorder": 5}
+MARK: Style = {"linestyle": "none", "markersize": 5, "markeredgecolor": INK, "markeredgewidth": 1, "zorder": 5}
 
 
 def training_curves(variants: list[Variant], published: bool) -> Figure:
@@ -32,7 +33,7 @@ def training_curves(variants: list[Variant], published: bool) -> Figure:
             blank(axes, "diverged")
     _frame(places)
     entries = _entries(window, published)
-    place = {"loc": "outside lower center", "ncols": 2, "columnspacing": 4}
+    place: Style = {"loc": "outside lower center", "ncols": 2, "columnspacing": 4}
     figure.legend(handles=list(entries.values()), labels=list(entries), **place)
     return figure
 
@@ -47,7 +48,7 @@ def _curves(axes: Axes, run: FinishedRun) -> int:
         axes.fill_between(drawn.index, drawn["low"], drawn["high"], color=hue, alpha=0.2, linewidth=0)
         axes.plot(drawn.index, drawn["mean"], color=hue, linewidth=1, label=part)
         end = curve["mean"].iloc[-1]
-        place = {"xytext": (3, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False}
+        place: Style = {"xytext": (3, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False}
         axes.annotate(f"{end:.0f}", (len(curve), end), color=hue, **place)
     return window
 
@@ -56,7 +57,7 @@ def _marks(axes: Axes, variant: Variant, published: bool) -> None:
     """When weights were kept, and where the source's curves end."""
     for step in variant.runs[0].record.settings["snapshot_steps"]:
         axes.axvline(step, color=MUTED, linewidth=0.7, linestyle=":", zorder=1)
-        words = {"xytext": (3, -1), "textcoords": "offset points", "va": "top", "size": SMALL, "color": MUTED}
+        words: Style = {"xytext": (3, -1), "textcoords": "offset points", "va": "top", "size": SMALL, "color": MUTED}
         axes.annotate(f"{step:,} updates", (step, 1), xycoords=("data", "axes fraction"), **words)
     if published and variant.name in CURVE_ENDS:
         updates, *ends = CURVE_ENDS[variant.name]
@@ -71,7 +72,7 @@ def _frame(places: list[Axes]) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    curves = [line.get_ydata() for place in places for line in place.lines if line.get_label() in PARTS]
+    curves = [np.asarray(line.get_ydata()) for place in places for line in place.lines if line.get_label() in PARTS]
     axes.set_ylim(bottom=max(0.01, 0.6 * min(np.min(curve[len(curve) // 5 :]) for curve in curves)))
     for place in places:
         place.xaxis.set_major_locator(MaxNLocator(4, steps=(1, 2, 4, 5, 10)))

@@ -52,7 +52,7 @@ def misread(images: pd.DataFrame, best: pd.DataFrame) -> Figure:
     axes.text(margin, height - 0.2, f"{words}: label, reading, runs", va="center")
     for place, (_, row) in enumerate(images.iterrows()):
         line, column = divmod(place, ACROSS)
-        left, bottom = margin + column * (side + margin), (lines - 1 - line) * pitch + 0.05
+        left, bottom = margin + column * (side + margin), (lines - 1 - line) * pitch + margin
         shown = 255 - unpacked(row["pixels"])
         axes.imshow(shown, cmap="gray", vmin=0, vmax=255, extent=(left, left + side, bottom, bottom + side), zorder=1)
         title = f"{row['label']} as {row['read_as']} ({row['runs_misreading']})"

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -76,7 +77,7 @@ def _data(points: np.ndarray) -> Figure:
     """All training points (data-example)."""
     figure = Figure(figsize=(COLUMN, COLUMN), layout="constrained")
     axes = figure.add_subplot(aspect="equal", xlabel="$x$", ylabel="$y$", xlim=(-ROLL, ROLL), ylim=(-ROLL, ROLL))
-    axes.scatter(*points.T, s=1, c=DATA, linewidths=0, rasterized=True)
+    axes.scatter(points[:, 0], points[:, 1], s=1, c=DATA, linewidths=0, rasterized=True)
     axes.set_title(f"The swiss roll: {len(points):,} training points")
     return figure
 
@@ -210,7 +211,7 @@ def _edges(variant: Variant, data: Tensor, task: Problem) -> Figure:
         _functions(second, hidden),
         ("$x$", "$y$", "$t/T$"),
         (r"$\epsilon_x$", r"$\epsilon_y$"),
-        first.grid_range,
+        cast(tuple[float, float], first.grid_range),
     )
     title = f"{variant.title}: the functions that it has learned on its edges, seed {run.seed}"
     return kan_diagram.Diagram(network).draw(title)

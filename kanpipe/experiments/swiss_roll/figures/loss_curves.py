@@ -13,16 +13,16 @@ from matplotlib.patches import Patch
 from kanpipe.experiments.swiss_roll import problem
 from kanpipe.experiments.swiss_roll.published import PRINTED_LOSSES
 from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL, label, statement
-from kanpipe.reporting.style import Look
+from kanpipe.reporting.style import Look, Style
 from kanpipe.reporting.variants import Variant, seeds
 
 Looks = Mapping[str, Look]  # by variant
 BAND = "#E9E9E9"
-FLOORS = {
+FLOORS: dict[str, Style] = {
     "best for the Huber loss": {"color": INK, "linewidth": 0.8, "linestyle": "--"},
     "posterior mean": {"color": MUTED, "linewidth": 0.8, "linestyle": ":"},
 }
-PRINTED = {"marker": "o", "markerfacecolor": "none", "markersize": 5, "markeredgewidth": 1.2}
+PRINTED: Style = {"marker": "o", "markerfacecolor": "none", "markersize": 5, "markeredgewidth": 1.2}
 
 
 def loss_curves(variants: list[Variant], floors: pd.DataFrame, look: Looks) -> Figure:
