@@ -15,7 +15,7 @@ from kanpipe.evaluation.feature_extractors import Extractor
 from kanpipe.evaluation.fidelity import frechet_distance, statistics
 from kanpipe.evaluation.inception_score import SPLITS
 from kanpipe.experiments.cifar10_ddim import evaluate as scoring
-from kanpipe.experiments.cifar10_ddim import fidelity, problem, scores
+from kanpipe.experiments.cifar10_ddim import image_scores, problem, scores
 from kanpipe.experiments.cifar10_ddim.samplers import Sampler
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
@@ -168,7 +168,8 @@ def test_floor_is_the_training_images_after_the_reference(frames, inputs):
 def test_without_images_beside_the_reference_the_floor_is_one_half_against_the_other(inputs):
     images = photographs(0, 50)
     rows = {
-        row["metric"]: row for row in fidelity.Comparison(images[:42], SPEC.evaluation, inputs, CPU).floor(images[42:])
+        row["metric"]: row
+        for row in image_scores.ImageScores(images[:42], SPEC.evaluation, inputs, CPU).floor(images[42:])
     }
     assert len(images[42:]) < SPLITS
     first, second = (found_in(part, inputs) for part in (images[:21], images[21:42]))
@@ -192,7 +193,7 @@ def test_inception_scores_have_names_of_their_own():
     layers = ("64", "192", "768", "2048")
     rows = [{"extractor": "inception", "layer": name, "metric": "fid", "value": float(name)} for name in layers]
     rows += [{"extractor": "inception", "layer": "logits_unbiased", "metric": "isc", "value": 5.0, "sd": 0.5}]
-    found = fidelity.summary(rows)
+    found = image_scores.summary(rows)
     assert [found[name] for name in scores.INCEPTION] == [64, 192, 768, 2048, 5, 0.5]
     assert math.isnan(found["efficientnet_isc"]) and list(found) == list(scores.SCORES)
 

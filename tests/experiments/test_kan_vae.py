@@ -16,7 +16,7 @@ from kanpipe.evaluation.fidelity import Statistics, frechet_distance
 from kanpipe.evaluation.image_judge import judge, train_judge
 from kanpipe.experiments import stage
 from kanpipe.experiments.kan_vae import evaluate as scoring
-from kanpipe.experiments.kan_vae import fidelity, problem
+from kanpipe.experiments.kan_vae import form_distances, problem
 from kanpipe.experiments.kan_vae.config import Extractors
 from kanpipe.experiments.kan_vae.outputs import OUTPUTS
 from kanpipe.experiments.protocol import Inputs
@@ -145,7 +145,7 @@ def test_every_pair_of_forms_and_split_is_compared(frames):
     found = frames["fidelity"].query("variant != 'floor'")
     assert len(found) == 4 * 2 * 3 * 2  # runs, sampling seeds, pairs of forms, splits
     pairs = set(zip(found["reference_form"], found["sample_form"], strict=True))
-    assert pairs == set(fidelity.PAIRS.values())
+    assert pairs == set(form_distances.PAIRS.values())
 
 
 def test_floors_are_test_images_against_training_images(frames):
@@ -265,12 +265,12 @@ def comparison_with(monkeypatch, inputs, images, **extractor):
         seen.append((len(images), bool(np.isin(images, (0, 255)).all()), extractor.layers))
         return {layer: Statistics(len(images), np.zeros(1), np.zeros((1, 1))) for layer in extractor.layers}
 
-    monkeypatch.setattr(fidelity, "statistics", statistics)
+    monkeypatch.setattr(form_distances, "statistics", statistics)
     inception = {"layers": [192], "forms": ["grey"], "compile": False} | extractor
     given = replace(inputs, inception_weights=Path("weights.pth"))
     extractors = Extractors.model_validate({"inception": inception})
-    measure = fidelity.measure_with(extractors, train_judge(images, CPU, 0, steps=1), given, CPU)
-    return fidelity.Comparison(images, 40, 0.5, measure), seen
+    measure = form_distances.measure_with(extractors, train_judge(images, CPU, 0, steps=1), given, CPU)
+    return form_distances.FormDistances(images, 40, 0.5, measure), seen
 
 
 def test_extractor_sees_the_samples_of_its_forms_and_the_real_images_that_belong_to_them(monkeypatch, inputs, data):

@@ -11,7 +11,7 @@ from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim.config import Diffusion, Experiment, Sampler
 from kanpipe.experiments.cifar10_ddim.coverage import MEASURES, coverage_frame
 from kanpipe.experiments.cifar10_ddim.datasets import SIDE
-from kanpipe.experiments.cifar10_ddim.fidelity import Comparison, summary
+from kanpipe.experiments.cifar10_ddim.image_scores import ImageScores, summary
 from kanpipe.experiments.cifar10_ddim.operations import gflop_per_step
 from kanpipe.experiments.cifar10_ddim.samplers import ANCESTRAL, TIMESTEPS
 from kanpipe.experiments.protocol import Inputs
@@ -37,10 +37,10 @@ class Evaluation:
         self.spec, self.samplers = spec, spec.sampling.samplers
         self.main, options = next(iter(self.samplers.items()))
         images, count = problem.images(inputs.data, problem.dataset(spec.problem)), spec.evaluation.reference_images
-        self.comparison = Comparison(images[:count], spec.evaluation, inputs, machine)
+        self.measured = ImageScores(images[:count], spec.evaluation, inputs, machine)
         self.data_mean_sd = mean_sd(channel_means(images[:count]))
         self.predicted_mean_sd = predicted_mean_sd(options, spec.problem.diffusion)
-        self.scores = self.comparison.floor(images[count : count + options.images])
+        self.scores = self.measured.floor(images[count : count + options.images])
         self.runs: list[dict[str, Any]] = []
         self.coverage: list[dict[str, Any]] = []
         self.means: list[tuple] = []
@@ -77,7 +77,7 @@ class Evaluation:
         rows = []
         for name, n in counts:
             head = run.record.entries(*HEAD) | self._described(name, self.samplers[name])
-            rows += self.comparison.rows(samples[name][:n], head)
+            rows += self.measured.rows(samples[name][:n], head)
         self.scores += rows
         return summary([row for row in rows if row["sampler"] == self.main and row["n"] == full])
 

@@ -11,7 +11,7 @@ from kanpipe.evaluation.latent_space import latent_means, neighbour_accuracy, si
 from kanpipe.evaluation.likelihood import evidence_lower_bound, importance_weighted_elbo
 from kanpipe.experiments.kan_vae import problem
 from kanpipe.experiments.kan_vae.config import Experiment
-from kanpipe.experiments.kan_vae.fidelity import Comparison, in_form, measure_with, summary
+from kanpipe.experiments.kan_vae.form_distances import FormDistances, in_form, measure_with, summary
 from kanpipe.experiments.kan_vae.forms import FLOOR, FORMS
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.layers.kan_layer import weights_kept_packed
@@ -39,9 +39,9 @@ class Evaluation:
             self.data, machine, self.scoring.seed, steps=self.scoring.judge_steps, threshold=threshold
         )
         measure = measure_with(self.scoring.extractors, self.judge, inputs, machine)
-        self.comparison = Comparison(self.data, self.scoring.reference_images, threshold, measure)
+        self.distances = FormDistances(self.data, self.scoring.reference_images, threshold, measure)
         self.runs: list[dict[str, Any]] = []
-        self.fidelity = self.comparison.floors({"variant": FLOOR})
+        self.fidelity = self.distances.floors({"variant": FLOOR})
         self.judgements = _floor_judgements(self.judge, self.data, threshold)
         self.stages: list[dict[str, Any]] = []
         self.latents: list[tuple] = []
@@ -80,7 +80,7 @@ class Evaluation:
 
     def _fidelity(self, head: dict[str, Any], prior: np.ndarray) -> list[dict[str, Any]]:
         sets = zip(self.spec.sampling.seeds, prior, strict=True)
-        return [row for seed, images in sets for row in self.comparison.rows(images, head | {"sampling_seed": seed})]
+        return [row for seed, images in sets for row in self.distances.rows(images, head | {"sampling_seed": seed})]
 
     def _judgements(self, head: dict[str, Any], prior: np.ndarray) -> list[dict[str, Any]]:
         return [

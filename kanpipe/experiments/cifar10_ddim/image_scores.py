@@ -18,7 +18,7 @@ Row = dict[str, Any]
 Measured = dict[tuple[str, str], Found]  # what is found of a set of images, by extractor and layer
 
 
-class Comparison:
+class ImageScores:
     """Reference images, measured once, and what other images have of each configured network and layer.
 
     Images are uint8 (n, 32, 32, channels). What the networks find is kept in the folder `inputs.features`.

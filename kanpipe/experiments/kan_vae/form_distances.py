@@ -57,7 +57,7 @@ def _layers(options: Inception | EfficientNet, variant: str | None) -> tuple[str
     return tuple(str(n) for n in options.layers if variant is None or variant in only.get(n, [variant]))
 
 
-class Comparison:
+class FormDistances:
     """Real images of a dataset, measured once, and the distances of other images from them."""
 
     def __init__(self, data: Images, count: int, threshold: float, measure: Measure) -> None:
