@@ -45,7 +45,10 @@ def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine:
         "best": best.assign(variant=best["net"], trained_as=best["variant"]),
         "epochs": pd.concat(courses, ignore_index=True),
     }
-    return frames | _of_networks(logits, data, spec.evaluation) | {"layers": printed_layers()}
+    compared = _of_networks(logits, data, spec.evaluation)
+    for name in ("comparisons", "equivalence"):  # what they hold for is said in every row
+        compared[name]["dataset"] = spec.problem.dataset
+    return frames | compared | {"layers": printed_layers()}
 
 
 def _test_logits(run: FinishedRun, data: Images, machine: Machine) -> np.ndarray:
