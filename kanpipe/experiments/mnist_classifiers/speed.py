@@ -1,5 +1,6 @@
 """Times of a training step of whole networks and of their parts, all in turns; nothing has to be trained for it."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -140,8 +141,8 @@ def _times(piece: Piece, variants: Mapping[str, Classifier], seconds: Seconds) -
     columns |= _ratio("step", own["step"], seconds[first]["step"])
     alike = _with_linear_head(variants, variants[piece.variant].extractor)
     if alike and piece.part.startswith(NET):
-        columns |= _ratio("to_linear", own["step"], seconds[alike, NET]["step"])
-    return columns
+        return columns | _ratio("to_linear", own["step"], seconds[alike, NET]["step"])
+    return columns | {f"to_linear_{column}": math.nan for column in ("ratio", "low", "high")}
 
 
 def _ratio(name: str, own: np.ndarray, other: np.ndarray) -> dict[str, float]:
