@@ -1,13 +1,6 @@
 use rule * from STAGES as PREFIX*
 
 
-use rule train from STAGES as PREFIX* with:
-    resources:
-        gpu=GPU,
-        mem_mb=3000,
-        runtime=120,
-
-
 # Networks look at many images. Statistics of features are kept in the data folder: a job that is stopped goes on where
 # it was.
 use rule evaluate from STAGES as PREFIX* with:
@@ -16,10 +9,3 @@ use rule evaluate from STAGES as PREFIX* with:
         gpu=GPU,
         mem_mb=8000,
         runtime=480,
-
-
-use rule speed from STAGES as PREFIX* with:
-    resources:
-        gpu=GPU,
-        mem_mb=4000,
-        runtime=60,

@@ -24,7 +24,7 @@ if PLAN.has("train"):
         resources:
             gpu=GPU,
             mem_mb=3000,
-            runtime=60,
+            runtime=120,
         params:
             experiment=PLAN.name,
             kind=PLAN.kind,

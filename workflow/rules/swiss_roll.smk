@@ -1,1 +1,0 @@
-use rule * from STAGES as PREFIX*
