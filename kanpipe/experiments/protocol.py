@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from kanpipe.runs import FinishedRun, Run
 
 TRAINED = ("weights.safetensors", "snapshots.safetensors", "history.csv", "run.json")  # by kanpipe.training
-RUN_COLUMNS = ("experiment", "variant", "seed", "status")  # that every row of the frame `runs` has
+ROW = ("experiment", "variant")  # the columns that every row of the frame `runs` has
+TRAINED_ROW = (*ROW, "seed", "status", "config_hash", "code")  # and those of a run that was trained
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,12 @@ class Outputs:
     # Rows of the frame `variants`, which tables and figures have beside the others: what they say of each variant, from
     # the blocks that figures are given.
     described: Callable[[Any], list[dict[str, Any]]] | None = None
+
+
+def check_rows(kind: str, rows: "DataFrame", trained: bool) -> None:
+    """Raise ValueError when the frame `runs` of a kind lacks a column that claims and kept results need."""
+    if missing := [name for name in (TRAINED_ROW if trained else ROW) if name not in rows]:
+        raise ValueError(f"the frame `runs` of the kind {kind} has no column {', '.join(missing)}")
 
 
 class Models(Protocol):

@@ -2,11 +2,13 @@
 
 import sys
 
+import pandas as pd
 import pytest
 
 import kanpipe.experiments
 from kanpipe.config import kinds
 from kanpipe.experiments import conformance
+from kanpipe.experiments.protocol import check_rows
 
 CONFIG = """
 from kanpipe.config.models import Entry
@@ -82,3 +84,10 @@ def test_smallest_kind_is_six_small_files(toy):
 )
 def test_what_does_not_fit_is_told(toy, files, fault):
     assert [sentence for sentence in toy(**files) if fault in sentence]
+
+
+def test_rows_need_what_claims_and_kept_results_read():
+    row = {"experiment": "mine", "variant": "a"}
+    check_rows("toy", pd.DataFrame([row]), trained=False)
+    with pytest.raises(ValueError, match="^the frame `runs` of the kind toy has no column seed, status, config_hash"):
+        check_rows("toy", pd.DataFrame([row]), trained=True)

@@ -7,7 +7,7 @@ from kanpipe.jobs import job
 with job(snakemake.log[0]):
     from kanpipe.config.kinds import parsed
     from kanpipe.experiments import stage
-    from kanpipe.experiments.protocol import Inputs
+    from kanpipe.experiments.protocol import Inputs, check_rows
     from kanpipe.files import write_table
     from kanpipe.machine import Machine
     from kanpipe.runs import FinishedRun
@@ -17,5 +17,6 @@ with job(snakemake.log[0]):
     runs = [FinishedRun.read(Path(record).parent) for record in snakemake.input.runs]
     inputs = Inputs.named(snakemake.input, features=Path(snakemake.config["data_dir"]) / "features")
     frames = stage(params.kind, "evaluate")(runs, parsed(params.kind, params.spec), inputs, machine)
+    check_rows(params.kind, frames["runs"], trained=bool(runs))
     for name, path in snakemake.output.items():
         write_table(Path(path), frames[name])
