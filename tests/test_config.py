@@ -99,6 +99,12 @@ def test_what_is_said_of_variants_reaches_figures_alone():
     assert of_models == without_words(entry["variants"]["unet"]) == {"family": "mlp"}
 
 
+def test_times_depend_on_the_variants_that_are_timed():
+    entries = effective(PAPER)["experiments"]
+    assert list(blocks(entries["cifar10_ddim"], "speed")["variants"]) == entries["cifar10_ddim"]["timing"]["variants"]
+    assert blocks(entries["layer_speed"], "speed")["variants"] == {}, "its networks are counted and not timed"
+
+
 def test_unknown_name_in_only_is_told_with_the_known_ones():
     config = overlaid(PAPER, {"experiments": {"swiss_roll": {"only": {"variants": ["kann"]}}}})
     with pytest.raises(

@@ -19,6 +19,7 @@ from snakemake.utils import update_config
 
 from kanpipe.config import effective, load_yaml
 from kanpipe.experiments.plan import Plan
+from kanpipe.reporting import reference
 
 pytestmark = pytest.mark.workflow
 
@@ -160,6 +161,14 @@ def test_table_is_computed_from_the_rows(chain):
     assert table.loc["mlp", "huber_mean"] == pytest.approx(huber.mean(), rel=1e-12)
     assert table.loc["mlp", "huber_sd"] == pytest.approx(huber.std(ddof=1), rel=1e-9)
     assert table.loc["mlp", "n"] == 2
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_what_the_chain_leaves_can_be_kept(chain, tmp_path, experiment):
+    reference.keep(chain / "results/tiny", experiment, tmp_path)
+    kept = {path.stem for path in (tmp_path / experiment / "tables").glob("*.csv")}
+    tables = {path.stem for path in (chain / "results/tiny/tables").glob(f"{experiment}*.csv")}
+    assert kept == {"claims", "cost"} | tables
 
 
 def test_second_call_does_nothing(chain):

@@ -45,10 +45,14 @@ def config_module(kind: str) -> ModuleType:
 
 
 def blocks(entry: Mapping[str, Any], stage: str) -> dict[str, Any]:
-    """What a stage depends on of a plain entry of the configuration; figures alone show what is said of variants."""
+    """What a stage depends on of a plain entry of the configuration.
+
+    Of the variants, `speed` is given those that it times, and figures alone what is said of them.
+    """
     found = {name: entry[name] for name in BLOCKS[stage] if name in entry}
     if "variants" in found and stage != "figures":
-        found["variants"] = {name: without_words(variant) for name, variant in found["variants"].items()}
+        timed = entry.get("timing", {}).get("variants", ()) if stage == "speed" else found["variants"]
+        found["variants"] = {name: without_words(found["variants"][name]) for name in timed}
     return found
 
 

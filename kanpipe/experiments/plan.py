@@ -8,7 +8,7 @@ from typing import Any
 
 from kanpipe.config.kinds import blocks, parsed, without_words
 from kanpipe.experiments import has_stage, outputs, stage_module
-from kanpipe.experiments.protocol import Outputs
+from kanpipe.experiments.protocol import Outputs, table_name
 from kanpipe.provenance import ALL_FAMILIES, code_hash, named_families
 
 RUN = "{variant}/seed{seed}"  # the folder of a run below that of its experiment
@@ -49,11 +49,7 @@ class Plan:
     @cached_property
     def tables(self) -> list[str]:
         """The names of the tables."""
-        return [self.table_name(suffix) for suffix in self.outputs.tables]
-
-    def table_name(self, suffix: str) -> str:
-        """The name of one of the tables, which `tables` calls by what it adds to that of the experiment."""
-        return f"{self.name}_{suffix}" if suffix else self.name
+        return [table_name(self.name, suffix) for suffix in self.outputs.tables]
 
     @cached_property
     def runs(self) -> list[tuple[str, int]]:

@@ -58,9 +58,14 @@ class Outputs:
     trained: tuple[str, ...] = TRAINED  # files of one training
     timed: str = "speed"  # the frame of `speed`
     sampled_together: bool = True  # whether one job samples from all runs
-    # Rows of the frame `variants`, which tables and figures have beside the others: what they say of each variant, from
-    # the blocks that figures are given.
+    # The rows of the frame `variants`, which is written beside the others for tables and figures: what they say of each
+    # variant, from the blocks that figures are given.
     described: Callable[[Any], list[dict[str, Any]]] | None = None
+
+
+def table_name(entry: str, suffix: str) -> str:
+    """The name of a table, which the stage `tables` calls by what it adds to that of the entry."""
+    return f"{entry}_{suffix}" if suffix else entry
 
 
 def check_rows(kind: str, rows: "DataFrame", trained: bool) -> None:

@@ -19,6 +19,7 @@ from kanpipe.config.kinds import parsed
 from kanpipe.errors import UserError
 from kanpipe.experiments import stage
 from kanpipe.experiments.plan import Plan
+from kanpipe.experiments.protocol import table_name
 from kanpipe.files import read_table, write_table
 from kanpipe.models.counting import parameter_count
 from kanpipe.reporting.claim_file import load_claims
@@ -53,7 +54,7 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
     for name in frames.keys() - {"runs"}:
         write_table(target / f"{name}.csv", frames[name])
     for name, table in stage(plan.kind, "tables")(frames).items():
-        table.write(target / "tables" / plan.table_name(name))
+        table.write(target / "tables" / table_name(experiment, name))
     _judge(plan, frames).write(target / "tables/claims")
     benchmarks = sorted((results / "benchmarks" / experiment).glob("*.tsv"))
     cost_table({experiment: benchmarks}, {experiment: source}).write(target / "tables/cost")
@@ -62,7 +63,10 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
 
 
 def _plan(experiment: str) -> Plan:
-    return Plan(experiment, effective(load_yaml(SOURCE / "config.yaml"))["experiments"][experiment])
+    entries = effective(load_yaml(SOURCE / "config.yaml"))["experiments"]
+    if experiment not in entries:
+        raise UserError(f"config.yaml has no experiment {experiment}, so its runs cannot be kept; add its entry there")
+    return Plan(experiment, entries[experiment])
 
 
 def _judge(plan: Plan, frames: dict[str, pd.DataFrame]) -> Table:

@@ -47,7 +47,6 @@ if IS_MODULE:
     update_config(config, told(load_yaml, Path(preset)) or {})
 
 config = told(effective, config)
-GPU = 0 if config["device"] == "cpu" else 1
 
 PLANS = {name: Plan(name, entry) for name, entry in config["experiments"].items()}
 RESULTS = f"{config['results_dir']}/{config['preset']}"

@@ -9,6 +9,7 @@ GPU = 0 if config["device"] == "cpu" else 1
 IMAGES = [f"<data>/{PLAN.dataset}.npz"] if PLAN.dataset else []
 WEIGHTS = [str(inception_weights(config))] if "inception" in PLAN.extractors else []
 TIMES = [f"<results>/<entry>/{PLAN.outputs.timed}.csv"] if PLAN.has("speed") else []
+SAID = ["<results>/<entry>/variants.csv"] if PLAN.outputs.described else []
 FRAMES = {frame: f"<results>/<entry>/{frame}.csv" for frame in PLAN.outputs.frames}
 
 

@@ -144,6 +144,7 @@ rule publish:
         samples=SAMPLES,
         frames=[*FRAMES.values(), *TIMES],
     output:
+        said=SAID,
         tables=[
             path
             for name in PLAN.tables

@@ -9,16 +9,16 @@ with job(snakemake.log[0]):
 
     from kanpipe.config.kinds import parsed
     from kanpipe.experiments import outputs, stage
-    from kanpipe.files import read_table
+    from kanpipe.experiments.protocol import table_name
+    from kanpipe.files import read_table, write_table
     from kanpipe.runs import FinishedRun
 
     params = snakemake.params
     spec, described = parsed(params.kind, params.spec), outputs(params.kind).described
-    frames = {Path(path).stem: read_table(path) for path in snakemake.input.frames}
-    if described:
-        frames["variants"] = pd.DataFrame(described(spec))
+    for path in snakemake.output.said:
+        write_table(Path(path), pd.DataFrame(described(spec)))
+    frames = {Path(path).stem: read_table(path) for path in [*snakemake.input.frames, *snakemake.output.said]}
     for name, table in stage(params.kind, "tables")(frames).items():
-        stem = "_".join(filter(None, (params.experiment, name)))
-        table.write(Path(snakemake.output.tables[0]).with_name(stem))
+        table.write(Path(snakemake.output.tables[0]).with_name(table_name(params.experiment, name)))
     runs = [FinishedRun.read(Path(record).parent) for record in snakemake.input.runs]
     stage(params.kind, "figures")(runs, frames, spec, Path(snakemake.output.figures[0]).parent)
