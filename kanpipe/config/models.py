@@ -77,6 +77,13 @@ class EpochTraining(Section):
         return self
 
 
+class Standardise(Section):
+    """What is taken from the pixels (0 to 1), and what they are divided by then."""
+
+    mean: float = Field(description="taken from every pixel")
+    sd: Positive = Field(description="every pixel is divided by this")
+
+
 class ChosenTiming(Timing):
     """What is timed, all in turns."""
 

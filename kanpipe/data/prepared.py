@@ -19,12 +19,22 @@ class Images:
     test_labels: np.ndarray
 
 
-def load(path: Path | None) -> Images:
-    """The dataset that `prepare` wrote; UserError when the file is damaged or another one, ValueError without one."""
+def load(path: Path | None, shape: tuple[int, ...] | None = None) -> Images:
+    """The dataset that `prepare` wrote, of images of this shape, where one is asked for.
+
+    Raises UserError when the file is damaged, another one, or has images of another shape, ValueError without one.
+    """
     if path is None:
         raise ValueError("the stage was given no dataset")
     arrays = read_arrays(path)
     try:
-        return Images(**arrays)
+        found = Images(**arrays)
     except TypeError as error:
         raise UserError(f"{path} is not a prepared dataset; delete it and run again") from error
+    if shape is not None and found.train_images.shape[1:] != shape:
+        raise UserError(f"{path} has images of {_by(found.train_images.shape[1:])}; this experiment takes {_by(shape)}")
+    return found
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -36,22 +35,16 @@ class Settings(StepOptions):
         )
 
 
-class Scheduler(Protocol):
-    """What changes the learning rate, such as `torch.optim.lr_scheduler.ReduceLROnPlateau`."""
-
-    def step(self, metrics: float, /) -> None: ...
-
-    def state_dict(self) -> dict[str, Any]: ...
-
-    def load_state_dict(self, state_dict: dict[str, Any], /) -> None: ...
-
-
 @dataclass(frozen=True)
 class EpochSchedule:
-    """A scheduler of the learning rate that is told the mean loss of every epoch at the epoch's end."""
+    """A scheduler of the learning rate that is told at the end of every epoch how it goes.
 
-    scheduler: Scheduler
+    That is the mean loss of the epoch, or the score of the validation, which must be due then too, that is named.
+    """
+
+    scheduler: torch.optim.lr_scheduler.ReduceLROnPlateau
     steps_per_epoch: int
+    score: str | None = None
 
 
 @dataclass(frozen=True)

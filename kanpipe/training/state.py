@@ -58,15 +58,19 @@ class State:
                 self.history[name] = torch.full((self.recipe.settings.steps,), math.nan, device=value.device)
             self.history[name][self.step] = value.detach()
         self.step += 1
-        self._end_epoch()
         self._validate()
+        self._end_epoch()
 
     def _end_epoch(self) -> None:
-        """At the end of an epoch, tell the scheduler the epoch's mean loss; this waits for the device."""
+        """At the end of an epoch, tell the scheduler how it went; this waits for the device."""
         schedule = self.recipe.schedule
-        if schedule and self.step % schedule.steps_per_epoch == 0:
+        if schedule is None or self.step % schedule.steps_per_epoch:
+            return
+        if schedule.score is None:
             epoch = self.history["loss"][self.step - schedule.steps_per_epoch : self.step]
             schedule.scheduler.step(epoch.mean().item())
+        elif self.diverged_at() is None:
+            schedule.scheduler.step(self.validated.rows[-1][schedule.score])
 
     def _validate(self) -> None:
         """Score the model where a score is due; one that has diverged is not scored any more."""

@@ -204,7 +204,7 @@ def test_images_stand_in_a_black_frame(dataset, shape, channels, tmp_path):
 def test_images_of_another_dataset_are_refused(tmp_path):
     stored, labels = np.zeros((5, 28, 28), np.uint8), np.zeros(5, np.uint8)
     np.savez(tmp_path / "data.npz", train_images=stored, train_labels=labels, test_images=stored, test_labels=labels)
-    with pytest.raises(UserError, match=r"has images of shape \(28, 28\); CIFAR-10 has \(32, 32, 3\)"):
+    with pytest.raises(UserError, match="has images of 28 x 28; this experiment takes 32 x 32 x 3"):
         problem.images(tmp_path / "data.npz", DATASETS["cifar10"])
 
 

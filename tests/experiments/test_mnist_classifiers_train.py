@@ -9,8 +9,7 @@ from small_mnist_classifiers import TRAINING, spec, train, write_images
 from kanpipe.data.augmentation import Augmentation, augmented
 from kanpipe.errors import UserError
 from kanpipe.experiments.mnist_classifiers import problem
-from kanpipe.experiments.mnist_classifiers.config import Plateau
-from kanpipe.experiments.mnist_classifiers.train import ValidationPlateau, set_up
+from kanpipe.experiments.mnist_classifiers.train import set_up
 from kanpipe.files import read_table
 
 AUGMENTATION = {"degrees": 10.0, "shift": 0.1, "interpolation": "nearest", "erase": 0.5}
@@ -79,17 +78,9 @@ def test_batch_is_changed_as_the_augmentation_says_by_seed_and_step_alone(data, 
     assert torch.equal(again.batch(5)[0], y) and torch.equal(again.batch(5)[1], labels)
 
 
-def test_rate_is_lowered_by_the_validation_loss_and_not_by_the_training_loss():
-    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    plateau = ValidationPlateau(optimizer, Plateau(factor=0.5, patience=1))
-    for loss in (3.0, 2.0, 2.5):
-        plateau.step(99.0)
-        plateau.told({"loss": loss})
-    assert optimizer.param_groups[0]["lr"] == 1.0
-    resumed = ValidationPlateau(optimizer, Plateau(factor=0.5, patience=1))
-    resumed.load_state_dict(plateau.state_dict())
-    resumed.told({"loss": 2.5})
-    assert optimizer.param_groups[0]["lr"] == 0.5
+def test_rate_follows_the_validation_loss(data, machine):
+    schedule = set_up(spec(), 3, problem.images(data), machine, 60.0).schedule
+    assert (schedule.score, schedule.scheduler.factor) == ("loss", TRAINING["plateau"]["factor"])
 
 
 def test_own_training_of_a_variant_goes_before_that_of_all():

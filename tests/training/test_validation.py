@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -11,12 +12,27 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
-from toy_regression import RESULTS, Killed, assert_equal, contents, fit_toy, fit_toy_until, plain_loop, record
+from toy_regression import (
+    RESULTS,
+    Killed,
+    Toy,
+    assert_equal,
+    contents,
+    fit_toy,
+    fit_toy_until,
+    plain_loop,
+    record,
+    toy_batch,
+    toy_model,
+    toy_objective,
+)
 
 from kanpipe.errors import UserError
-from kanpipe.runs import FinishedRun
+from kanpipe.runs import FinishedRun, Run
 from kanpipe.training import results
 from kanpipe.training.average import MovingAverage
+from kanpipe.training.loop import fit
+from kanpipe.training.recipe import EpochSchedule, Recipe, Settings
 from kanpipe.training.validation import Validated, Validation, evaluating
 
 ALL = (*RESULTS, "validation.csv")
@@ -190,3 +206,35 @@ def test_patience_counts_the_scores_since_the_best(values, patience, best, exhau
     for step, value in enumerate(values, start=1):
         validated.add(step, {"near": value}, validation, {})
     assert (validated.best_step, validated.exhausted(patience)) == (best, exhausted)
+
+
+def rates_of(folder, machine, kills=()):
+    """A training whose rate is halved when a score that only gets worse is told to its scheduler a second time."""
+
+    def train(dies_at=None):
+        model = toy_model()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=0)
+        recipe = Recipe(
+            model,
+            optimizer,
+            toy_objective,
+            partial(toy_batch, dies_at=dies_at),
+            Settings(steps=60, checkpoint_seconds=0, check_every=10),
+            schedule=EpochSchedule(plateau, 20, score="worse"),
+            validation=Validation(20, lambda model: {"worse": float(model.weight.abs().sum())}, "worse"),
+        )
+        fit(Run("toy", "toy", "line", 0, Toy(), "code", folder), recipe, machine)
+        return optimizer.param_groups[0]["lr"]
+
+    for step in kills:
+        with pytest.raises(Killed):
+            train(step)
+    return train()
+
+
+def test_scheduler_is_told_the_score_that_it_names_and_resumed_goes_on(tmp_path, machine):
+    # The weights grow towards the target: the score is never lower than the first, so the last two halve the rate.
+    assert rates_of(tmp_path / "whole", machine) == 0.0025
+    assert rates_of(tmp_path / "killed", machine, kills=(25, 45)) == 0.0025
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")

@@ -30,7 +30,7 @@ from kanpipe.config.models import (
     fault,
 )
 from kanpipe.experiments.cifar10_ddim.datasets import DATASETS
-from kanpipe.experiments.cifar10_ddim.overlay import overlaid
+from kanpipe.experiments.overlay import overlaid
 
 COMPILE = "whether torch.compile is used: worth it for thousands of images"
 

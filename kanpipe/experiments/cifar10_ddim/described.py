@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kanpipe.experiments.cifar10_ddim.config import Experiment
-from kanpipe.experiments.cifar10_ddim.overlay import overlaid
+from kanpipe.experiments.overlay import overlaid
 from kanpipe.reporting.style import looks
 
 Settings = dict[str, Any]  # of a variant, those of all laid under its own; keys of inner sections joined by dots

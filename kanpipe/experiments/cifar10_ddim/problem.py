@@ -9,10 +9,9 @@ from torch import Tensor
 
 from kanpipe.data.prepared import load
 from kanpipe.diffusion.schedules import Schedule, linear_schedule
-from kanpipe.errors import UserError
 from kanpipe.experiments.cifar10_ddim.config import Place, Problem, UNet
 from kanpipe.experiments.cifar10_ddim.datasets import DATASETS, Dataset
-from kanpipe.experiments.cifar10_ddim.overlay import overlaid
+from kanpipe.experiments.overlay import overlaid
 from kanpipe.layers.families import Family, family
 from kanpipe.machine import Machine, seeded
 from kanpipe.models import unet
@@ -26,9 +25,7 @@ def dataset(problem: Problem) -> Dataset:
 
 def images(path: Path | None, kind: Dataset) -> np.ndarray:
     """The training images in their frame, uint8 (n, 32, 32, channels); UserError when the file has others."""
-    found = load(path).train_images
-    if found.shape[1:] != kind.stored_shape:
-        raise UserError(f"{path} has images of shape {found.shape[1:]}; {kind.title} has {kind.stored_shape}")
+    found = load(path, kind.stored_shape).train_images
     sides = (kind.frame, kind.frame)
     channels = found.reshape(*found.shape[:3], len(kind.channels))
     return np.pad(channels, ((0, 0), sides, sides, (0, 0)))

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from kanpipe.data.mnist import binarise
 from kanpipe.data.prepared import Images, load
-from kanpipe.errors import UserError
 from kanpipe.experiments.kan_vae.config import Autoencoder
 from kanpipe.layers.families import family
 from kanpipe.machine import Machine, seeded
@@ -20,10 +19,7 @@ SIDE = 28
 
 def images(path: Path | None) -> Images:
     """The dataset; UserError when its images are not of 28 x 28 pixels."""
-    found = load(path)
-    if found.train_images.shape[1:] != (SIDE, SIDE):
-        raise UserError(f"{path} has images of {found.train_images.shape[1:]} pixels; this experiment takes 28 x 28")
-    return found
+    return load(path, (SIDE, SIDE))
 
 
 def binary(pixels: np.ndarray, threshold: float, machine: Machine) -> Tensor:

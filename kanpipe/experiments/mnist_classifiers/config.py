@@ -13,11 +13,13 @@ from kanpipe.config.models import (
     Positive,
     Section,
     Seed,
+    Standardise,
     TrainedEntry,
     Variant,
     Width,
     fault,
 )
+from kanpipe.experiments.overlay import overlaid
 
 HEAD = "the head: one linear layer, or layers of a family"
 Pair = Annotated[list[Name], Field(min_length=2, max_length=2)]
@@ -88,13 +90,6 @@ AnyClassifier = Annotated[
     LinearHead | MlpHead | KanHead | FastKanHead | FasterKanHead,
     Field(discriminator="head", description="A classifier: a feature extractor, or none, and a head."),
 ]
-
-
-class Standardise(Section):
-    """What is taken from the pixels (0 to 1), and what they are divided by then."""
-
-    mean: float = Field(description="taken from every pixel")
-    sd: Positive = Field(description="every pixel is divided by this")
 
 
 class Held(Section):
@@ -184,8 +179,7 @@ class Trained(Section):
     @property
     def recipe(self) -> Training:
         """The settings of the variant's training."""
-        own = self.variant.training
-        return self.training.model_copy(update=own.model_dump(exclude_none=True)) if own else self.training
+        return overlaid(self.training, self.variant.training)
 
 
 class Experiment(TrainedEntry):

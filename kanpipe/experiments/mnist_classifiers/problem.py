@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kanpipe.config.models import Standardise
 from kanpipe.data.prepared import Images, load
 from kanpipe.data.splits import Split, stratified_split
-from kanpipe.errors import UserError
-from kanpipe.experiments.mnist_classifiers.config import Classifier, Problem, Standardise
+from kanpipe.experiments.mnist_classifiers.config import Classifier, Problem
 from kanpipe.machine import Machine, seeded
 from kanpipe.models.classifier import CLASSES, FEATURES, PIXELS, DigitClassifier
 from kanpipe.runs import FinishedRun
@@ -22,10 +22,7 @@ DROPOUT = 0.25  # where nothing is trained
 
 def images(path: Path | None) -> Images:
     """The dataset; UserError when its images are not of 28 x 28 pixels."""
-    found = load(path)
-    if found.train_images.shape[1:] != (SIDE, SIDE):
-        raise UserError(f"{path} has images of {found.train_images.shape[1:]} pixels; this experiment takes 28 x 28")
-    return found
+    return load(path, (SIDE, SIDE))
 
 
 def split(data: Images, problem: Problem) -> Split:

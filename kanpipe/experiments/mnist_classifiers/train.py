@@ -1,7 +1,5 @@
 """Training of one classifier with AdamW, until its loss on the held-out images no longer falls."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -10,7 +8,7 @@ from kanpipe.data.augmentation import Augmentation, augmented
 from kanpipe.data.batches import ShuffledBatches
 from kanpipe.data.prepared import Images
 from kanpipe.experiments.mnist_classifiers import problem
-from kanpipe.experiments.mnist_classifiers.config import Plateau, Trained, Training
+from kanpipe.experiments.mnist_classifiers.config import Trained, Training
 from kanpipe.machine import Machine
 from kanpipe.runs import Run
 from kanpipe.training.loop import fit
@@ -34,11 +32,11 @@ def set_up(spec: Trained, seed: int, data: Images, machine: Machine, checkpoint_
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
-    plateau = ValidationPlateau(optimizer, recipe.plateau)
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **recipe.plateau.model_dump())
 
     def score(model: nn.Module) -> dict[str, float]:
         found = problem.logits(model, pixels[held], spec.problem.standardise)
-        return plateau.told(problem.loss_and_accuracy(found, labels[held]))
+        return problem.loss_and_accuracy(found, labels[held])
 
     stopping, per_epoch = recipe.stopping, batches.steps_per_epoch
     return Recipe(
@@ -47,7 +45,7 @@ def set_up(spec: Trained, seed: int, data: Images, machine: Machine, checkpoint_
         objective,
         _batch(spec, seed, pixels[learned], labels[learned], batches, machine),
         _settings(recipe, per_epoch, checkpoint_seconds),
-        schedule=EpochSchedule(plateau, per_epoch),
+        schedule=EpochSchedule(plateau, per_epoch, score="loss"),
         validation=Validation(per_epoch, score, stopping.metric, stopping.metric != "loss", stopping.patience),
     )
 
@@ -83,28 +81,3 @@ def objective(model: nn.Module, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
     found = model(x)
     right = (found.detach().argmax(dim=1) == labels).float().mean()
     return {"loss": F.cross_entropy(found, labels), "accuracy": right}
-
-
-class ValidationPlateau:
-    """Lowers the learning rate when the validation loss no longer falls.
-
-    The training loop would tell a scheduler the training loss of every epoch, which is that of changed images and of
-    a network with dropout; this one waits for the score that follows. Its state is kept with that of the run.
-    """
-
-    def __init__(self, optimizer: torch.optim.Optimizer, plateau: Plateau) -> None:
-        self._scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **plateau.model_dump())
-
-    def step(self, training_loss: float) -> None:
-        """Pays no heed to the training loss."""
-
-    def told(self, scores: dict[str, float]) -> dict[str, float]:
-        """The same scores, after their `loss` has been looked at."""
-        self._scheduler.step(scores["loss"])
-        return scores
-
-    def state_dict(self) -> dict[str, Any]:
-        return self._scheduler.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._scheduler.load_state_dict(state)

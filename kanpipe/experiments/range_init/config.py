@@ -5,7 +5,16 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from kanpipe.config.layers import Layers, OfAnyFamily
-from kanpipe.config.models import EpochTraining, Name, Positive, Section, TrainedEntry, Variant, Width, fault
+from kanpipe.config.models import (
+    EpochTraining,
+    Name,
+    Section,
+    Standardise,
+    TrainedEntry,
+    Variant,
+    Width,
+    fault,
+)
 
 
 class Classifier(Variant, Layers):
@@ -14,13 +23,6 @@ class Classifier(Variant, Layers):
     hidden: list[Width] = Field(
         min_length=1, description="widths of the hidden layers, each at least 1; one layer at least"
     )
-
-
-class Standardise(Section):
-    """What is taken from the pixels (0 to 1), and what they are divided by then."""
-
-    mean: float = Field(description="taken from every pixel")
-    sd: Positive = Field(description="every pixel is divided by this")
 
 
 class Problem(Section):

@@ -6,9 +6,9 @@ import torch
 from numpy import ndarray
 from torch import Tensor
 
+from kanpipe.config.models import Standardise
 from kanpipe.data.prepared import Images, load
-from kanpipe.errors import UserError
-from kanpipe.experiments.range_init.config import Classifier, Standardise
+from kanpipe.experiments.range_init.config import Classifier
 from kanpipe.layers.families import family
 from kanpipe.machine import Machine, seeded
 from kanpipe.models.fully_connected import FullyConnected
@@ -19,10 +19,7 @@ PIXELS, CLASSES = 28 * 28, 10
 
 def images(path: Path | None) -> Images:
     """The dataset; UserError when its images are not of 28 x 28 pixels."""
-    found = load(path)
-    if found.train_images.shape[1:] != (28, 28):
-        raise UserError(f"{path} has images of {found.train_images.shape[1:]} pixels; this experiment takes 28 x 28")
-    return found
+    return load(path, (28, 28))
 
 
 def standardise(pixels: Tensor, scale: Standardise) -> Tensor:
