@@ -8,12 +8,22 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 def log_log(axes: Axes) -> None:
     """Make both axes logarithmic, around all that is drawn, also where that is a single point."""
-    axes.set(xscale="log", yscale="log")
-    drawn = axes.dataLim
-    axes.set_xlim(_limits(drawn.intervalx, drawn.minposx))
-    axes.set_ylim(_limits(drawn.intervaly, drawn.minposy))
-    for axis in (axes.xaxis, axes.yaxis):
-        _ticks(axis)
+    log_x(axes)
+    log_y(axes)
+
+
+def log_x(axes: Axes) -> None:
+    """Make the horizontal axis logarithmic, around all that is drawn."""
+    axes.set_xscale("log")
+    axes.set_xlim(_limits(axes.dataLim.intervalx, axes.dataLim.minposx))
+    _ticks(axes.xaxis)
+
+
+def log_y(axes: Axes) -> None:
+    """Make the vertical axis logarithmic, around all that is drawn."""
+    axes.set_yscale("log")
+    axes.set_ylim(_limits(axes.dataLim.intervaly, axes.dataLim.minposy))
+    _ticks(axes.yaxis)
 
 
 def _limits(ends: np.ndarray, least_positive: float) -> tuple[float, float]:

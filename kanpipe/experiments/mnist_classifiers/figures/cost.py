@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kanpipe.experiments.mnist_classifiers.figures.style import MARKERS, colour, name_and_size
+from kanpipe.reporting.log_axes import log_x
 from kanpipe.reporting.plots import FULL, statement
 from kanpipe.runs import FINISHED
 
@@ -21,7 +22,7 @@ def cost(best: pd.DataFrame) -> Figure:
     for axes, (column, name) in zip((left, right), COSTS.items(), strict=True):
         for _, rows in finished.groupby("variant", sort=False):
             _network(axes, rows, column)
-        axes.set_xscale("log")
+        log_x(axes)
         axes.set_xlabel(name)
     left.set_ylabel("test accuracy, %")
     handles, labels = left.get_legend_handles_labels()
@@ -42,6 +43,6 @@ def _network(axes: Axes, rows: pd.DataFrame, column: str) -> None:
         markersize=5,
         linestyle="none",
         elinewidth=0.8,
-        capsize=2,
+        capsize=2 if len(values) > 1 else 0,
         label=name_and_size(row),
     )

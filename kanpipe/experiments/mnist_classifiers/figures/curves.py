@@ -3,8 +3,10 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from kanpipe.experiments.mnist_classifiers.figures.style import LINES, colour, first_rows, name_and_size
+from kanpipe.reporting.log_axes import log_y
 from kanpipe.reporting.plots import FULL, MUTED, SMALL, statement
 from kanpipe.runs import FINISHED
 
@@ -23,7 +25,9 @@ def curves(epochs: pd.DataFrame, best: pd.DataFrame, shown: list[str]) -> Figure
             _curve(axes, _of_chosen_runs(epochs, best, net), column, row)
         axes.set(xlabel="epoch", ylabel=f"held-out images: {name}")
     panels[0].set_ylim(bottom=_floor(epochs, best, rows))
-    panels[1].set_yscale("log")
+    log_y(panels[1])
+    for axes in panels:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
     note = "line: mean of the seeds; band: their range"
@@ -57,5 +61,5 @@ def _curve(axes: Axes, epochs: pd.DataFrame, column: str, row: pd.Series) -> Non
 def _floor(epochs: pd.DataFrame, best: pd.DataFrame, rows: dict[str, pd.Series]) -> float:
     """Where the axis of accuracies begins: the first epochs, far below the rest, may lie under it."""
     later = [_of_chosen_runs(epochs, best, net) for net in rows]
-    values = pd.concat([found[found["epoch"] > found["epoch"].max() / 10]["validation_accuracy"] for found in later])
-    return float(values.quantile(0.02)) - 0.1
+    values = [found[found["epoch"] > found["epoch"].max() / 10]["validation_accuracy"] for found in later]
+    return min(float(own.quantile(0.02)) for own in values) - 0.1
