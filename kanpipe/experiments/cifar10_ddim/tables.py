@@ -20,7 +20,7 @@ SCORES = {  # column of the runs: (its title, its digits)
 }
 COST = {"gflop_per_step": ("GFLOP/step", ",.0f"), "minutes": ("minutes", ".1f")}
 COLLAPSE = {
-    "outside_knots": ("inputs outside the knots", ".3f"),
+    "outside_knots": ("inputs outside the grid", ".3f"),
     "mean_correlation": ("correlation of channel means with those of x_T", ".4f"),
     "mean_sd": ("sd of channel means", ".3f"),
     "predicted_mean_sd": ("predicted sd", ".3f"),
@@ -189,7 +189,7 @@ def _collapse(runs: pd.DataFrame, names: Names) -> Table:
         "Where the noise that a network predicts has mean zero in every channel, as after InstanceNorm, the mean of a "
         "sample's channel is that of its x_T over the square root of alpha_bar at the first time of the sampler: "
         "correlation 1, and the predicted sd. Values of samples before they are clipped; real images lie in [-1, 1]. "
-        "Inputs outside the knots: mean over the KAN layers, at the last probe of the training. Mean ± standard "
+        "Inputs outside the grid: mean over the KAN layers, at the last probe of the training. Mean ± standard "
         "deviation over n training seeds."
     )
     return Table(numbers, text, " ".join([note, *scale_words(runs)]))

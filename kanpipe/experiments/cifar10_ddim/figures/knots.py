@@ -29,7 +29,7 @@ PARTS = {  # beginning of a layer's name: the part of the net
 
 
 def coverage(variants: list[Variant], inputs: pd.DataFrame, names: Names) -> Figure:
-    """The share of the inputs outside the knots: a row a layer, from the first at the top, a column a probe."""
+    """The share of the inputs outside the grid: a row a layer, from the first at the top, a column a probe."""
     measured = inputs.dropna(subset="outside_grid")
     shown = [variant for variant in variants if variant.name in set(measured["variant"])]
     if not shown:
@@ -42,7 +42,7 @@ def coverage(variants: list[Variant], inputs: pd.DataFrame, names: Names) -> Fig
     bar = figure.colorbar(
         ScalarMappable(cmap=SHADES), ax=places, fraction=0.02, aspect=30, shrink=min(1, 1.5 / -(-len(shown) // ACROSS))
     )
-    bar.set_label("share of inputs outside the knots")
+    bar.set_label("share of inputs outside the grid")
     bar.outline.set_visible(False)
     return figure
 

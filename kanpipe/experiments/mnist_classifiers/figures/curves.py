@@ -62,4 +62,5 @@ def _floor(epochs: pd.DataFrame, best: pd.DataFrame, rows: dict[str, pd.Series])
     """Where the axis of accuracies begins: the first epochs, far below the rest, may lie under it."""
     later = [_of_chosen_runs(epochs, best, net) for net in rows]
     values = [found[found["epoch"] > found["epoch"].max() / 10]["validation_accuracy"] for found in later]
-    return min(float(own.quantile(0.02)) for own in values) - 0.1
+    least, most = min(float(own.quantile(0.02)) for own in values), max(float(own.max()) for own in values)
+    return least - 0.05 * (most - least) - 0.1
