@@ -9,10 +9,10 @@ from pydantic import Field, create_model, model_validator
 from kanpipe.config.models import Section, fault
 
 ConvNorm = Literal["none", "instance", "instance_affine", "batch", "layer"]
-Activation = Literal["none", "prelu", "silu", "gelu"]
+Activation = Literal["none", "prelu", "prelu_from_1", "silu", "gelu"]
 InputNorm = Literal["none", "layer"]
 CONV_NORM = "a norm after every convolution"
-OUTPUT_ACTIVATION = "an activation after every layer"
+OUTPUT_ACTIVATION = "an activation after every layer; the slope of prelu starts at 0.25, that of prelu_from_1 at 1"
 INPUT_NORM = "a norm of what the bases see, before every KAN layer; the base activation sees the input as it is"
 
 

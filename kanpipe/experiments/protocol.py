@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kanpipe.reporting.tables import Table
     from kanpipe.runs import FinishedRun, Run
 
-TRAINED = ("weights.safetensors", "snapshots.safetensors", "history.csv", "run.json")  # by kanpipe.training
+TRAINED = ("weights.safetensors", "snapshots.safetensors", "history.csv", "validation.csv", "run.json")  # by fit
 ROW = ("experiment", "variant")  # the columns that every row of the frame `runs` has
 TRAINED_ROW = (*ROW, "seed", "status", "config_hash", "code")  # and those of a run that was trained
 

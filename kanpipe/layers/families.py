@@ -21,7 +21,12 @@ CONV_NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": nn.BatchNorm2d,
     "layer": partial(nn.GroupNorm, 1),
 }
-OUTPUT_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"prelu": nn.PReLU, "silu": nn.SiLU, "gelu": nn.GELU}
+OUTPUT_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "prelu": nn.PReLU,  # its slope starts at 0.25
+    "prelu_from_1": partial(nn.PReLU, init=1.0),  # at the start the identity
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+}
 INPUT_NORMS = ("layer",)
 NONE = "none"  # the name of nothing, with which a configuration takes an option away again
 

@@ -36,7 +36,7 @@ def fit(run: Run, recipe: Recipe, machine: Machine) -> None:
     weights.safetensors    the last weights, of their average where one is kept; the best where there is a validation
     snapshots.safetensors  the snapshot of the model at the start of `settings.snapshot_steps`, named "<step>/<name>"
     history.csv            what the objective said, a row a step
-    validation.csv         the scores, a row for each `validation.every` steps, where there is a validation
+    validation.csv         the scores, a row for each `validation.every` steps; without a validation none
     run.json               the `kanpipe.runs.Record`
 
     A loss that is not finite ends the run as `diverged`. Raises UserError for a checkpoint that is damaged, in use by

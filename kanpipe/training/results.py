@@ -20,10 +20,9 @@ def write_results(run: Run, state: State, machine: Machine) -> None:
         with atomic(run.folder / f"{name}.safetensors") as beside:
             save_file(tensors, beside)
     _write_history(run, state)
-    if validation := state.recipe.validation:
-        rows = state.validated.rows
-        table = pd.DataFrame(rows) if rows else pd.DataFrame(columns=["step", validation.metric])
-        write_table(run.folder / "validation.csv", table)
+    rows, validation = state.validated.rows, state.recipe.validation
+    columns = ["step", *([validation.metric] if validation else [])]
+    write_table(run.folder / "validation.csv", pd.DataFrame(rows, columns=None if rows else columns))
     _record(run, state, machine).write(run.folder)
 
 

@@ -179,8 +179,8 @@ def test_metric_that_is_not_among_the_scores_is_named(tmp_path, machine):
         fit_toy(tmp_path, machine, validation=Validation(10, nearness, "accuracy"))
 
 
-def test_without_validation_there_is_no_table_of_it(tmp_path, machine):
-    assert not (fit_toy(tmp_path, machine) / "validation.csv").exists()
+def test_without_validation_the_table_of_it_is_empty(tmp_path, machine):
+    assert pd.read_csv(fit_toy(tmp_path, machine) / "validation.csv").empty
     assert json.loads((tmp_path / "run.json").read_text())["best_step"] is None
 
 

@@ -76,6 +76,13 @@ class Ema(Section):
     ramp: bool = Field(description="whether step t keeps no more than (1 + t) / (10 + t)")
 
 
+class Held(Section):
+    """Training images that are held out: no step sees them, and the loss on them says how far a training is."""
+
+    images: Count = Field(description="number of images that are held out, the last ones")
+    every: Count = Field(description="steps between two looks at the loss on them")
+
+
 class Training(Section):
     """The training of every variant."""
 
@@ -94,6 +101,11 @@ class Training(Section):
     micro_batches: Count = Field(description="parts that a batch is cut into, to save memory, at least 1")
     probe_steps: Annotated[list[Moment], Distinct] = Field(
         description="steps at whose start the inputs of the KAN layers are looked at"
+    )
+    validation: Held | None = Field(
+        None,
+        description="training images that are held out to follow the loss; the weights with the lowest are kept; "
+        "none: all images are trained on, and the last weights are kept",
     )
 
 
@@ -173,7 +185,7 @@ class Sampler(Section):
 class Sampling(Section):
     """The images that are drawn from every U-Net."""
 
-    seed: Seed = Field(description="seed of the samples")
+    seed: Seed = Field(description="seed of the samples, to which that of the training is added")
     batch_size: Count = Field(description="images drawn at once")
     strip: Strip = Field(description="the pictures of the way from noise to image")
     samplers: dict[Name, Sampler] = Field(min_length=1, description="ways to sample; the first is the main one")

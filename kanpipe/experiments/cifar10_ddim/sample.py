@@ -58,6 +58,7 @@ class Drawing:
     predict: Predict
     schedule: Schedule
     sampling: Sampling
+    seed: int  # of the noise: that of the sampling and that of the training together
     shape: tuple[int, int, int]  # of an image: channels, height, width
     machine: Machine
     filled: bool
@@ -65,7 +66,7 @@ class Drawing:
     def __call__(self, batch: Batch) -> Arrays:
         """`images` (n, 32, 32, channels), their measures, the `seconds` that they took, and perhaps a `strip`."""
         started = time.perf_counter()
-        seed, count = self.sampling.seed, self.sampling.batch_size if self.filled else batch.images
+        seed, count = self.seed, self.sampling.batch_size if self.filled else batch.images
         x_T = start_noise(seed, range(batch.first, batch.first + count), self.shape, self.machine)
         noise = self.machine.generator(seed, "walk", batch.sampler.name, batch.first)
         states = batch.strip.states if batch.strip else 1
@@ -88,9 +89,11 @@ def sample(run: FinishedRun, spec: Experiment, inputs: Inputs, machine: Machine,
     <sampler>/seconds       float64 ()                  what sampling took, without compilation
     strip                   uint8 (images, states, 32, 32, channels), from noise to image, of the main sampler
 
-    x_T of an image is a function of the seed and the image's index. A run that has diverged has no images. What is
-    drawn is kept beside `out`: a sampling that is killed and called again ends with the same arrays, but for the
-    seconds. Raises UserError for a sampler or a strip that cannot be, and when the GPU's memory does not suffice.
+    x_T of an image is a function of its index and of the seed of the sampling plus that of the training: networks that
+    were trained with the same seed begin at the same noise, and the spread over seeds is of both. A run that
+    has diverged has no images. What is drawn is kept beside `out`: a sampling that is killed and called again ends with
+    the same arrays, but for the seconds. Raises UserError for a sampler or a strip that cannot be, and when the GPU's
+    memory does not suffice.
     """
     sampling, kind = spec.sampling, problem.dataset(run.spec.problem)
     samplers = [Sampler(name, **options.model_dump(exclude_none=True)) for name, options in sampling.samplers.items()]
@@ -155,7 +158,7 @@ def _all_drawn(
             return predict(x, t)
 
         schedule = problem.schedule(run.spec.problem, machine)
-        draw = Drawing(counted, schedule, sampling, kind.shape, machine, filled=compiled)
+        draw = Drawing(counted, schedule, sampling, sampling.seed + run.seed, kind.shape, machine, filled=compiled)
 
         def arrays(batch: Batch) -> Arrays:
             if (found := shards.load(batch.name)) is None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from kanpipe.data.batches import ShuffledBatches
 from kanpipe.diffusion.schedules import Schedule
+from kanpipe.errors import UserError
 from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim.config import Trained, Training
 from kanpipe.experiments.cifar10_ddim.coverage import probe, probe_batch
@@ -18,8 +19,10 @@ from kanpipe.runs import Run
 from kanpipe.training.average import MovingAverage
 from kanpipe.training.loop import fit
 from kanpipe.training.recipe import Recipe, Settings
+from kanpipe.training.validation import Validation
 
 PROBED = 1000  # training images from which those of the probe are drawn
+HELD_SEED = 0  # of the noise in the images that are held out: the same for all runs, whose losses compare
 
 
 class Batches:
@@ -97,10 +100,44 @@ def set_up(spec: Trained, seed: int, images: np.ndarray, machine: Machine, check
         checkpoint_seconds=checkpoint_seconds,
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True, capturable=graph)
-    flips = problem.dataset(spec.problem).flips
-    batches = Batches(images, recipe, problem.schedule(spec.problem, machine), seed, machine, flips)
+    flips, schedule = problem.dataset(spec.problem).flips, problem.schedule(spec.problem, machine)
+    learned, held = _held_out(images, recipe)
+    batches = Batches(learned, recipe, schedule, seed, machine, flips)
     average, course = MovingAverage(model, **recipe.ema.model_dump()), partial(learning_rate, recipe=recipe)
-    return Recipe(model, optimizer, objective, batches, settings, rate=course, average=average)
+    validation = None
+    if recipe.validation:
+        validation = Validation(recipe.validation.every, HeldOutLoss(held, schedule, machine), "loss", largest=False)
+    return Recipe(model, optimizer, objective, batches, settings, rate=course, average=average, validation=validation)
+
+
+def _held_out(images: np.ndarray, recipe: Training) -> tuple[np.ndarray, np.ndarray]:
+    """The images to train on, and the last ones, on which the loss is followed; UserError where none would be left."""
+    count = recipe.validation.images if recipe.validation else 0
+    if count >= len(images):
+        raise UserError(f"training.validation.images is {count}, but the dataset has {len(images)} images")
+    return images[: len(images) - count], images[len(images) - count :]
+
+
+class HeldOutLoss:
+    """The unweighted loss on images that no step sees, each with one noise and one time, the same at every call.
+
+    The times are spread evenly over the diffusion, so the loss is an estimate of its mean over all of them.
+    """
+
+    CHUNK = 100  # images at a time
+
+    def __init__(self, images: np.ndarray, schedule: Schedule, machine: Machine) -> None:
+        x_0 = problem.scaled(torch.from_numpy(images).permute(0, 3, 1, 2).to(machine.device))
+        self.t = torch.arange(len(x_0), device=machine.device) * schedule.steps // len(x_0)
+        draw = machine.generator(HELD_SEED, "held out")
+        self.epsilon = torch.randn(x_0.shape, generator=draw, device=machine.device)
+        self.x_t = schedule.diffuse(x_0, self.t + 1, self.epsilon).contiguous(memory_format=torch.channels_last)
+
+    def __call__(self, model: nn.Module) -> dict[str, float]:
+        """`loss`, as `objective` gives it."""
+        chunks = zip(*(tensor.split(self.CHUNK) for tensor in (self.x_t, self.t, self.epsilon)), strict=True)
+        sums = [(model(x_t, t).float() - epsilon).square().sum(dtype=torch.float64) for x_t, t, epsilon in chunks]
+        return {"loss": float(torch.stack(sums).sum()) / len(self.t)}
 
 
 def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:

@@ -1,6 +1,6 @@
 """What the stages leave, by name, so that the workflow can ask for it without their libraries."""
 
-from kanpipe.experiments.protocol import TRAINED, Outputs
+from kanpipe.experiments.protocol import Outputs
 
 FIGURES = ("curves", "cost", "confusion", "misread")
 
@@ -8,5 +8,4 @@ OUTPUTS = Outputs(
     frames=("runs", "best", "comparisons", "equivalence", "confusion", "misread", "epochs", "layers"),
     tables=("", "comparisons", "rates", "layers", "speed"),
     figures=lambda variants: list(FIGURES),
-    trained=(*TRAINED, "validation.csv"),
 )
