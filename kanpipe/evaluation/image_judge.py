@@ -48,11 +48,16 @@ class ImageJudge(nn.Module):
 class Judgement:
     """What the judge says of a set of images; entropies in nats, at most log 10 = 2.303."""
 
-    confidence: float  # mean over images of the largest probability
+    confidences: np.ndarray  # (n,): the largest probability of each image
     entropy: float  # mean over images of the entropy of the classes: 0 when every image is clearly of one class
     class_entropy: float  # entropy of the mean distribution of the classes: log 10 when all are as frequent
     labels: np.ndarray  # (n,): the most probable classes
     features: np.ndarray  # (n, 64), float32: what a Frechet distance is taken of
+
+    @property
+    def confidence(self) -> float:
+        """Mean over the images of the largest probability."""
+        return float(self.confidences.mean())
 
 
 def train_judge(
@@ -99,7 +104,7 @@ def judge(model: ImageJudge, images: np.ndarray) -> Judgement:
     logits, features = (torch.cat(pieces).cpu() for pieces in zip(*parts, strict=True))
     probabilities = logits.double().softmax(dim=-1)
     return Judgement(
-        confidence=probabilities.amax(dim=-1).mean().item(),
+        confidences=probabilities.amax(dim=-1).numpy(),
         entropy=_entropy(probabilities).mean().item(),
         class_entropy=_entropy(probabilities.mean(dim=0)).item(),
         labels=probabilities.argmax(dim=-1).numpy(),

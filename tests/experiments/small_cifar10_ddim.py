@@ -38,7 +38,7 @@ SAMPLERS = {  # name: (timesteps, count, eta, images)
 }
 LAYERS = [("inception", "192", "fid"), ("inception", "768", "fid"), ("inception", "logits", "isc")]
 LAYERS += [("efficientnet_lite0", "1280", "fid"), ("efficientnet_lite0", "logits", "isc")]
-MEASURES = ("mean_correlation", "mean_sd", "outside", "pixel_sd", "last_loss", "efficientnet_fid", "efficientnet_isc")
+MEASURES = ("mean_slope", "mean_sd", "outside", "pixel_sd", "last_loss", "efficientnet_fid", "efficientnet_isc")
 COVERAGE = ["variant", "seed", "step", "layer", "place", "outside_grid", "outside_support", "low", "high", "slope"]
 STEPS, SEEDS, SLOPE = 300, (0, 1), 25.7
 PROBLEM = {
@@ -99,7 +99,7 @@ def _run(run, generator):
     row = run.record.entries("experiment", "variant", "seed", "status", "steps", "parameters")
     row |= {"dataset": "cifar10", "channels": 128, "family": family, "device": "CPU", "sampler": "quad_20", "batch": 32}
     row |= {"samples": 0 if run.diverged else 100, "reference_images": 500, "minutes": 2.0 + run.seed}
-    row |= {"gflop_per_step": 746.25, "data_mean_sd": 0.27, "predicted_mean_sd": SLOPE / 32}
+    row |= {"gflop_per_step": 746.25, "data_mean_sd": 0.27, "predicted_mean_sd": SLOPE / 32, "predicted_slope": SLOPE}
     scores = dict(zip(("fid_192", "fid_768", "isc", "isc_sd", *MEASURES), generator.uniform(0.1, 9, 11), strict=True))
     scores |= {"fid_2048": np.nan, "fid_64": np.nan, "outside_knots": 0.4 if family == "kan" else np.nan}
     return row | {name: np.nan if run.diverged else value for name, value in scores.items()}

@@ -14,8 +14,10 @@ from kanpipe.config.kinds import parsed
 from kanpipe.evaluation.feature_extractors import Extractor
 from kanpipe.evaluation.fidelity import frechet_distance, statistics
 from kanpipe.evaluation.inception_score import SPLITS
+from kanpipe.experiments.cifar10_ddim import colours, image_scores, problem, scores
 from kanpipe.experiments.cifar10_ddim import evaluate as scoring
-from kanpipe.experiments.cifar10_ddim import image_scores, problem, scores
+from kanpipe.experiments.cifar10_ddim.datasets import DATASETS
+from kanpipe.experiments.cifar10_ddim.floors import floors
 from kanpipe.experiments.cifar10_ddim.samplers import Sampler
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
@@ -46,7 +48,7 @@ EVALUATION = {
 SAMPLING = {"seed": 0, "batch_size": 8, "strip": {"images": 2, "states": 3}, "samplers": SAMPLERS}
 SPEC = parsed("cifar10_ddim", {"problem": PROBLEM, "sampling": SAMPLING, "evaluation": EVALUATION})
 EFFICIENTNET = Extractor("efficientnet_lite0", ("1280", "logits"))
-PIXELS = (32, 32, 3)
+PIXELS, KIND = (32, 32, 3), DATASETS["photographs"]
 
 
 def photographs(seed, n):
@@ -91,6 +93,7 @@ def finished(folder, variant, seed=0, status="finished"):
     run = recorded(folder, **said, spec=run_spec)
     loss = np.linspace(1, 0.1, 300)
     pd.DataFrame({"step": range(300), "loss": loss}).to_csv(folder / "history.csv", index=False)
+    pd.DataFrame({"step": [100, 200, 300], "loss": [4.0, 2.0, 1.5]}).to_csv(folder / "validation.csv", index=False)
     save_file(probes() if variant == "kan_unet" else {}, folder / "snapshots.safetensors")
     diverged = status == "diverged"
     arrays = {
@@ -169,7 +172,7 @@ def test_without_images_beside_the_reference_the_floor_is_one_half_against_the_o
     images = photographs(0, 50)
     rows = {
         row["metric"]: row
-        for row in image_scores.ImageScores(images[:42], SPEC.evaluation, inputs, CPU).floor(images[42:])
+        for row in image_scores.ImageScores(images[:42], SPEC.evaluation, KIND, inputs, CPU).floor(images[42:])
     }
     assert len(images[42:]) < SPLITS
     first, second = (found_in(part, inputs) for part in (images[:21], images[21:42]))
@@ -201,19 +204,40 @@ def test_inception_scores_have_names_of_their_own():
 def test_colours_are_those_of_the_results(runs, frames):
     row, samples = frames["runs"].iloc[0], runs[0].samples()
     start, end = samples["quad_20/start_means"].astype(float), samples["quad_20/end_means"].astype(float)
-    # covariance over the product of standard deviations, all images and channels being one sample
-    covariance = (start * end).mean() - start.mean() * end.mean()
-    assert row["mean_correlation"] == pytest.approx(covariance / start.std() / end.std(), rel=1e-5)
-    assert row["mean_correlation"] > 0.98
+    start, end = start - start.mean(axis=0), end - end.mean(axis=0)
+    assert row["mean_slope"] == pytest.approx((start * end).sum() / (start**2).sum(), rel=1e-5)
+    assert row["mean_slope"] == pytest.approx(3, rel=0.05)
+    assert row["mean_slope_low"] < row["mean_slope"] < row["mean_slope_high"]
     assert row["mean_sd"] == pytest.approx(np.sqrt(np.cov(end.T).diagonal()).mean(), rel=1e-6)
     assert row["outside"] == pytest.approx(samples["quad_20/outside"].mean(), rel=1e-6)
     assert row["images_per_second"] == 16 / 0.5
 
 
+def test_intervals_of_slope_and_spread_hold_the_truth_as_often_as_they_say():
+    draw, held = np.random.default_rng(0), np.zeros(2)
+    for _ in range(400):
+        start = draw.normal(scale=1 / 32, size=(50, 1))
+        found = colours.of_means(start, 8 * start + draw.normal(scale=0.2, size=start.shape))
+        held += [
+            found["mean_slope_low"] < 8 < found["mean_slope_high"],
+            found["mean_sd_low"] < math.hypot(8 / 32, 0.2) < found["mean_sd_high"],
+        ]
+    assert (np.abs(held / 400 - 0.95) < 0.03).all()
+
+
+def test_a_prelu_has_the_loss_and_the_shift_that_its_slope_leaves_of_perfect_noise():
+    z = torch.randn(1000, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    seen = torch.nn.functional.prelu(z, torch.tensor([0.4]))
+    found = colours.prelu([{"layer": "conv_out", "step": 9, "slope": 0.4}], 1024, 25.0)
+    assert found["prelu_loss"] == pytest.approx((seen - z).square().sum(dim=(1, 2, 3)).mean().item(), rel=0.01)
+    assert found["prelu_shift"] == pytest.approx(-25.0 * seen.mean().item(), rel=0.01)
+    assert math.isnan(colours.prelu([{"layer": "conv_in", "step": 9, "slope": 0.4}], 1024, 25.0)["prelu_slope"])
+
+
 def test_pixel_sd_is_that_of_all_values():
     x = np.random.default_rng(0).normal(0.3, 2, (6, 3, 32, 32))
     arrays = drawn(0, 6) | {"/end_means": x.mean(axis=(2, 3)), "/squares": (x**2).mean(axis=(1, 2, 3))}
-    found = scoring.colours({f"s{part}": values for part, values in arrays.items()}, "s")
+    found = colours.colours({f"s{part}": values for part, values in arrays.items()}, "s")
     assert found["pixel_sd"] == pytest.approx(x.std(), rel=1e-6)  # measures are kept in float32
 
 
@@ -235,20 +259,37 @@ def test_predicted_spread_is_that_of_a_walk_by_noise_of_mean_zero():
         deterministic = options.model_copy(update={"eta": 0.0})
         schedule = problem.schedule(SPEC.problem, CPU)
         (x,) = Sampler(name, **deterministic.model_dump()).walk(predict, x_T, schedule, generator, 1)
-        found = scoring.mean_sd(x.mean(dim=(2, 3)).numpy())
+        found = colours.mean_sd(x.mean(dim=(2, 3)).numpy())
         # 1,200 values have a standard deviation that is right to 1 / sqrt(2,400), 2 %
-        assert found == pytest.approx(scoring.predicted_mean_sd(deterministic, SPEC.problem.diffusion), rel=0.06)
+        assert found == pytest.approx(colours.predicted_mean_sd(deterministic, SPEC.problem.diffusion), rel=0.06)
 
 
 def test_predicted_spread_at_the_published_setting_is_known():
     # alpha_bar = 0.00151 at time 800
-    assert scoring.predicted_mean_sd(SPEC.sampling.samplers["quad_20"], SPEC.problem.diffusion) == pytest.approx(
+    assert colours.predicted_mean_sd(SPEC.sampling.samplers["quad_20"], SPEC.problem.diffusion) == pytest.approx(
         0.804, abs=0.005
     )
 
 
 def test_last_loss_is_the_mean_of_the_last_hundredth(frames):
     assert frames["runs"]["last_loss"][0] == pytest.approx(np.linspace(1, 0.1, 300)[-3:].mean(), rel=1e-9)
+
+
+def test_held_out_loss_is_the_lowest_and_its_fall_that_of_the_last_tenth(frames):
+    row = frames["runs"].iloc[0]
+    assert row["held_out_loss"] == 1.5 and row["held_out_fall"] == pytest.approx(0.25)
+
+
+def test_images_of_no_network_are_what_they_are_called():
+    real = photographs(0, 40)
+    made = {name.removeprefix("floor: "): images for name, images in floors(real, 0.3, 0).items()}
+    means = {name: colours.channel_means(images) for name, images in made.items()}
+    assert all(images.shape == real.shape and images.dtype == np.uint8 for images in made.values())
+    np.testing.assert_allclose(means["one colour"], colours.channel_means(real), atol=0.01)
+    assert colours.mean_sd(means["random colours"]) == pytest.approx(0.3, rel=0.25)
+    assert (
+        abs(means["random colours"].mean()) < 0.1 and (means["black"] == -1).all() and abs(means["noise"].mean()) < 0.01
+    )
 
 
 def test_knots_are_those_of_the_last_look_at_layers_with_bases(frames):
@@ -274,8 +315,8 @@ def test_diverged_run_is_a_row_without_scores(tmp_path, inputs):
     found = scoring.evaluate([run], SPEC, inputs, CPU)
     row = found["runs"].iloc[0]
     assert row["status"] == "diverged" and row["samples"] == 0
-    assert row[[*scores.SCORES, *scoring.COLOURS, "last_loss"]].isna().all()
-    assert set(found["scores"]["variant"]) == {"floor"}
+    assert row[[*scores.SCORES, *colours.COLOURS, "last_loss"]].isna().all()
+    assert found["scores"]["variant"].str.startswith("floor").all()
     for name in ("coverage", "means"):
         assert found[name].empty and len(found[name].columns) > 3
 
@@ -287,7 +328,7 @@ def test_run_without_images_of_a_sampler_has_no_rows_of_it(runs, inputs, tmp_pat
         name: values[:0] if name.startswith("quad_20") and values.ndim else values for name, values in arrays.items()
     }
     np.savez(tmp_path / "run" / "samples.npz", **emptied)
-    for name in ("history.csv", "snapshots.safetensors"):
+    for name in ("history.csv", "validation.csv", "snapshots.safetensors"):
         (tmp_path / "run" / name).write_bytes((runs[0].folder / name).read_bytes())
     run = replace(runs[0], folder=tmp_path / "run")
     found = scoring.evaluate([run], SPEC, inputs, CPU)

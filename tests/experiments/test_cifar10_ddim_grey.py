@@ -13,6 +13,7 @@ from kanpipe.config.compose import plain
 from kanpipe.config.kinds import parsed, trained
 from kanpipe.data.prepare import prepare
 from kanpipe.experiments import outputs, stage
+from kanpipe.experiments.cifar10_ddim.scores import JUDGE
 from kanpipe.experiments.plan import Plan
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
@@ -30,13 +31,14 @@ CHANGES = {
         "evaluation.extractors": ["efficientnet_lite0"],
     },
     "problem": {"dataset": "digits", "network": {"channels": 4, "multipliers": [1, 2], "groups": 2}},
-    "training": {"steps": 3, "batch_size": 4, "precision": "float32", "compile": False, "probe_steps": [0, 2]},
+    "training": {"steps": 3, "batch_size": 4, "precision": "float32", "compile": False, "probe_steps": [0, 2]}
+    | {"validation": {"images": 10, "every": 1}},
     "sampling": {
         "batch_size": 10,
         "strip": {"images": 2, "states": 3},
         "samplers": {"quad_20": {"count": 2, "images": 12}, "quad_10": {"count": 1, "images": 10}},
     },
-    "evaluation": {"reference_images": 20},
+    "evaluation": {"reference_images": 20, "judge_steps": 3},
     "timing": {"variants": ["unet", "kan_unet"], "rounds": 2, "block_seconds": 0.001},
     "figures": {"variants": ["unet", "kan_unet"]},
 }
@@ -104,7 +106,9 @@ def test_scores_are_those_of_the_digits(frames):
     rows = frames["runs"]
     assert set(rows["experiment"]) == {"mnist_ddim"} and set(rows["dataset"]) == {"digits"}
     assert np.isfinite(
-        rows[["efficientnet_fid", "efficientnet_isc", "mean_correlation", "gflop_per_step"]].to_numpy()
+        rows[
+            ["efficientnet_fid", "efficientnet_isc", *JUDGE, "mean_slope", "gflop_per_step", "held_out_loss"]
+        ].to_numpy()
     ).all()
     assert set(frames["means"]["channel"]) == {0} and len(frames["means"]) == 2 * 12
     assert frames["speed"]["variant"].tolist() == ["unet", "kan_unet"]

@@ -146,7 +146,9 @@ def test_noise_of_the_walk_is_of_the_sampler_and_the_batch(run):
 
     def noise(batch):  # without the network the noise of the walk is all that is left
         asked, of_sampling = [], asked_for(SAMPLING).sampling
-        draw = sampling.Drawing(lambda x, t: asked.append(x) or 0 * x, SCHEDULE, of_sampling, SHAPE, CPU, filled=False)
+        draw = sampling.Drawing(
+            lambda x, t: asked.append(x) or 0 * x, SCHEDULE, of_sampling, 0, SHAPE, CPU, filled=False
+        )
         draw(sampling.Batch(Sampler("a", **eta), batch, 3))
         return asked[1] - asked[0] * (SCHEDULE.alpha_bar[1] / SCHEDULE.alpha_bar[501]).sqrt()
 

@@ -100,10 +100,10 @@ def test_samplers_have_a_row_each(made, frames):
 
 def test_the_collapse_is_shown_for_all_and_knots_for_those_that_have_them(made, frames):
     table = made["collapse"]
-    knots, correlation = "inputs outside the grid", "correlation of channel means with those of x_T"
+    knots, slope = "inputs outside the grid", "slope of channel means on those of x_T"
     assert [line(table, name)[knots] for name in ("unet", "kan_unet", DIVERGED)] == ["", "0.400 ± 0.000", "diverged"]
-    values = own(frames, "kan_unet", "mean_correlation")
-    assert line(table, "kan_unet")[correlation] == f"{values.mean():.4f} ± {values.std(ddof=1):.4f}"
+    values = own(frames, "kan_unet", "mean_slope")
+    assert line(table, "kan_unet")[slope] == f"{values.mean():.2f} ± {values.std(ddof=1):.2f}"
     assert line(table, "unet")["predicted sd"] == "0.803"  # 25.7 / 32
 
 

@@ -221,6 +221,9 @@ class Evaluation(Section):
 
     reference_images: int = Field(ge=2, description="training images that samples are compared with, at least 2")
     extractors: Extractors = Field(description="networks whose features are compared")
+    judge_steps: Count | None = Field(
+        None, description="training steps of a classifier that reads generated digits; none: it is not asked"
+    )
     seed: Seed = Field(description="seed of all that is drawn to score")
 
 

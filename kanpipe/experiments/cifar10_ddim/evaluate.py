@@ -6,14 +6,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kanpipe.diffusion.schedules import linear_schedule
 from kanpipe.experiments.cifar10_ddim import problem
-from kanpipe.experiments.cifar10_ddim.config import Diffusion, Experiment, Sampler
+from kanpipe.experiments.cifar10_ddim.colours import (
+    COLOURS,
+    channel_means,
+    colours,
+    mean_sd,
+    predicted_mean_sd,
+    prelu,
+    steepest,
+)
+from kanpipe.experiments.cifar10_ddim.config import Experiment, Sampler
 from kanpipe.experiments.cifar10_ddim.coverage import MEASURES, coverage_frame
-from kanpipe.experiments.cifar10_ddim.datasets import SIDE
+from kanpipe.experiments.cifar10_ddim.floors import floors
 from kanpipe.experiments.cifar10_ddim.image_scores import ImageScores, summary
 from kanpipe.experiments.cifar10_ddim.operations import gflop_per_step
-from kanpipe.experiments.cifar10_ddim.samplers import ANCESTRAL, TIMESTEPS
+from kanpipe.experiments.cifar10_ddim.samplers import ANCESTRAL
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
 from kanpipe.progress import Progress
@@ -26,7 +34,6 @@ SAMPLER = ["sampler", "timesteps", "count", "eta"]
 LONG = [*HEAD, *SAMPLER, "extractor", "layer", "metric", "n", "n_reference", "value", "sd"]
 COVERAGE = ["variant", "seed", "step", "layer", "place", *MEASURES]
 MEANS = ["variant", "seed", "image", "channel", "start", "end"]
-COLOURS = ("mean_correlation", "mean_sd", "outside", "pixel_sd", "images_per_second")
 DRAWN_IMAGES = 200  # of each run, whose channel means are kept
 
 
@@ -36,11 +43,15 @@ class Evaluation:
     def __init__(self, spec: Experiment, inputs: Inputs, machine: Machine) -> None:
         self.spec, self.samplers = spec, spec.sampling.samplers
         self.main, options = next(iter(self.samplers.items()))
-        images, count = problem.images(inputs.data, problem.dataset(spec.problem)), spec.evaluation.reference_images
-        self.measured = ImageScores(images[:count], spec.evaluation, inputs, machine)
+        self.kind, diffusion = problem.dataset(spec.problem), spec.problem.diffusion
+        images, count = problem.images(inputs.data, self.kind), spec.evaluation.reference_images
+        self.measured = ImageScores(images[:count], spec.evaluation, self.kind, inputs, machine)
         self.data_mean_sd = mean_sd(channel_means(images[:count]))
-        self.predicted_mean_sd = predicted_mean_sd(options, spec.problem.diffusion)
-        self.scores = self.measured.floor(images[count : count + options.images])
+        self.steepest, self.predicted_mean_sd = steepest(options, diffusion), predicted_mean_sd(options, diffusion)
+        others = images[count : count + options.images]
+        self.scores = self.measured.floor(others)
+        for name, found in floors(images[: options.images], self.predicted_mean_sd, spec.evaluation.seed).items():
+            self.scores += self.measured.rows(found, {"variant": name})
         self.runs: list[dict[str, Any]] = []
         self.coverage: list[dict[str, Any]] = []
         self.means: list[tuple] = []
@@ -50,7 +61,8 @@ class Evaluation:
         samples, coverage = run.samples(), coverage_frame(run)
         self.coverage += coverage
         row = run.row() | self._scale(run, samples) | {"gflop_per_step": gflop_per_step(run.spec)}
-        row |= {"last_loss": last_loss(run), "outside_knots": outside_knots(coverage)}
+        row |= {"last_loss": last_loss(run), "outside_knots": outside_knots(coverage)} | held_out(run)
+        row |= prelu(coverage, math.prod(self.kind.shape), self.steepest)
         row |= self._scores(run, samples) | dict.fromkeys(COLOURS, math.nan)
         if len(samples[self.main]):
             row |= colours(samples, self.main)
@@ -63,6 +75,7 @@ class Evaluation:
         net |= {"batch": run.spec.recipe.batch_size}
         kept = {"dataset": self.spec.problem.dataset, "reference_images": self.spec.evaluation.reference_images}
         sds = {"data_mean_sd": self.data_mean_sd, "predicted_mean_sd": self.predicted_mean_sd}
+        sds |= {"predicted_slope": self.steepest}
         return kept | net | {"sampler": self.main, "samples": len(samples[self.main])} | sds
 
     def _scores(self, run: FinishedRun, samples: Arrays) -> dict[str, float]:
@@ -105,45 +118,22 @@ def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine:
     }
 
 
-def colours(samples: Arrays, sampler: str) -> dict[str, float]:
-    """What became of the channels' means and of the range of values, before clipping, and the speed of sampling."""
-    start, end = samples[f"{sampler}/start_means"], samples[f"{sampler}/end_means"].astype(np.float64)
-    return {
-        "mean_correlation": float(np.corrcoef(start.ravel(), end.ravel())[0, 1]),
-        "mean_sd": mean_sd(end),
-        "outside": float(samples[f"{sampler}/outside"].mean(dtype=np.float64)),
-        "pixel_sd": math.sqrt(samples[f"{sampler}/squares"].mean(dtype=np.float64) - end.mean() ** 2),
-        "images_per_second": len(end) / float(samples[f"{sampler}/seconds"]),
-    }
-
-
-def channel_means(images: np.ndarray) -> np.ndarray:
-    """Bytes (n, h, w, channels) -> the mean of each image's channels (n, channels), from -1 to 1."""
-    return images.mean(axis=(1, 2)) / 127.5 - 1
-
-
-def mean_sd(means: np.ndarray) -> float:
-    """The standard deviation over the images of channel means (n, channels), as its mean over the channels."""
-    return float(means.std(axis=0, ddof=1).mean()) if len(means) > 1 else math.nan
-
-
-def predicted_mean_sd(sampler: Sampler, diffusion: Diffusion) -> float:
-    """`mean_sd` of samples, if every noise that is predicted has the mean 0 in each channel.
-
-    A step of DDIM with eta 0 then multiplies a channel's mean by sqrt(a' / a), so that it ends as that of x_T, of
-    standard deviation 1 / 32 among 32 x 32 independent values, over sqrt(alpha_bar) at the highest time.
-    """
-    highest = diffusion.steps - 1
-    if sampler.timesteps != ANCESTRAL and sampler.count is not None:
-        highest = int(TIMESTEPS[sampler.timesteps](diffusion.steps, sampler.count).max())
-    alpha_bar = linear_schedule(**diffusion.model_dump()).alpha_bar
-    return float((SIDE * SIDE * alpha_bar[highest + 1]) ** -0.5)
-
-
 def last_loss(run: FinishedRun) -> float:
     """The mean loss of the last 1 % of the steps; NaN for a run that has diverged."""
     loss = run.history()["loss"]
     return math.nan if run.diverged else float(loss.tail(max(1, len(loss) // 100)).mean())
+
+
+def held_out(run: FinishedRun) -> dict[str, float]:
+    """`held_out_loss`, the lowest on the images that were held out, and `held_out_fall`, by which share the lowest loss
+    fell in the last tenth of the steps; NaN where none were, or a run has diverged.
+    """
+    looks = run.validation()
+    if run.diverged or looks.empty or "loss" not in looks:
+        return dict.fromkeys(("held_out_loss", "held_out_fall"), math.nan)
+    before = looks.loc[looks["step"] <= 0.9 * run.record.steps, "loss"]
+    lowest = float(looks["loss"].min())
+    return {"held_out_loss": lowest, "held_out_fall": float(1 - lowest / before.min()) if len(before) else math.nan}
 
 
 def outside_knots(coverage: list[dict[str, Any]]) -> float:

@@ -1,4 +1,4 @@
-"""Fréchet distances from real images and Inception Scores, of samples and of other real images."""
+"""What networks that know images say of samples, and of other real images, against real ones."""
 
 import math
 from collections.abc import Iterator
@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from kanpipe.data.prepared import load
 from kanpipe.evaluation.feature_extractors import Extractor
 from kanpipe.evaluation.fidelity import Found, Statistics, frechet_distance, statistics
+from kanpipe.evaluation.image_judge import SIDE as JUDGED
 from kanpipe.evaluation.inception_score import SPLITS, InceptionScore
 from kanpipe.experiments.cifar10_ddim.config import EfficientNet, Evaluation, Inception
+from kanpipe.experiments.cifar10_ddim.datasets import SIDE, Dataset
+from kanpipe.experiments.cifar10_ddim.digit_scores import DigitScores
 from kanpipe.experiments.cifar10_ddim.scores import FLOOR, SCORES, score_name
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
@@ -21,17 +25,29 @@ Measured = dict[tuple[str, str], Found]  # what is found of a set of images, by 
 class ImageScores:
     """Reference images, measured once, and what other images have of each configured network and layer.
 
-    Images are uint8 (n, 32, 32, channels). What the networks find is kept in the folder `inputs.features`.
+    Images are uint8 (n, 32, 32, channels). Digits are read by a classifier too. What the other networks find is kept in
+    the folder `inputs.features`.
     """
 
-    def __init__(self, reference: np.ndarray, spec: Evaluation, inputs: Inputs, machine: Machine) -> None:
-        self.machine, self.cache = machine, inputs.features
-        self.extractors = [_extractor(name, options, inputs) for name, options in spec.extractors if options]
+    def __init__(
+        self, reference: np.ndarray, scoring: Evaluation, kind: Dataset, inputs: Inputs, machine: Machine
+    ) -> None:
+        self.machine, self.cache, self.frame = machine, inputs.features, kind.frame
+        self.extractors = [_extractor(name, options, inputs) for name, options in scoring.extractors if options]
         self.images, self.reference = reference, self._measured(reference)
+        self.digits = None
+        if scoring.judge_steps:
+            data = load(inputs.data, (JUDGED, JUDGED))
+            self.digits = DigitScores(data, len(reference), scoring.judge_steps, scoring.seed, machine)
 
     def rows(self, images: np.ndarray, head: Row) -> list[Row]:
-        """A row for every layer, each begun with `head`: the distance or the score of images."""
-        return [head | row for row in self._rows(self._measured(images), self.reference)]
+        """A row for every layer and score, each begun with `head`."""
+        rows = [head | row for row in self._rows(self._measured(images), self.reference)]
+        return rows + (self.digits.rows(self._unframed(images), head) if self.digits else [])
+
+    def _unframed(self, images: np.ndarray) -> np.ndarray:
+        inner = slice(self.frame, SIDE - self.frame)
+        return np.ascontiguousarray(images[:, inner, inner, 0])
 
     def floor(self, others: np.ndarray) -> list[Row]:
         """The rows of other real images; where there are too few, of one half of the reference against the other."""

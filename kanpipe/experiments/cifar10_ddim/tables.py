@@ -4,7 +4,7 @@ import pandas as pd
 
 from kanpipe.experiments.cifar10_ddim.datasets import DATASETS
 from kanpipe.experiments.cifar10_ddim.published import CHANNELS, DATASET, STEPS
-from kanpipe.experiments.cifar10_ddim.scores import FLOOR, score_name
+from kanpipe.experiments.cifar10_ddim.scores import FLOOR, JUDGE, score_name
 from kanpipe.experiments.cifar10_ddim.speed_table import speed_table
 from kanpipe.experiments.cifar10_ddim.words import FIDS, Names, main_fid, sampler_words
 from kanpipe.reporting.tables import FINISHED, NOT_RUN, Table, mean_and_sd, measured, summarise, with_columns
@@ -17,19 +17,34 @@ SCORES = {  # column of the runs: (its title, its digits)
     "fid_64": (FIDS["fid_64"], ".4f"),
     "efficientnet_fid": (FIDS["efficientnet_fid"], ".2f"),
     "efficientnet_isc": ("EfficientNet-Lite0 IS", ".3f"),
+    "judge_fid": (FIDS["judge_fid"], ".1f"),
+    "judge_kid": ("judge KID", ".2f"),
+    "judge_precision": ("precision", ".3f"),
+    "judge_recall": ("recall", ".3f"),
+    "judge_recognised": ("recognised", ".3f"),
+    "judge_evenness": ("evenness of classes", ".3f"),
+    "judge_nearest": ("distance to nearest", ".2f"),
 }
 COST = {"gflop_per_step": ("GFLOP/step", ",.0f"), "minutes": ("minutes", ".1f")}
 COLLAPSE = {
     "outside_knots": ("inputs outside the grid", ".3f"),
-    "mean_correlation": ("correlation of channel means with those of x_T", ".4f"),
+    "mean_slope": ("slope of channel means on those of x_T", ".2f"),
+    "predicted_slope": ("predicted slope", ".1f"),
     "mean_sd": ("sd of channel means", ".3f"),
     "predicted_mean_sd": ("predicted sd", ".3f"),
     "data_mean_sd": ("sd in real images", ".3f"),
     "outside": ("values outside [-1, 1]", ".3f"),
     "pixel_sd": ("sd of values", ".3f"),
+    "mean_shift": ("mean of the values", ".2f"),
+    "prelu_slope": ("slope of the PReLU at the end", ".3f"),
+    "prelu_loss": ("its loss at least", ".3g"),
+    "prelu_shift": ("its shift of the mean", ".2f"),
     "last_loss": ("loss at the end", ".5g"),
+    "held_out_loss": ("loss on held-out images", ".5g"),
+    "held_out_fall": ("its fall in the last tenth", ".2%"),
 }
-CONSTANTS = ("gflop_per_step", "predicted_mean_sd", "data_mean_sd")  # the same for every seed
+OF_SOME = ("outside_knots", "prelu_slope", "prelu_loss", "prelu_shift", "held_out_loss", "held_out_fall")
+CONSTANTS = ("gflop_per_step", "predicted_slope", "predicted_mean_sd", "data_mean_sd")  # the same for every seed
 
 
 def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
@@ -37,7 +52,7 @@ def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
     runs, scores, names = frames["runs"], frames["scores"], Names(frames["variants"])
     return {
         "": _scores(runs, scores, names),
-        "samplers": _samplers(scores, names),
+        "samplers": _samplers(scores, names, _shown(runs)),
         "speed": speed_table(frames["speed"], names, of_published_data(runs)),
         "collapse": _collapse(runs, names),
         "ablation": _ablation(runs, names),
@@ -66,29 +81,31 @@ def _head(numbers: pd.DataFrame, names: Names) -> dict[str, list[str]]:
 
 
 def _scores(runs: pd.DataFrame, scores: pd.DataFrame, names: Names) -> Table:
-    numbers = _summary(runs, SCORES | {"isc_sd": ("", "")} | COST)
-    published = of_published_data(runs)
+    shown, published = _shown(runs), of_published_data(runs)
+    numbers = _summary(runs, shown | {"isc_sd": ("", "")} | COST)
     known = [names.published(name) if published else None for name in numbers["variant"]]
     batch = with_columns(runs, ["batch"]).groupby("variant")["batch"].max().loc[numbers["variant"]]
-    cells = measured(numbers, SCORES | COST) | {"IS": _inception_scores(numbers)}
+    cells = measured(numbers, shown | COST)
+    if published:  # first what was published, each beside its print
+        cells = {
+            "IS": _inception_scores(numbers),
+            "published IS": ["" if found is None else f"{found.isc:.4f} ± {found.isc_sd:.4f}" for found in known],
+            "FID-2048": cells["FID-2048"],
+            "published FID": ["" if found is None else f"{found.fid:.4f}" for found in known],
+        } | {words: own for words, own in cells.items() if words not in ("IS", "FID-2048")}
     text = pd.DataFrame(
         {
             **_head(numbers, names),
             "batch": ["" if pd.isna(n) else f"{n:.0f}" for n in batch],
-            "IS": cells.pop("IS"),
-            "published IS": ["" if found is None else f"{found.isc:.4f} ± {found.isc_sd:.4f}" for found in known],
-            "FID-2048": cells.pop("FID-2048"),
-            "published FID": ["" if found is None else f"{found.fid:.4f}" for found in known],
             **cells,
             "images": [_images(runs, name) for name in numbers["variant"]],
             "n": numbers["n"].astype(str),
         }
     )
-    if not published:
-        text = text.drop(columns=["published IS", "published FID"])
-    text = pd.concat([text, pd.DataFrame([_floor(scores)])]).fillna("")
-    printed = {"isc": [found and found.isc for found in known], "fid": [found and found.fid for found in known]}
-    numbers = numbers.assign(published_isc=printed["isc"], published_fid=printed["fid"])
+    text = pd.concat([text, pd.DataFrame(_floors(scores, shown))]).fillna("")
+    numbers = numbers.assign(
+        published_isc=[found and found.isc for found in known], published_fid=[found and found.fid for found in known]
+    )
     return Table(numbers, text, _scores_note(runs, scores))
 
 
@@ -103,30 +120,57 @@ def _images(runs: pd.DataFrame, variant: str) -> str:
     return f"{counts.max():,.0f}" if len(counts) else NOT_RUN
 
 
-def _floor(scores: pd.DataFrame) -> dict[str, str]:
-    """Real images against real images, as many as there are, in the columns of the scores."""
-    row = {"model": "(real images)"} | {words: NOT_RUN for words, _ in SCORES.values()}
-    floor = scores[scores["variant"] == FLOOR]
-    for _, found in floor[floor["n"] == floor["n"].max()].iterrows():
-        words, form = SCORES[score_name(found)]
-        spread = f" ± {found['sd']:{form}}" if pd.notna(found["sd"]) else ""
-        row |= {words: f"{found['value']:{form}}{spread}" if pd.notna(found["value"]) else NOT_RUN}
+def _shown(runs: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """The scores that have a column: of the published dataset all but those of digits, else the measured ones."""
+    if of_published_data(runs):
+        return {name: words for name, words in SCORES.items() if name not in JUDGE}
+    return {name: words for name, words in SCORES.items() if name in runs and runs[name].notna().any()}
+
+
+def _floors(scores: pd.DataFrame, shown: dict[str, tuple[str, str]]) -> list[dict[str, str]]:
+    """A row each for real images, as many as there are, and for others that no network has made."""
+    floors = scores[scores["variant"].str.startswith(FLOOR)]
+    return [
+        _floor("real images" if name == FLOOR else name.removeprefix(f"{FLOOR}: "), rows, shown)
+        for name, rows in floors.groupby("variant", sort=False)
+    ]
+
+
+def _floor(words: str, rows: pd.DataFrame, shown: dict[str, tuple[str, str]]) -> dict[str, str]:
+    row = {"model": f"({words})"} | {title: NOT_RUN for title, _ in shown.values()}
+    for _, found in rows[rows["n"] == rows["n"].max()].iterrows():
+        if (name := score_name(found)) in shown:
+            title, form = shown[name]
+            spread = f" ± {found['sd']:{form}}" if pd.notna(found["sd"]) else ""
+            row |= {title: f"{found['value']:{form}}{spread}" if pd.notna(found["value"]) else NOT_RUN}
         row["images"] = f"{found['n']:,}"
     return row
 
 
 def _scores_note(runs: pd.DataFrame, scores: pd.DataFrame) -> str:
     run = runs.iloc[0]
-    walks = scores[(scores["variant"] != FLOOR) & (scores["sampler"] == run["sampler"])]
+    walks = scores[scores["sampler"] == run["sampler"]]
     sampler = sampler_words(walks.iloc[0]) if len(walks) else run["sampler"]
     words = (
         f"Samples of the averaged weights ({sampler}) against {run['reference_images']:,} training images of "
-        f"{DATASETS[run['dataset']].title}. FID: in features of the FID Inception (the layer in the name) and of "
-        "EfficientNet-Lite0. IS: ± standard deviation over its splits; the others: mean ± standard deviation over n "
-        "training seeds. "
-        f"Minutes: training on {', '.join(runs['device'].unique())}. In brackets: real images in the place of samples."
+        f"{DATASETS[run['dataset']].title}. {_of_scores(_shown(runs))} Mean ± standard deviation over n training "
+        f"seeds, each with noise of its own. Minutes: training on {', '.join(runs['device'].unique())}. In brackets: "
+        "other images in the place of samples, real ones or such as no network has made."
     )
     return " ".join([words, *scale_words(runs)])
+
+
+def _of_scores(shown: dict[str, tuple[str, str]]) -> str:
+    if JUDGE[0] not in shown:
+        return (
+            "FID: in features of the FID Inception (the layer in the name) and of EfficientNet-Lite0. IS: ± standard "
+            "deviation over its splits."
+        )
+    return (
+        "Judge: a classifier of the real digits, in whose features FID, KID, precision and recall are taken; "
+        "recognised: share of images of whose class it is sure (0.95); evenness of classes: entropy of their shares "
+        "over log 10; distance to nearest: of pixels from the nearest training image, 0 for a copy."
+    )
 
 
 def scale_words(runs: pd.DataFrame) -> list[str]:
@@ -147,8 +191,8 @@ def _between(values: pd.Series) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def _samplers(scores: pd.DataFrame, names: Names) -> Table:
-    rows = scores[scores["variant"] != FLOOR].fillna({"eta": 0})
+def _samplers(scores: pd.DataFrame, names: Names, shown: dict[str, tuple[str, str]]) -> Table:
+    rows = scores[~scores["variant"].str.startswith(FLOOR)].fillna({"eta": 0})
     rows = rows.assign(score=rows.apply(score_name, axis=1) if len(rows) else [])
     by = ["variant", "sampler", "timesteps", "count", "eta", "n"]
     numbers = rows.groupby([*by, "score"], sort=False)["value"].agg(["mean", "std", "count"]).unstack("score")
@@ -161,7 +205,7 @@ def _samplers(scores: pd.DataFrame, names: Names) -> Table:
             "times": numbers["timesteps"],
             "S": [f"{n:,.0f}" for n in numbers["count"]],
             "eta": ["" if row["timesteps"] == "ancestral" else f"{row['eta']:g}" for _, row in numbers.iterrows()],
-            **{words: _over_seeds(numbers, name, form) for name, (words, form) in SCORES.items()},
+            **{words: _over_seeds(numbers, name, form) for name, (words, form) in shown.items()},
             "images": [f"{n:,.0f}" for n in numbers["n"]],
         }
     )
@@ -183,14 +227,16 @@ def _over_seeds(numbers: pd.DataFrame, score: str, form: str) -> list[str]:
 def _collapse(runs: pd.DataFrame, names: Names) -> Table:
     numbers = _summary(runs, COLLAPSE)
     text = pd.DataFrame({**_head(numbers, names), **measured(numbers, COLLAPSE), "n": numbers["n"].astype(str)})
-    no_knots = (numbers["family"] == "mlp") & numbers["outside_knots_mean"].isna()
-    text.loc[no_knots.to_numpy(), COLLAPSE["outside_knots"][0]] = ""
+    for name in OF_SOME:  # a network without knots or a PReLU has no such number, and none is missing
+        lacking = numbers[f"{name}_mean"].isna() & (numbers["n"] > 0)
+        text.loc[lacking.to_numpy(), COLLAPSE[name][0]] = ""
     note = (
         "Where the noise that a network predicts has mean zero in every channel, as after InstanceNorm, the mean of a "
-        "sample's channel is that of its x_T over the square root of alpha_bar at the first time of the sampler: "
-        "correlation 1, and the predicted sd. Values of samples before they are clipped; real images lie in [-1, 1]. "
-        "Inputs outside the grid: mean over the KAN layers, at the last probe of the training. Mean ± standard "
-        "deviation over n training seeds."
+        "sample's channel is that of its x_T over the square root of alpha_bar at the first time of the sampler: the "
+        "predicted slope and sd. Values of samples before they are clipped; real images lie in [-1, 1]. While the "
+        "PReLU behind the last layer has a slope below 1, the loss cannot fall below that given beside it, and the "
+        "means of samples are shifted. Inputs outside the grid: mean over the KAN layers, at the last probe of the "
+        "training. Held-out images: the lowest loss on them. Mean ± standard deviation over n training seeds."
     )
     return Table(numbers, text, " ".join([note, *scale_words(runs)]))
 

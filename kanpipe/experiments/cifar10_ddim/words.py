@@ -15,6 +15,7 @@ FIDS = {  # column of the runs: its title, the one of the source first
     "fid_192": "FID-192",
     "fid_64": "FID-64",
     "efficientnet_fid": "EfficientNet-Lite0 FID",
+    "judge_fid": "judge FID",
 }
 
 

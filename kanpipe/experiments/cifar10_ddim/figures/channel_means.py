@@ -29,12 +29,13 @@ def channel_means(variants: list[Variant], means: pd.DataFrame, names: Names, im
     hues = {name: HUES[name] for name in images.channels}
     figure, places = panels(len(shown), height=1.9, below=0.5, across=ACROSS, sharex=True, sharey=True)
     slope = float(shown[0].rows["predicted_mean_sd"].iloc[0]) * SIDE
+    ends = _ends(pd.concat([_own(variant, means) for variant in shown]), slope)
     for place, (axes, variant) in enumerate(zip(places, shown, strict=True)):
-        correlation = scores(variant, mean_correlation="correlation {:.3f}")
-        axes.set_title(f"{fill(names.title(variant.name), 24)}\n{correlation}", size=SMALL)
-        _frame(axes, slope)
+        measured = scores(variant, mean_slope="slope {:.1f}", mean_sd="sd {:.2f}")
+        axes.set_title(f"{fill(names.title(variant.name), 24)}\n{measured}", size=SMALL)
+        _frame(axes, slope, ends)
         if variant.runs:
-            _points(axes, _own(variant, means), slope, hues)
+            _points(axes, _own(variant, means), hues)
         else:
             blank(axes, "diverged")
         if place + ACROSS >= len(shown):
@@ -51,21 +52,24 @@ def _own(variant: Variant, means: pd.DataFrame) -> pd.DataFrame:
     return means[(means["variant"] == variant.name) & means["seed"].isin(seeds)]
 
 
-def _frame(axes: Axes, slope: float) -> None:
-    """The same axes for all, on which the line is the diagonal, and the band in which images can lie."""
+def _ends(points: pd.DataFrame, slope: float) -> tuple[float, float]:
+    """Of the vertical axis: those of the line, or of points that lie beyond it, as where a PReLU shifts them."""
+    reach, spare = REACH / SIDE * slope, 1.05
+    return min(-reach, spare * points["end"].min()), max(reach, spare * points["end"].max())
+
+
+def _frame(axes: Axes, slope: float, ends: tuple[float, float]) -> None:
+    """The same axes for all, the line, and the band in which images can lie."""
     reach = REACH / SIDE
-    axes.set(xlim=(-reach, reach), ylim=(-reach * slope, reach * slope), xticks=(-0.1, 0, 0.1))
+    axes.set(xlim=(-reach, reach), ylim=ends, xticks=(-0.1, 0, 0.1))
     axes.axhspan(-1, 1, color=BAND, zorder=0)
-
-
-def _points(axes: Axes, points: pd.DataFrame, slope: float, hues: dict[str, str]) -> None:
-    """A mean beyond the frame is drawn on its edge."""
-    reach = REACH / SIDE
     axes.plot((-reach, reach), (-reach * slope, reach * slope), color=INK, linewidth=0.7, zorder=1)
+
+
+def _points(axes: Axes, points: pd.DataFrame, hues: dict[str, str]) -> None:
     colours = np.array(list(hues.values()))[points["channel"].astype(int)]
-    edge = 0.99 * reach
     style: Style = {"s": 3, "linewidths": 0, "alpha": 0.7, "zorder": 2, "rasterized": True}
-    axes.scatter(points["start"].clip(-edge, edge), points["end"].clip(-edge * slope, edge * slope), c=colours, **style)
+    axes.scatter(points["start"], points["end"], c=colours, **style)
 
 
 def _legend(figure: Figure, slope: float, hues: dict[str, str]) -> None:

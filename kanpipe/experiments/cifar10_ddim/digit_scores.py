@@ -1,0 +1,85 @@
+"""Scores of generated digits in the features of a classifier of them, made for few samples.
+
+No features of photographs are needed: the classifier is trained on the real digits, in seconds.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
+from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
+
+from kanpipe.data.prepared import Images
+from kanpipe.evaluation.fidelity import Moments, Statistics, frechet_distance
+from kanpipe.evaluation.image_judge import FEATURES, Judgement, judge, train_judge
+from kanpipe.machine import Machine
+
+NAME = "judge"
+RECOGNISED = 0.95  # the probability of its class from which an image counts as recognised
+SUBSET, SUBSETS = 1000, 100  # of KID, as in its publication
+NEIGHBOUR = 3  # of precision and recall, as in theirs
+CHUNK = 500  # images whose distances from all training images are held at once
+
+Row = dict[str, Any]
+
+
+class DigitScores:
+    """Real digits, judged once, and what other images are against them.
+
+    Images are uint8 (n, 28, 28). The first `count` training images are what distances are measured from, all of them
+    the neighbours that a sample may be a copy of. Raises ValueError for images that are not of 28 x 28 pixels.
+    """
+
+    def __init__(self, data: Images, count: int, steps: int, seed: int, machine: Machine) -> None:
+        self.judge = train_judge(data, machine, seed, steps=steps)
+        self.features = judge(self.judge, data.train_images[:count]).features
+        self.statistics, self.seed, self.device = _statistics(self.features), seed, machine.device
+        self.train = _flat(data.train_images).to(self.device)
+
+    def rows(self, images: np.ndarray, head: Row) -> list[Row]:
+        """A row for every score, each begun with `head`."""
+        found = judge(self.judge, images)
+        scores = self._distances(found.features) | self._read(found) | {"nearest": (self.nearest(images), math.nan)}
+        own = {"extractor": NAME, "layer": str(FEATURES), "n": len(images), "n_reference": len(self.features)}
+        return [head | own | {"metric": name, "value": value, "sd": sd} for name, (value, sd) in scores.items()]
+
+    def _distances(self, features: np.ndarray) -> dict[str, tuple[float, float]]:
+        """The Fréchet and the kernel distance, precision and recall among as many real images as there are samples."""
+        drawn, real = torch.from_numpy(features), torch.from_numpy(self.features)
+        size = min(SUBSET, len(drawn), len(real))
+        options = {"kid_subsets": SUBSETS, "kid_subset_size": size, "rng_seed": self.seed, "verbose": False}
+        kid = kid_features_to_metric(drawn, real, **options)
+        prc = prc_features_to_metric(drawn, real[: len(drawn)], prc_neighborhood=NEIGHBOUR, verbose=False)
+        return {
+            "fid": (frechet_distance(self.statistics, _statistics(features)), math.nan),
+            "kid": (kid[KEY_METRIC_KID_MEAN], kid[KEY_METRIC_KID_STD]),
+            "precision": (prc[KEY_METRIC_PRECISION], math.nan),
+            "recall": (prc[KEY_METRIC_RECALL], math.nan),
+        }
+
+    def _read(self, found: Judgement) -> dict[str, tuple[float, float]]:
+        """The share of images of whose class the judge is sure, and how evenly the classes are drawn: 1 for evenly."""
+        shares = np.bincount(found.labels, minlength=10) / len(found.labels)
+        evenness = -np.sum(shares * np.log(shares, where=shares > 0, out=np.zeros(10))) / math.log(10)
+        return {
+            "recognised": (float((found.confidences >= RECOGNISED).mean()), math.nan),
+            "evenness": (float(evenness), math.nan),
+        }
+
+    def nearest(self, images: np.ndarray) -> float:
+        """The mean distance of images from their nearest training image, of pixels from 0 to 1: 0 for copies."""
+        parts = _flat(images).to(self.device).split(CHUNK)
+        return float(torch.cat([torch.cdist(part, self.train).amin(dim=1) for part in parts]).mean())
+
+
+def _flat(images: np.ndarray) -> Tensor:
+    return torch.from_numpy(images).flatten(1) / 255
+
+
+def _statistics(features: np.ndarray) -> Statistics:
+    moments = Moments()
+    moments.add(torch.from_numpy(features))
+    return moments.statistics()
