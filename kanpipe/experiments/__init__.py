@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from kanpipe.experiments.protocol import Outputs
 
 
+MODULES = {"models": "problem"}  # where a stage stands in the module of another name
+
+
 def stage(kind: str, name: str) -> Callable:
     """The function of one stage, for example `stage("swiss_roll", "train")`."""
     return getattr(import_module(stage_module(kind, name)), name)
@@ -26,4 +29,4 @@ def outputs(kind: str) -> "Outputs":
 
 def stage_module(kind: str, name: str) -> str:
     """The dotted name of the module that holds a stage."""
-    return f"kanpipe.experiments.{kind}.{name}"
+    return f"kanpipe.experiments.{kind}.{MODULES.get(name, name)}"

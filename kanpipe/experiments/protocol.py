@@ -2,7 +2,7 @@
 
 A kind is a folder with a module for each stage that it has, which holds a function of the stage's name:
 
-    models    the networks of all variants, for the table of parameters
+    models    the networks of all variants, for the table of parameters; it stands in problem.py, with what others share
     train     one variant with one seed, into the run's folder
     sample    what a finished run generates
     evaluate  the scores of all runs: `runs`, a row a run, and other frames

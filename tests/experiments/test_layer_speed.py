@@ -12,9 +12,9 @@ from kanpipe.evaluation.timing import saved_bytes
 from kanpipe.experiments.layer_speed.config import Setup
 from kanpipe.experiments.layer_speed.contenders import contender, exists, input_shape, multiply_adds, network
 from kanpipe.experiments.layer_speed.figures import figures
-from kanpipe.experiments.layer_speed.models import models
 from kanpipe.experiments.layer_speed.outputs import FIGURES
 from kanpipe.experiments.layer_speed.passes import passes, training_passes
+from kanpipe.experiments.layer_speed.problem import models
 from kanpipe.experiments.layer_speed.published_layers import (
     CoxDeBoorConv2d,
     CoxDeBoorLinear,

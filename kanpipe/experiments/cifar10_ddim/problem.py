@@ -9,7 +9,7 @@ from torch import Tensor
 
 from kanpipe.data.prepared import load
 from kanpipe.diffusion.schedules import Schedule, linear_schedule
-from kanpipe.experiments.cifar10_ddim.config import Place, Problem, UNet
+from kanpipe.experiments.cifar10_ddim.config import Experiment, Place, Problem, UNet
 from kanpipe.experiments.cifar10_ddim.datasets import DATASETS, Dataset
 from kanpipe.experiments.overlay import overlaid
 from kanpipe.layers.families import Family, family
@@ -47,6 +47,12 @@ def build(problem: Problem, variant: UNet, seed: int = 0) -> unet.UNet:
     with seeded(seed, "init"):
         layers = family(variant.family, **variant.options)
         return unet.UNet(layers, image_channels=len(dataset(problem).channels), middle=middle, **places, **size)
+
+
+def models(spec: Experiment) -> dict[str, unet.UNet]:
+    """The network of every variant, without weights: together they would take gigabytes."""
+    with torch.device("meta"):
+        return {name: build(spec.problem, variant) for name, variant in spec.variants.items()}
 
 
 def restore(run: FinishedRun, machine: Machine) -> unet.UNet:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kanpipe.errors import UserError
-from kanpipe.experiments.function_fit.config import AnyNetwork, Mlp, Problem
+from kanpipe.experiments.function_fit.config import AnyNetwork, Experiment, Mlp, Problem
 from kanpipe.experiments.function_fit.networks import KAN, MLP
 from kanpipe.machine import derived_seed, seeded
 
@@ -91,6 +91,11 @@ def build(variant: AnyNetwork, grid_size: int | None = None, *key: int | str) ->
         if isinstance(variant, Mlp):
             return MLP(variant.widths, variant.activation)
         return KAN(variant.widths, grid_size or variant.grid_sizes[-1])
+
+
+def models(spec: Experiment) -> dict[str, KAN | MLP]:
+    """The network of every variant."""
+    return {name: build(variant) for name, variant in spec.variants.items()}
 
 
 def restore(variant: AnyNetwork, grid_size: int | None, weights: dict[str, Tensor]) -> KAN | MLP:

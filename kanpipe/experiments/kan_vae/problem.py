@@ -8,7 +8,7 @@ from torch import Tensor
 
 from kanpipe.data.mnist import binarise
 from kanpipe.data.prepared import Images, load
-from kanpipe.experiments.kan_vae.config import Autoencoder
+from kanpipe.experiments.kan_vae.config import Autoencoder, Experiment
 from kanpipe.layers.families import family
 from kanpipe.machine import Machine, seeded
 from kanpipe.models.vae import VAE
@@ -33,6 +33,11 @@ def build(variant: Autoencoder, seed: int = 0) -> VAE:
     first = family(variant.first_layer) if variant.first_layer else None
     with seeded(seed, "init"):
         return VAE(layers, variant.hidden, variant.latent, pixels=SIDE**2, first=first)
+
+
+def models(spec: Experiment) -> dict[str, VAE]:
+    """The network of every variant."""
+    return {name: build(variant) for name, variant in spec.variants.items()}
 
 
 def restore(run: FinishedRun, weights: dict[str, Tensor], machine: Machine) -> VAE:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from kanpipe.config.models import Standardise
 from kanpipe.data.prepared import Images, load
 from kanpipe.data.splits import Split, stratified_split
-from kanpipe.experiments.mnist_classifiers.config import Classifier, Problem
+from kanpipe.experiments.mnist_classifiers.config import Classifier, Experiment, Problem
 from kanpipe.machine import Machine, seeded
 from kanpipe.models.classifier import CLASSES, FEATURES, PIXELS, DigitClassifier
 from kanpipe.runs import FinishedRun
@@ -48,6 +48,11 @@ def build(variant: Classifier, seed: int = 0, dropout: float = DROPOUT) -> Digit
     """The variant's classifier with the initial weights of `seed`."""
     with seeded(seed, "init"):
         return DigitClassifier(variant.extractor, variant.head, variant.hidden, dropout=dropout, **variant.options)
+
+
+def models(spec: Experiment) -> dict[str, DigitClassifier]:
+    """The network of every variant."""
+    return {name: build(variant) for name, variant in spec.variants.items()}
 
 
 def widths(variant: Classifier) -> list[int]:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from kanpipe.config.models import Standardise
 from kanpipe.data.prepared import Images, load
-from kanpipe.experiments.range_init.config import Classifier
+from kanpipe.experiments.range_init.config import Classifier, Experiment
 from kanpipe.layers.families import family
 from kanpipe.machine import Machine, seeded
 from kanpipe.models.fully_connected import FullyConnected
@@ -31,6 +31,11 @@ def build(variant: Classifier, seed: int = 0) -> FullyConnected:
     """The variant's classifier with the initial weights of `seed`."""
     with seeded(seed, "init"):
         return FullyConnected(family(variant.family, **variant.options), [PIXELS, *variant.hidden, CLASSES])
+
+
+def models(spec: Experiment) -> dict[str, FullyConnected]:
+    """The network of every variant."""
+    return {name: build(variant) for name, variant in spec.variants.items()}
 
 
 def restore(run: FinishedRun, weights: dict[str, Tensor], machine: Machine) -> FullyConnected:

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from kanpipe.data.swiss_roll import swiss_roll
 from kanpipe.diffusion.schedules import Schedule, constant_schedule
-from kanpipe.experiments.swiss_roll.config import Denoiser, Problem, Trained
+from kanpipe.experiments.swiss_roll.config import Denoiser, Experiment, Problem, Trained
 from kanpipe.layers.families import family
 from kanpipe.machine import Machine, seeded
 from kanpipe.models.denoiser import SwissRollDenoiser
@@ -33,6 +33,11 @@ def build(variant: Denoiser, seed: int = 0) -> SwissRollDenoiser:
     """The variant's denoiser with the initial weights of `seed`."""
     with seeded(seed, "init"):
         return SwissRollDenoiser(family(variant.family, **variant.options), variant.hidden)
+
+
+def models(spec: Experiment) -> dict[str, SwissRollDenoiser]:
+    """The network of every variant."""
+    return {name: build(variant) for name, variant in spec.variants.items()}
 
 
 def restore(run: FinishedRun, weights: dict[str, Tensor], machine: Machine) -> SwissRollDenoiser:
