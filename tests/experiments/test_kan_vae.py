@@ -12,6 +12,7 @@ import yaml
 from small_kan_vae import EVALUATION, PROBLEM, SAMPLING, TIMING, TRAINING, VARIANTS
 
 from kanpipe.config import kinds
+from kanpipe.evaluation.degradations import DEGRADATIONS
 from kanpipe.evaluation.fidelity import Statistics, frechet_distance
 from kanpipe.evaluation.image_judge import judge, train_judge
 from kanpipe.experiments import stage
@@ -293,3 +294,10 @@ def test_layer_that_is_for_some_variants_is_measured_of_theirs_and_of_real_image
         rows = comparison.rows(images.test_images[:9], {"variant": variant})
         assert {row["extractor"] for row in rows} == found
     assert len(seen) == 5
+
+
+def test_judge_orders_what_is_known_to_be_worse(frames):
+    found = frames["degradations"].set_index(["degradation", "strength"])["judge_fid"]
+    assert set(frames["degradations"]["degradation"]) == {"none", *DEGRADATIONS}
+    for name in ("blur", "noise", "faded", "missing classes"):
+        assert found[name].iloc[-1] > found["none"].iloc[0]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kanpipe.data.prepared import Images
+from kanpipe.evaluation.degradations import degraded
 from kanpipe.evaluation.image_judge import ImageJudge, accuracy, judge, train_judge
 from kanpipe.evaluation.latent_space import latent_means, neighbour_accuracy, silhouette, tsne
 from kanpipe.evaluation.likelihood import evidence_lower_bound, importance_weighted_elbo
@@ -118,13 +119,23 @@ class Evaluation:
             "silhouette": silhouette(test[:few], labels[:few]),
         }
 
+    def degradations(self) -> pd.DataFrame:
+        """What the judge's distance makes of test images that were made worse; strength 0 is of those as they are."""
+        count = self.scoring.reference_images
+        images, labels = self.data.test_images[:count], self.data.test_labels[:count]
+        worse = degraded(images, labels, self.scoring.seed)
+        sets = [("none", 0.0, images), *((name, strength, found) for name, strength, found in worse if len(found) > 1)]
+        rows = [{"degradation": name, "strength": size} | self.distances.judged(found) for name, size, found in sets]
+        return pd.DataFrame(rows)
+
     def _draw(self, *key: int | str):
         return self.machine.generator(self.scoring.seed, *key)
 
 
 def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Machine) -> dict[str, pd.DataFrame]:
-    """Five tables: `runs`, a row a run; `fidelity`, a row a distance; `judgements`, a row a set of samples; `stages`,
-    a row a run and stage of training; `latents`, a row a drawn latent mean.
+    """Six frames: `runs`, a row a run; `fidelity`, a row a distance; `judgements`, a row a set of samples; `stages`,
+    a row a run and stage of training; `latents`, a row a drawn latent mean; `degradations`, a row a set of real images
+    that were made worse.
 
     Statistics of features are kept in `inputs.features`.
     """
@@ -139,6 +150,7 @@ def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine:
         "judgements": pd.DataFrame(evaluation.judgements),
         "stages": pd.DataFrame(evaluation.stages, columns=STAGES),
         "latents": pd.DataFrame(evaluation.latents, columns=LATENTS),
+        "degradations": evaluation.degradations(),
     }
 
 

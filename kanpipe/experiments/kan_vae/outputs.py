@@ -11,7 +11,7 @@ FIGURES = (
 )
 
 OUTPUTS = Outputs(
-    frames=("runs", "fidelity", "judgements", "stages", "latents"),
-    tables=("", "fidelity", "likelihood", "training", "speed"),
+    frames=("runs", "fidelity", "judgements", "stages", "latents", "degradations"),
+    tables=("", "fidelity", "likelihood", "training", "judge", "speed"),
     figures=lambda variants: list(FIGURES),
 )

@@ -1,7 +1,9 @@
 """The tables of the experiment: Table I with more columns, every distance, likelihoods, and the course of training."""
 
+import numpy as np
 import pandas as pd
 
+from kanpipe.evaluation.degradations import DEGRADATIONS
 from kanpipe.experiments.kan_vae.forms import FLOOR, PAIRS
 from kanpipe.experiments.kan_vae.published import CURVE_ENDS, DATASET, FID
 from kanpipe.experiments.kan_vae.words import title
@@ -41,13 +43,14 @@ CURVES_NOTE = (
 
 
 def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
-    """The scores and four others, from the frames that `evaluate` and `speed` made."""
+    """The scores and five others, from the frames that `evaluate` and `speed` made."""
     runs = frames["runs"]
     return {
         "": _scores(runs, frames["fidelity"]),
         "fidelity": _fidelity(frames["fidelity"]),
         "likelihood": _likelihood(runs, frames["judgements"]),
         "training": _training(frames["stages"], comparable(runs)),
+        "judge": _judge(frames["degradations"]),
         "speed": _speed(frames["speed"]),
     }
 
@@ -170,6 +173,27 @@ def _published_ends(numbers: pd.DataFrame) -> dict[str, list[str]]:
     early = numbers.groupby("variant")["updates"].transform("min") == numbers["updates"]
     ends = [CURVE_ENDS.get(name) if first else None for name, first in zip(numbers["variant"], early, strict=True)]
     return {"published reconstruction, KL": ["" if end is None else f"{end[1]}, {end[2]}" for end in ends]}
+
+
+def _judge(degradations: pd.DataFrame) -> Table:
+    """Whether the judge's distance grows with every degradation of real images."""
+    real = degradations.loc[degradations["strength"] == 0, "judge_fid"].iloc[0]
+    worse = degradations[degradations["strength"] > 0].groupby("degradation", sort=False)
+    rows = [
+        {
+            "degradation": name,
+            "strength": f"{', '.join(f'{size:g}' for size in own['strength'])} ({DEGRADATIONS[str(name)][1]})",
+            "judge FID": ", ".join(f"{fid:.1f}" for fid in own["judge_fid"]),
+            "grows": "yes" if (np.diff([real, *own["judge_fid"]]) > 0).all() else "no",
+        }
+        for name, own in worse
+    ]
+    note = (
+        f"Fréchet distance from training images in the judge's features, of {degradations['n'].max():,} test images "
+        f"that were made worse; as they are they have {real:.1f}. A distance is fit to judge samples by if it grows "
+        "with every degradation, above that of the images as they are."
+    )
+    return Table(degradations, pd.DataFrame(rows), note)
 
 
 def _speed(speed: pd.DataFrame) -> Table:
