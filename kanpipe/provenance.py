@@ -2,31 +2,36 @@
 
 A workflow engine sees a changed script but not a changed module that the script imports. So every rule carries, as
 a parameter, a hash of the source that its stage depends on: the stage's module and whatever of this package it
-imports, directly or not; of the layers that are chosen by name, those of the families that a variant names. Comments,
-docstrings and layout are left out, and so are the few modules in `NO_NUMBERS`.
+imports, directly or not; of the layers that are chosen by name, those of the families that a variant names, with what
+they import of the package that they are from. Comments, docstrings and layout are left out, and so are the few modules
+in `NO_NUMBERS`.
 """
 
 import ast
 import hashlib
 import importlib.metadata
+import os
 import platform
 import subprocess
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from kanpipe import layers
+from kanpipe.errors import UserError
+from kanpipe.layers.registry import FAMILIES, is_family, place
 
 PACKAGE = Path(__file__).parent
 SWITCH = "kanpipe.layers.families"  # imports the layers of a family when it is asked for it
-ALL_FAMILIES = tuple(layers.FAMILY_LAYERS)
+ALL_FAMILIES = tuple(FAMILIES)
 # Modules that say how a job is run and told of, and cannot change a number. `files` decides how many digits a table
 # has, which is part of the format that all stages share: whoever changes it starts from empty results.
 # The models of the configuration make none either: what they hold reaches a stage as its parameters.
 NO_NUMBERS: tuple[str, ...] = ("kanpipe", "kanpipe.errors", "kanpipe.files", "kanpipe.progress", "kanpipe.provenance")
 NO_NUMBERS += ("kanpipe.experiments", "kanpipe.experiments.protocol")
+NO_NUMBERS += ("kanpipe.layers", "kanpipe.layers.registry")  # they say where the layers are
 DECLARATIONS = ("kanpipe.config", ".config", ".outputs")  # beginning or ends of the names of modules that only declare
 RECORDED = ("torch", "numpy", "scipy", "scikit-learn", "pot", "pandas", "safetensors", "snakemake")
 
@@ -36,8 +41,10 @@ def code_hash(module: str, families: Collection[str] = ALL_FAMILIES) -> str:
 
     Of layers that are chosen by the name of their family, those of `families` count.
     """
-    digest = hashlib.sha256()
-    for name in filter(_makes_numbers, sorted(imported_modules(module, families))):
+    digest, found = hashlib.sha256(), imported_modules(module, families)
+    if SWITCH in found:
+        digest.update("\n".join(sorted(place(name) for name in families)).encode())
+    for name in filter(_makes_numbers, sorted(found)):
         digest.update(f"{name}\n{_normal_form(_source(name))}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -51,35 +58,72 @@ def named_families(options: Any) -> set[str]:
     """The layer families that the options of a variant name, at any depth."""
     if isinstance(options, dict):
         return set().union(*map(named_families, options.values()))
-    return {options} & set(ALL_FAMILIES) if isinstance(options, str) else set()
+    return {options} if isinstance(options, str) and is_family(options) else set()
 
 
 def imported_modules(module: str, families: Collection[str] = ALL_FAMILIES) -> set[str]:
-    """The names of the modules of this package that `module` depends on, itself and the parents included."""
+    """The names of the modules of its own package that `module` depends on, itself and the parents included.
+
+    Where it chooses layers by the name of their family, the modules of `families` and what they import of this package
+    and of the one that they are from.
+    """
     found: set[str] = set()
     waiting = [module]
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += _imports(_source(name)) | _parents(name)
-            waiting += _layers(families) if name == SWITCH else []
+            waiting += _imports(name, _source(name)) | _parents(name)
+            waiting += map(_module_of, families) if name == SWITCH else []
     return found
 
 
-def _layers(families: Collection[str]) -> list[str]:
-    """The modules that the switch between families imports when it is asked for these."""
-    return [f"{layers.__name__}.{layers.HOMES[layer]}" for name in families for layer in layers.FAMILY_LAYERS[name]]
+def _module_of(family: str) -> str:
+    """The module that a family is found in; UserError when it has no source that could be recorded."""
+    module = place(family).partition(":")[0]
+    if not _source(module).exists():
+        raise UserError(f"the layer family {family} has no source in Python: there is no module {module} to be found")
+    return module
+
+
+def brought(options: Any) -> dict[str, dict[str, str]]:
+    """Where the families that options name and that are not of this package come from, by their names.
+
+    The module, the package and version that it was installed as, none for a file alone, and the SHA-256 of its source.
+    """
+    named = {name: _module_of(name) for name in sorted(named_families(options))}
+    return {name: _origin_of(module) for name, module in named.items() if module.split(".")[0] != PACKAGE.name}
+
+
+def _origin_of(module: str) -> dict[str, str]:
+    distributions = importlib.metadata.packages_distributions().get(module.split(".")[0], [])
+    installed = " ".join(f"{name} {importlib.metadata.version(name)}" for name in dict.fromkeys(distributions))
+    content = _source(module).read_bytes()
+    return {"module": module, "package": installed or "none", "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _parents(name: str) -> set[str]:
+    """The packages that a module lies in, but for those that are folders alone."""
     parts = name.split(".")
-    return {".".join(parts[:n]) for n in range(1, len(parts))}
+    return {parent for n in range(1, len(parts)) if _source(parent := ".".join(parts[:n])).exists()}
 
 
 def _source(name: str) -> Path:
-    stem = PACKAGE.parent.joinpath(*name.split("."))
+    """Where the file of a module is, if there is one; nothing is imported to find it."""
+    package, *parts = name.split(".")
+    stem = _folder(package).joinpath(package, *parts)
     return stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py")
+
+
+def _folder(package: str) -> Path:
+    """The folder that a package, or a module that is in none, lies in; one that cannot be where there is none."""
+    if package == PACKAGE.name:
+        return PACKAGE.parent
+    found = find_spec(package)
+    places = list(found.submodule_search_locations or ()) if found else []
+    if found and found.has_location and found.origin:
+        places.append(found.origin)
+    return Path(places[0]).parent if places else Path(os.devnull)
 
 
 @cache
@@ -88,15 +132,26 @@ def _tree(path: Path) -> ast.Module:
 
 
 @cache
-def _imports(path: Path) -> frozenset[str]:
-    """The modules of this package named in any import statement of the file, at the top or in a function."""
-    names = set()
+def _imports(name: str, path: Path) -> frozenset[str]:
+    """The modules of its own package, and of this one, named in any import of a module, at its top or in a function."""
+    names: set[str] = set()
     for node in _executed(_tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(name for name in names if name.split(".")[0] == PACKAGE.name and _source(name).exists())
+        elif isinstance(node, ast.ImportFrom):
+            home = _home(name, path, node)
+            names |= {home} | {f"{home}.{alias.name}" for alias in node.names}
+    followed = (PACKAGE.name, name.split(".")[0])
+    return frozenset(found for found in names if found.split(".")[0] in followed and _source(found).exists())
+
+
+def _home(name: str, path: Path, node: ast.ImportFrom) -> str:
+    """The module that is imported from, which may be named from where the importing one is."""
+    if not node.level:
+        return node.module or ""
+    own = name.split(".")
+    steps = node.level - 1 if path.name == "__init__.py" else node.level
+    return ".".join([*own[: len(own) - steps], *filter(None, [node.module])])
 
 
 def _executed(node: ast.AST) -> Iterator[ast.AST]:

@@ -1,7 +1,9 @@
 """The hash of the code that a stage depends on."""
 
 import ast
+import hashlib
 import shutil
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -9,8 +11,9 @@ import pytest
 import yaml
 
 from kanpipe import provenance
+from kanpipe.errors import UserError
 from kanpipe.experiments import has_stage, stage_module
-from kanpipe.layers.families import FAMILIES
+from kanpipe.layers.registry import FAMILIES
 from kanpipe.provenance import code_hash, imported_modules, named_families
 
 TRAIN = "kanpipe.experiments.swiss_roll.train"
@@ -76,7 +79,7 @@ def test_docstring_alone_is_an_empty_body(package):
         ("layers/splines.py", "return (high - low) / self.grid_size", "return (high - low) / (self.grid_size + 1)"),
         ("diffusion/schedules.py", "alpha_bar[0] = 1.0", "alpha_bar[0] = 0.9"),
         ("data/swiss_roll.py", "roll[:, [0, 2]]", "roll[:, [0, 1]]"),
-        ("layers/__init__.py", "__all__ =", "EXTRA = 1\n__all__ ="),
+        ("models/__init__.py", "__all__ =", "EXTRA = 1\n__all__ ="),
     ],
 )
 def test_changed_code_of_an_indirect_import_changes_every_stage(package, file, old, new):
@@ -239,5 +242,63 @@ def test_families_are_found_at_any_depth():
     assert named_families({"family": "fastkan", "first_layer": "mlp"}) == {"fastkan", "mlp"}
 
 
-def test_family_table_and_switch_name_the_same_families():
-    assert set(FAMILIES) == set(provenance.ALL_FAMILIES)
+def test_new_family_is_a_module_and_a_line_and_retrains_nothing(package, monkeypatch):
+    before = training_codes()
+    (package / "layers" / "sines.py").write_text("def family(): pass\n")
+    change(
+        package / "layers" / "registry.py", "FAMILIES = {", 'FAMILIES = {\n    "sines": "kanpipe.layers.sines:family",'
+    )
+    change(package / "layers" / "__init__.py", "HOMES = {", 'HOMES = {\n    "SineLinear": "sines",')
+    monkeypatch.setitem(FAMILIES, "sines", "kanpipe.layers.sines:family")
+    assert training_codes() == before
+    own = code_hash(TRAIN, named_families({"family": "sines"}))
+    change(package / "layers" / "sines.py", "pass", "return 1")
+    assert code_hash(TRAIN, {"sines"}) != own and training_codes() == before
+
+
+@pytest.fixture
+def strangers(tmp_path, monkeypatch):
+    """A package that is not ours, whose family lies in a folder without `__init__.py` and imports in every way."""
+    folder = tmp_path / "strangers" / "inner"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").write_text("import no_such_module\n")
+    (folder / "family.py").write_text(
+        "from .. import bases\nfrom .layer import Layer\nimport numpy\nclass Mine: pass\n"
+    )
+    (folder / "layer.py").write_text("from kanpipe.layers.splines import bspline_basis\nclass Layer: pass\n")
+    (folder.parent / "bases.py").write_text("SIZE = 1\n")
+    (folder.parent / "unused.py").write_text("SIZE = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    return folder
+
+
+MINE = "strangers.inner.family:Mine"
+
+
+@pytest.mark.parametrize("file", ["family.py", "layer.py", "../bases.py", "../__init__.py"])
+def test_changed_source_of_a_stranger_retrains_the_variants_that_name_it(strangers, file):
+    before = training_codes(), code_hash(TRAIN, {MINE})
+    path = strangers / file
+    change(path, path.read_text(), path.read_text() + "CHANGED = 1\n")
+    assert training_codes() == before[0] and code_hash(TRAIN, {MINE}) != before[1]
+
+
+def test_source_of_a_stranger_is_followed_without_being_run(strangers):
+    found = imported_modules(TRAIN, {MINE}) - imported_modules(TRAIN, set())
+    assert {name for name in found if name.startswith("strangers")} == {
+        "strangers", "strangers.inner.family", "strangers.inner.layer", "strangers.bases"
+    }  # fmt: skip
+    assert "kanpipe.layers.splines" in found and "strangers" not in sys.modules
+
+
+def test_record_names_module_package_and_digest_of_what_is_brought(strangers):
+    digest = hashlib.sha256((strangers / "family.py").read_bytes()).hexdigest()
+    wanted = {"module": "strangers.inner.family", "package": "none", "sha256": digest}
+    assert provenance.brought({"family": MINE, "middle": {"family": "kan"}}) == {MINE: wanted}
+    assert provenance.brought({"family": "pytest:Item"})["pytest:Item"]["package"] == f"pytest {pytest.__version__}"
+
+
+@pytest.mark.parametrize("name", ["no_such_package.module:Family", "torch.no_such_module:Family", "math:sin"])
+def test_family_without_a_source_is_told(name):
+    with pytest.raises(UserError, match=f"^the layer family {name} has no source in Python"):
+        code_hash(TRAIN, {name})

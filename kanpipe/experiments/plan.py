@@ -9,7 +9,7 @@ from typing import Any
 from kanpipe.config.kinds import blocks, parsed, without_words
 from kanpipe.experiments import has_stage, outputs, stage_module
 from kanpipe.experiments.protocol import Outputs, table_name
-from kanpipe.provenance import ALL_FAMILIES, code_hash, named_families
+from kanpipe.provenance import code_hash, named_families
 
 RUN = "{variant}/seed{seed}"  # the folder of a run below that of its experiment
 
@@ -87,7 +87,8 @@ class Plan:
 
     def code(self, *stages: str) -> list[str]:
         """Hashes of the source that stages depend on: when one changes, they run again."""
-        return [_hash(stage_module(self.kind, stage)) for stage in stages]
+        families = frozenset(named_families(dict(self.settings)))
+        return [_hash(stage_module(self.kind, stage), families) for stage in stages]
 
     def training_code(self, variant: str) -> str:
         """The hash for a variant's training: of the layers, it knows the variant's own."""
@@ -96,5 +97,5 @@ class Plan:
 
 
 @cache
-def _hash(module: str, families: frozenset[str] = frozenset(ALL_FAMILIES)) -> str:
+def _hash(module: str, families: frozenset[str]) -> str:
     return code_hash(module, families)

@@ -12,13 +12,6 @@ HOMES = {
     "bspline_basis": "splines",
     "family": "families",
 }
-# The layers that a family is made of, beside those of torch: what a network of the family depends on.
-FAMILY_LAYERS = {
-    "mlp": (),
-    "kan": ("KANLinear", "KANConv2d"),
-    "fastkan": ("FastKANLinear", "FastKANConv2d"),
-    "fasterkan": ("FasterKANLinear", "FasterKANConv2d"),
-}
 __all__ = list(HOMES)
 __getattr__ = names_from(__name__, HOMES)
 

@@ -1,8 +1,8 @@
 """One switch between ordinary and Kolmogorov-Arnold layers.
 
 A model asks its family for layers and never names a layer type, so "MLP against KAN" is one word of the
-configuration. A new family is one entry of `FAMILIES` and one of `FAMILY_LAYERS`. The layers of a family are imported
-when it is asked for, so that a network depends on no family but its own.
+configuration. `registry` says where the families are; the layers of a family are imported when it is asked for, so
+that a network depends on no family but its own.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from kanpipe import layers
+from kanpipe.layers.registry import maker
 
 LINEAR_NORMS: dict[str, Callable[[int], nn.Module]] = {"layer": nn.LayerNorm, "batch": nn.BatchNorm1d}
 CONV_NORMS: dict[str, Callable[[int], nn.Module]] = {
@@ -103,40 +103,32 @@ def _check(option: str, name: str | None, known: Iterable[str]) -> None:
         raise ValueError(f"{option} is {name!r}; choose one of {', '.join(known)}, {NONE}")
 
 
-def _ordinary(
+def ordinary(
     linear_norm: str | None = None, conv_norm: str | None = None, output_activation: str | None = None
 ) -> LayerFamily:
-    """`nn.Linear` and `nn.Conv2d` with ReLU between them."""
+    """The family `mlp`: `nn.Linear` and `nn.Conv2d` with ReLU between them."""
     return LayerFamily(nn.Linear, nn.Conv2d, nn.ReLU, {}, linear_norm, conv_norm, output_activation)
 
 
-def _kan(linear_layer: Callable, conv_layer: Callable, **options: Any) -> LayerFamily:
+def kan_family(linear_layer: Callable, conv_layer: Callable, **options: Any) -> LayerFamily:
+    """Layers with learned functions on their edges, and nothing between them."""
     names = ("linear_norm", "conv_norm", "output_activation", "input_norm")
     around = {name: options.pop(name, None) for name in names}
     return LayerFamily(linear_layer, conv_layer, nn.Identity, options, **around)
 
 
-def _radial(linear_layer: Callable, conv_layer: Callable, input_norm: str | None = None, **options: Any) -> LayerFamily:
+def radial_family(
+    linear_layer: Callable, conv_layer: Callable, input_norm: str | None = None, **options: Any
+) -> LayerFamily:
     """Layers that have the norm of the input themselves, as published, and call it `layer_norm`."""
     _check("input_norm", input_norm, INPUT_NORMS)
     own = {} if input_norm is None else {"layer_norm": input_norm != NONE}
-    return _kan(linear_layer, conv_layer, **options | own)
-
-
-FAMILIES: dict[str, Callable[..., Family]] = {
-    "mlp": _ordinary,
-    "kan": _kan,
-    "fastkan": _radial,
-    "fasterkan": _radial,
-}
+    return kan_family(linear_layer, conv_layer, **options | own)
 
 
 def family(name: str, **options: Any) -> Family:
-    """The family called `name` (mlp, kan, fastkan or fasterkan), its layers made with `options`.
+    """The family called `name` (mlp, kan, fastkan, fasterkan, or one that is brought), its layers made with `options`.
 
     Raises ValueError for an unknown name, and TypeError for an option that its layers do not have.
     """
-    if name not in FAMILIES:
-        raise ValueError(f"there is no layer family {name!r}; choose one of {', '.join(FAMILIES)}")
-    own = [getattr(layers, layer) for layer in layers.FAMILY_LAYERS[name]]
-    return FAMILIES[name](*own, **options)
+    return maker(name)(**options)

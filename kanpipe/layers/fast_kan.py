@@ -1,8 +1,11 @@
 """FastKAN: Gaussians behind a LayerNorm, on a base with SiLU and bias (arXiv:2405.06721)."""
 
+from typing import Any
+
 import torch
 
 from kanpipe.layers.bases import Gaussian, Range, as_range
+from kanpipe.layers.families import LayerFamily, radial_family
 from kanpipe.layers.radial import RadialConv2d, RadialLinear
 
 
@@ -126,3 +129,8 @@ class FastKANConv2d(RadialConv2d):
             device=device,
             dtype=dtype,
         )
+
+
+def family(**options: Any) -> LayerFamily:
+    """The family `fastkan`."""
+    return radial_family(FastKANLinear, FastKANConv2d, **options)

@@ -1,8 +1,11 @@
 """FasterKAN: 1 - tanh^2 behind a LayerNorm, without a base."""
 
+from typing import Any
+
 import torch
 
 from kanpipe.layers.bases import Range, Switch, as_range
+from kanpipe.layers.families import LayerFamily, radial_family
 from kanpipe.layers.radial import RadialConv2d, RadialLinear
 
 
@@ -131,3 +134,8 @@ class FasterKANConv2d(RadialConv2d):
             device=device,
             dtype=dtype,
         )
+
+
+def family(**options: Any) -> LayerFamily:
+    """The family `fasterkan`."""
+    return radial_family(FasterKANLinear, FasterKANConv2d, **options)

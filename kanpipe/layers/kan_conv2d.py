@@ -1,12 +1,16 @@
 """The convolutional KAN layer."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kanpipe.layers.bases import Basis
 from kanpipe.layers.expansion import Convolution, Expansion
+from kanpipe.layers.families import LayerFamily, kan_family
 from kanpipe.layers.kan_layer import KANLayer, spline_grid
+from kanpipe.layers.kan_linear import KANLinear
 
 PADDING_MODES = ("zero_features", "zeros", "reflect", "replicate", "circular")
 
@@ -195,3 +199,8 @@ def _check(in_channels: int, out_channels: int, groups: int, padding_mode: str) 
         raise ValueError(f"groups is {groups}; it must divide {in_channels} and {out_channels} channels")
     if padding_mode not in PADDING_MODES:
         raise ValueError(f"padding_mode is {padding_mode!r}; choose one of {', '.join(PADDING_MODES)}")
+
+
+def family(**options: Any) -> LayerFamily:
+    """The family `kan`."""
+    return kan_family(KANLinear, KANConv2d, **options)

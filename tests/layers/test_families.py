@@ -14,7 +14,7 @@ from kanpipe.layers import (
     bspline_basis,
     family,
 )
-from kanpipe.layers.families import FAMILIES
+from kanpipe.layers.registry import FAMILIES
 
 TORCH_CONV_KAN = {
     "linear_norm": "layer",

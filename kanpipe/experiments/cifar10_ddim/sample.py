@@ -23,7 +23,7 @@ from kanpipe.files import atomic
 from kanpipe.machine import Machine
 from kanpipe.models.unet import UNet
 from kanpipe.progress import Progress
-from kanpipe.provenance import code_hash
+from kanpipe.provenance import code_hash, named_families
 from kanpipe.runs import FinishedRun
 from kanpipe.training.kept import place
 from kanpipe.training.shards import Shards
@@ -250,7 +250,8 @@ def _identity(run: FinishedRun, sampling: Sampling, machine: Machine, compiled: 
     """All that decides what is drawn."""
     with open(run.folder / "weights.safetensors", "rb") as weights:
         digest = hashlib.file_digest(weights, "sha256").hexdigest()
-    source = {"weights": digest, "run": run.record.spec, "code": code_hash(__name__), "compiled": compiled}
+    code = code_hash(__name__, named_families(run.record.spec))
+    source = {"weights": digest, "run": run.record.spec, "code": code, "compiled": compiled}
     return source | {"sampling": sampling.model_dump(mode="json")} | place(machine)
 
 

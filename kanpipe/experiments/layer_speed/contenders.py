@@ -15,7 +15,11 @@ from kanpipe.experiments.layer_speed.published_layers import (
     FasterKANLayer,
     FastKANLayer,
 )
-from kanpipe.layers.families import Family, family
+from kanpipe.layers.families import Family, LayerFamily, ordinary
+from kanpipe.layers.fast_kan import FastKANConv2d, FastKANLinear
+from kanpipe.layers.faster_kan import FasterKANConv2d, FasterKANLinear
+from kanpipe.layers.kan_conv2d import KANConv2d
+from kanpipe.layers.kan_linear import KANLinear
 
 
 @dataclass(frozen=True)
@@ -79,11 +83,16 @@ def contender(name: str, setup: Setup) -> Family:
         case "fasterkan_published":
             return Published(FasterKANLayer, None, radial)
         case "kan" | "kan_recompute" | "kan_scaler":
-            return family("kan", **spline, recompute=name == "kan_recompute", scaler=name == "kan_scaler")
-        case "fastkan" | "fasterkan":
-            return family(name, **radial)
+            own = {"recompute": name == "kan_recompute", "scaler": name == "kan_scaler"}
+            return LayerFamily(KANLinear, KANConv2d, options=spline | own)
+        case "fastkan":
+            return LayerFamily(FastKANLinear, FastKANConv2d, options=radial)
+        case "fasterkan":
+            return LayerFamily(FasterKANLinear, FasterKANConv2d, options=radial)
+        case "mlp":
+            return ordinary()
         case _:
-            return family(name)
+            raise ValueError(f"there is no contender {name!r}")
 
 
 def exists(name: str, setup: Setup) -> bool:
