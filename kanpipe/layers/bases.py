@@ -44,6 +44,9 @@ class Basis(Protocol):
     def pullback(self, u: Tensor, grid: Tensor | None, grads: Sequence[Tensor]) -> Tensor:
         """sum_j grads[j] B_j'(u): from gradients of the functions to the gradient of `u`."""
 
+    def slopes(self, u: Tensor, grid: Tensor | None) -> Sequence[Tensor]:
+        """The `size` derivatives B_j'(u), each a tensor like u."""
+
     def ends(self, grid: Tensor | None) -> Ends:
         """The low and the high end of the range in which the functions stand."""
 
@@ -86,6 +89,11 @@ class Shifts:
         for centre, grad in zip(self.centres(grid), grads, strict=True):
             total = total + grad * self.slope((u - centre) * scale)
         return total * self.slope_scale(grid)
+
+    def slopes(self, u: Tensor, grid: Tensor | None) -> tuple[Tensor, ...]:
+        grid = _like(grid, u)
+        scale, factor = self.scale(grid), self.slope_scale(grid)
+        return tuple(self.slope((u - centre) * scale) * factor for centre in self.centres(grid))
 
 
 def _like(grid: Tensor | None, u: Tensor) -> Tensor | None:

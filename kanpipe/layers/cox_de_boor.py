@@ -12,12 +12,14 @@ from torch import Tensor
 
 
 def check_knots(knots: Tensor, spline_order: int) -> None:
-    """Raise ValueError for knots on which there is no B-spline of this degree."""
+    """Raise ValueError for knots on which there is no B-spline of this degree; on the meta device none is known."""
     if spline_order < 1:
         raise ValueError(f"spline_order is {spline_order}; it must be at least 1")
     if knots.dim() not in (1, 2) or knots.shape[-1] < spline_order + 2:
         shape = tuple(knots.shape)
         raise ValueError(f"knots have shape {shape}; it must be (n,) or (features, n) with n >= {spline_order + 2}")
+    if knots.is_meta:
+        return
     if not (knots.isfinite().all() and (knots.diff(dim=-1) >= 0).all()):
         raise ValueError("knots must be finite and must not decrease")
     if not (knots[..., spline_order + 1 :] > knots[..., : -(spline_order + 1)]).all():
@@ -64,10 +66,17 @@ class KnotSpline:
         return cox_de_boor_basis(u, _given(grid).to(u.dtype), self.spline_order).unbind(-1)
 
     def pullback(self, u: Tensor, grid: Tensor | None, grads: Sequence[Tensor]) -> Tensor:
+        return (self._slopes(u, grid) * torch.stack(list(grads), dim=-1)).sum(-1)
+
+    def slopes(self, u: Tensor, grid: Tensor | None) -> tuple[Tensor, ...]:
+        return self._slopes(u, grid).unbind(-1)
+
+    def _slopes(self, u: Tensor, grid: Tensor | None) -> Tensor:
+        """(..., size)"""
         knots, k = _given(grid).to(u.dtype), self.spline_order
         lower = cox_de_boor_basis(u, knots, k - 1)
         weighted = _quotient(k * lower, knots[..., k:] - knots[..., :-k])
-        return ((weighted[..., :-1] - weighted[..., 1:]) * torch.stack(list(grads), dim=-1)).sum(-1)
+        return weighted[..., :-1] - weighted[..., 1:]
 
     def ends(self, grid: Tensor | None) -> tuple[Tensor, Tensor]:
         """The interval on which the functions sum to one."""

@@ -61,6 +61,13 @@ class Expansion:
             grad_x = BASE_ACTIVATIONS[self.base_activation][1](parts.pop(0), _wide(x)).to(x.dtype)
         return grad_x, self.basis.pullback(_wide(u), grid, parts).to(u.dtype)
 
+    def pushforward(self, x: Tensor, u: Tensor, grid: Tensor | None, dx: Tensor, du: Tensor) -> Tensor:
+        """From the tangents of x and of u to that of the features."""
+        parts = [slope * _wide(du) for slope in self.basis.slopes(_wide(u), grid)]
+        if self.base_activation is not None:  # elementwise, so tangents and gradients take the same factor
+            parts.insert(0, BASE_ACTIVATIONS[self.base_activation][1](_wide(dx), _wide(x)))
+        return self._join(parts)
+
     def _join(self, parts: list[Tensor]) -> Tensor:
         if self.groups == 1:
             return torch.cat(parts, dim=self.dim)
@@ -81,7 +88,14 @@ def _wide(x: Tensor) -> Tensor:
 
 def expand(x: Tensor, expansion: Expansion, u: Tensor | None = None, grid: Tensor | None = None) -> Tensor:
     """The features of `x`, and of `u` where the bases see another tensor; the backward pass keeps these alone."""
-    return _Expand.apply(x, u, grid, expansion)
+    return _in_both_modes(_Expand, _ExpandTangents).apply(x, u, grid, expansion)
+
+
+def _in_both_modes(
+    function: type[torch.autograd.Function], with_tangents: type[torch.autograd.Function]
+) -> type[torch.autograd.Function]:
+    """The autograd function with forward mode, but for a compiler: it takes none that has one, and needs none."""
+    return function if torch.compiler.is_compiling() else with_tangents
 
 
 class _Expand(torch.autograd.Function):
@@ -95,11 +109,27 @@ class _Expand(torch.autograd.Function):
     def setup_context(ctx, inputs, output) -> None:
         *tensors, ctx.expansion = inputs
         ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, u, grid = ctx.saved_tensors
         return *_input_gradients(ctx.expansion, x, u, grid, grad), None, None
+
+
+class _ExpandTangents(_Expand):
+    @staticmethod
+    def jvp(ctx, dx: Tensor | None, du: Tensor | None, *others: None) -> Tensor:
+        x, u, grid = ctx.saved_tensors
+        return _feature_tangent(ctx.expansion, x, u, grid, dx, du)
+
+
+def _feature_tangent(expansion, x, u, grid, dx, du) -> Tensor:
+    """The tangent of the features; with u left out, x is what the bases see."""
+    dx = torch.zeros_like(x) if dx is None else dx
+    if u is None:
+        return expansion.pushforward(x, x, grid, dx, dx)
+    return expansion.pushforward(x, u, grid, dx, torch.zeros_like(u) if du is None else du)
 
 
 def _input_gradients(expansion, x, u, grid, grad) -> tuple[Tensor | None, Tensor | None]:
@@ -150,7 +180,8 @@ def expanded_product(x, weight, expansion, product, u=None, grid=None, dtype=Non
 
     The features and the weight enter the product as `dtype` (the dtype of the features when None).
     """
-    return _ExpandedProduct.apply(x, u, grid, weight, expansion, product, dtype)
+    function = _in_both_modes(_ExpandedProduct, _ExpandedProductTangents)
+    return function.apply(x, u, grid, weight, expansion, product, dtype)
 
 
 class _ExpandedProduct(torch.autograd.Function):
@@ -165,6 +196,7 @@ class _ExpandedProduct(torch.autograd.Function):
     def setup_context(ctx, inputs, output) -> None:
         *tensors, ctx.expansion, ctx.product, ctx.dtype = inputs
         ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -173,3 +205,15 @@ class _ExpandedProduct(torch.autograd.Function):
         grad_features, grad_weight = ctx.product.backward(grad, features, weight.to(ctx.dtype))
         grad_x, grad_u = _input_gradients(ctx.expansion, x, u, grid, _wide(grad_features))
         return grad_x, grad_u, None, grad_weight.to(weight.dtype), None, None, None
+
+
+class _ExpandedProductTangents(_ExpandedProduct):
+    @staticmethod
+    def jvp(ctx, dx, du, _, d_weight, *others) -> Tensor:
+        (x, u, grid, weight), expansion, product = ctx.saved_tensors, ctx.expansion, ctx.product
+        d_features = _feature_tangent(expansion, x, u, grid, dx, du)
+        tangent = product.forward(d_features.to(ctx.dtype), weight.to(ctx.dtype))
+        if d_weight is None:
+            return tangent
+        features = expansion.features(x, x if u is None else u, grid)
+        return tangent + product.forward(features.to(ctx.dtype), d_weight.to(ctx.dtype))
