@@ -143,7 +143,8 @@ class KANLayer(nn.Module):
         return self.grid
 
     def _forward(self, x: Tensor) -> Tensor:
-        if not self.recompute:
+        self._check_type(x)
+        if not self.recompute or torch.compiler.is_exporting():  # what is exported has no backward pass
             return self._product(x)
         if torch.compiler.is_compiling():
             # A compiler may keep what an autograd function makes twice; a checkpoint it honours.
@@ -156,6 +157,17 @@ class KANLayer(nn.Module):
 
     def _product(self, x: Tensor) -> Tensor:
         return self.product.forward(self.features(x).to(_product_dtype(x)), self.packed_weight(), self.bias)
+
+    def _check_type(self, x: Tensor) -> None:
+        """Refuse an input of another type than the weight, as an ordinary layer does."""
+        if x.dtype != self.weight.dtype and not _is_autocast(x):
+            found, own = (str(dtype).removeprefix("torch.") for dtype in (x.dtype, self.weight.dtype))
+            raise TypeError(f"the input is {found} and this layer is {own}; convert one of them")
+
+    def __prepare_scriptable__(self) -> None:
+        """What `torch.jit.script` asks first; TypeError, since its language has no autograd function."""
+        kind = type(self).__name__
+        raise TypeError(f"torch.jit.script cannot compile {kind}: use torch.export, torch.compile or torch.jit.trace")
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
         from_published(self, state_dict, prefix)
@@ -193,13 +205,16 @@ def _check_options(expansion: Expansion, init: str) -> None:
         raise ValueError(f"init is {init!r}; choose one of {', '.join(INITIALISATIONS)}")
 
 
-def _product_dtype(x: Tensor) -> torch.dtype:
-    """What an ordinary layer would compute in: the type of autocast where that is on, else that of the input."""
+def _is_autocast(x: Tensor) -> bool:
+    """Whether an ordinary layer would convert the input and its weight."""
     kind = x.device.type
     has_autocast = torch.amp.is_autocast_available(kind)  # the meta device has none
-    if has_autocast and x.dtype != torch.float64 and torch.is_autocast_enabled(kind):
-        return torch.get_autocast_dtype(kind)
-    return x.dtype
+    return has_autocast and x.dtype != torch.float64 and torch.is_autocast_enabled(kind)
+
+
+def _product_dtype(x: Tensor) -> torch.dtype:
+    """What an ordinary layer would compute in: the type of autocast where that is on, else that of the input."""
+    return torch.get_autocast_dtype(x.device.type) if _is_autocast(x) else x.dtype
 
 
 def spline_grid(
@@ -224,7 +239,7 @@ def spline_grid(
         shapes = " and ".join(str(tuple(end.shape)) for end in ends)
         raise ValueError(f"grid_range has ends of shapes {shapes}; they must be numbers or have shape ({features},)")
     grid = torch.stack([end.expand(features) for end in ends])
-    if not (grid.isfinite().all() and (grid[0] < grid[1]).all()):
+    if not grid.is_meta and not (grid.isfinite().all() and (grid[0] < grid[1]).all()):
         raise ValueError("grid_range must be finite and its first end below its second for every feature")
     return UniformSpline(grid_size, spline_order, None), grid
 

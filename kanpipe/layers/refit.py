@@ -146,6 +146,11 @@ def _spline(layer: KANLayer) -> UniformSpline | KnotSpline:
     basis = getattr(getattr(layer, "expansion", None), "basis", None)
     if not isinstance(basis, UniformSpline | KnotSpline):
         raise TypeError(f"only the curves of a B-spline layer can be given another grid, not those of {layer}")
+    broken = int(layer.weight.isfinite().logical_not().sum())
+    if broken:
+        raise ValueError(
+            f"{broken} of the layer's {layer.weight.numel()} weights are not finite; it has no curves to keep"
+        )
     return basis
 
 

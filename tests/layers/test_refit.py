@@ -64,6 +64,17 @@ def test_extension_by_one_changes_nothing(draw):
     assert torch.equal(extend_grid(layer, 5).weight, layer.weight)
 
 
+@pytest.mark.parametrize(
+    "change", [lambda layer: extend_grid(layer, 10), lambda layer: refit(layer, grid_range=(-2, 2))]
+)
+def test_layer_with_weights_that_are_not_finite_is_refused(draw, change):
+    layer = linear(draw)
+    with torch.no_grad():
+        layer.weight[0, 0], layer.weight[1, 20] = math.nan, math.inf
+    with pytest.raises(ValueError, match="2 of the layer's 108 weights are not finite; it has no curves to keep"):
+        change(layer)
+
+
 def test_extension_changes_the_function_outside_the_range(draw):
     layer = linear(draw)
     beyond = torch.full((1, 3), 1.7, dtype=torch.float64)  # between the outermost knots, 1 + 3 * 0.2 and 1 + 3 * 0.4

@@ -115,6 +115,28 @@ def test_layer_without_memory_has_the_shapes(case, x):
     assert torch.equal(layer(x), real(x))
 
 
+def test_layer_is_made_where_all_is_without_memory(case):
+    kind, sizes, options, image = case
+    ends = {name: value for name, value in options.items() if name in ("knots", "grid_range")}
+    with torch.device("meta"):
+        bare = {name: torch.utils._pytree.tree_map(lambda t: t.to("meta"), value) for name, value in ends.items()}
+        layer = kind(*sizes, **options | bare)
+        assert layer(torch.empty(image)).is_meta
+    real = kind(*sizes, **options)
+    assert {name: t.shape for name, t in layer.state_dict().items()} == {
+        n: t.shape for n, t in real.state_dict().items()
+    }
+
+
+@pytest.mark.parametrize("types", [(torch.float64, torch.float32), (torch.float32, torch.float64)], ids=str)
+def test_input_of_another_type_is_refused(types, layer, x):
+    given, own = types
+    words = "the input is float.. and this layer is float..; convert one of them"
+    behind_a_norm = "Expected weight to have the same dtype|expected scalar type|mixed dtype"  # the norm's own words
+    with pytest.raises((TypeError, RuntimeError), match=f"{words}|{behind_a_norm}"):
+        layer.to(own)(x.to(given))
+
+
 def test_dtype_keyword_holds_for_parameters_buffers_and_norm(case):
     kind, sizes, options, _ = case
     layer = kind(*sizes, dtype=torch.float64, **options)
