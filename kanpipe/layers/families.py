@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
+from kanpipe.layers.finished import FinishedLayer
 from kanpipe.layers.registry import maker
 
 LINEAR_NORMS: dict[str, Callable[[int], nn.Module]] = {"layer": nn.LayerNorm, "batch": nn.BatchNorm1d}
@@ -42,10 +43,6 @@ class Family(Protocol):
 
     def activation(self) -> nn.Module:
         """What stands between two layers."""
-
-
-class FinishedLayer(nn.Sequential):
-    """A layer, and the norm and the activation that belong to it."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """State dicts of the published layers, brought into the layout of this package.
 
 Known are efficient-kan (`base_weight`, `spline_weight`, `spline_scaler`, `grid`), torch-conv-kan (`base_conv.0.weight`,
-`spline_conv.0.weight`, one of each a group; its norm and PReLU are layers of their own here), fast-kan
-(`base_linear`, `spline_linear`, `rbf.grid`, `layernorm`) and faster-kan (`spline_linear`, `rbf`, `layernorm`).
+`spline_conv.0.weight`, one of each a group; of its norm and PReLU see `finished`), fast-kan (`base_linear`,
+`spline_linear`, `rbf.grid`, `layernorm`) and faster-kan (`spline_linear`, `rbf`, `layernorm`).
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def from_published(layer: "KANLayer", state: dict[str, Tensor], prefix: str) -> None:
     """Replace the published entries of `state` below `prefix` by the packed weight; others are left as they are.
 
-    The scaler is multiplied in where the layer has none. Raises ValueError when the saved grid is another one.
+    The scaler is multiplied in where the layer has none. Raises ValueError when the grid or the number of bases is
+    another one.
     """
     spline = _pop(state, prefix, "spline_weight", "spline_linear.weight", "spline_conv")
     if spline is None:
@@ -32,12 +33,17 @@ def from_published(layer: "KANLayer", state: dict[str, Tensor], prefix: str) -> 
     bias = _pop(state, prefix, "base_linear.bias")
     if bias is not None:
         state[f"{prefix}bias"] = bias
+    _check_grid(layer, state, prefix)
+    if spline[0].numel() % layer.basis.size:
+        shape = tuple(spline.shape)
+        raise ValueError(
+            f"the saved splines of {prefix or 'the layer'} have shape {shape}, not {layer.basis.size} bases"
+        )
     spline = _basis_major(spline, layer)
     if layer.spline_scaler is None and f"{prefix}spline_scaler" in state:
         spline = spline * state.pop(f"{prefix}spline_scaler").unsqueeze(1)
     parts = [spline] if base is None else [base.unsqueeze(1), spline]
     state[f"{prefix}weight"] = torch.cat(parts, dim=1).flatten(1, 2)
-    _check_grid(layer, state, prefix)
 
 
 def _pop(state: dict[str, Tensor], prefix: str, *names: str) -> Tensor | None:
@@ -77,7 +83,10 @@ def _check_grid(layer: "KANLayer", state: dict[str, Tensor], prefix: str) -> Non
             continue
         own = _points(layer).to(saved)
         if saved.shape[-1] != own.shape[-1] or not torch.allclose(saved, own, atol=1e-5):
-            raise ValueError(f"{prefix}{name} is not the grid of this layer, whose range is {layer.grid_range}")
+            raise ValueError(
+                f"{prefix}{name} is not the grid of this layer: saved are {_described(saved)}, the layer has "
+                f"{_described(own)}; make the layer with grid_range={_range_of(layer, saved)} to load them"
+            )
     if layer.grid is not None:
         state[f"{prefix}grid"] = layer.grid
 
@@ -90,3 +99,17 @@ def _points(layer: "KANLayer") -> Tensor:
         return torch.tensor(basis.centres(None))
     low, step = torch.as_tensor(layer.support[0]), torch.as_tensor(basis.step(layer.grid))
     return low.unsqueeze(-1) + step.unsqueeze(-1) * torch.arange(basis.grid_size + 2 * basis.spline_order + 1)
+
+
+def _described(points: Tensor) -> str:
+    """How many points of a grid there are, and from where to where, of the first feature."""
+    row = points if points.dim() == 1 else points[0]
+    others = " and others of other features" if not torch.allclose(points, row, atol=1e-5) else ""
+    return f"{len(row)} points from {row[0]:g} to {row[-1]:g}{others}"
+
+
+def _range_of(layer: "KANLayer", points: Tensor) -> str:
+    """The range of a layer of the same kind whose grid these points are."""
+    row = points if points.dim() == 1 else points[0]
+    k = layer.basis.spline_order if isinstance(layer.basis, UniformSpline) else 0
+    return f"({row[k]:g}, {row[len(row) - 1 - k]:g})"

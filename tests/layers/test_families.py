@@ -176,7 +176,7 @@ def test_norm_of_the_input_keeps_how_channels_differ_and_what_the_base_sees():
         (
             "fastkan",
             {"output_activation": "relu"},
-            "output_activation is 'relu'; choose one of prelu, silu, gelu, none",
+            "output_activation is 'relu'; choose one of prelu, prelu_from_1, silu, gelu, none",
         ),
         ("kan", {"input_norm": "batch"}, "input_norm is 'batch'; choose one of layer, none"),
         ("fasterkan", {"input_norm": "batch"}, "input_norm is 'batch'; choose one of layer, none"),

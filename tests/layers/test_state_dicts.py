@@ -1,5 +1,7 @@
 """The published layers, written out here by their formulas and with their names, against ours with their weights."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -100,9 +102,9 @@ class FastKAN(nn.Module):
 
 
 class FasterKAN(nn.Module):
-    def __init__(self, inputs, outputs):
+    def __init__(self, inputs, outputs, low=-1.2, high=1.2):
         super().__init__()
-        self.layernorm, self.rbf = nn.LayerNorm(inputs), Centres(-1.2, 1.2, 8)
+        self.layernorm, self.rbf = nn.LayerNorm(inputs), Centres(low, high, 8)
         self.rbf.inv_denominator = nn.Parameter(torch.tensor(0.5), requires_grad=False)
         self.spline_linear = nn.Linear(8 * inputs, outputs, bias=False)
 
@@ -116,26 +118,11 @@ def same(make, draw):
 
     def same(kind, sizes, ours, shape, **options):
         published = make(kind, *sizes, **options)
-        ours.load_state_dict(renamed(published.state_dict()))
+        ours.load_state_dict(published.state_dict())
         x = 0.8 * torch.randn(shape, generator=draw)
         torch.testing.assert_close(ours(x), published(x), rtol=0, atol=FLOAT32)
 
     return same
-
-
-def renamed(state):
-    """torch-conv-kan's norm and PReLU stand behind the layer in the family: here 0, 1 and 2 of a Sequential."""
-    if not any(name.startswith("prelu") for name in state):
-        return state
-    after = {"layer_norm.": "1.", "prelus.0.": "2.", "prelu.": "2."}
-    new = {}
-    for name, value in state.items():
-        start = next((old for old in after if name.startswith(old)), None)
-        if start is not None:
-            new[after[start] + name.removeprefix(start)] = value
-        elif not name.startswith("prelus."):
-            new[f"0.{name}"] = value
-    return new
 
 
 @pytest.mark.parametrize("recompute", [False, True])
@@ -179,10 +166,36 @@ def test_torch_conv_kan_convolution(groups, options, make, draw):
     form = {"grid_size": 3, "spline_order": 2, "base_activation": "gelu", "init": "torch_conv_kan"}
     kan = family("kan", conv_norm="instance", output_activation="prelu", **form)
     ours = kan.conv2d(4, 6, 3, groups=groups, **options)
-    ours.load_state_dict(renamed(published.state_dict()))
+    ours.load_state_dict(published.state_dict())
     x = 0.8 * torch.randn(2, 4, 9, 8, generator=draw)
     # before the norm some 200 products of order 0.3, of which the norm takes a deviation of order 1 to 1
     torch.testing.assert_close(ours(x), published(x), rtol=0, atol=3e-6)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_torch_conv_kan_with_a_norm_that_learns_inside_a_model(groups, make, draw):
+    published = nn.Sequential(make(ConvKAN, 4, 6, 3, groups=groups), nn.Flatten())
+    published[0].layer_norm = nn.ModuleList(make(nn.BatchNorm2d, 6 // groups, seed=g) for g in range(groups))
+    form = {"grid_size": 3, "spline_order": 2, "base_activation": "gelu"}
+    kan = family("kan", conv_norm="batch", output_activation="prelu", **form)
+    ours = nn.Sequential(kan.conv2d(4, 6, 3, groups=groups), nn.Flatten())
+    state = published.state_dict()
+    for prelu in published[0].prelus:
+        prelu.weight.data.fill_(0.25)
+    ours.load_state_dict(published.state_dict())
+    x = 0.8 * torch.randn(2, 4, 9, 8, generator=draw)
+    torch.testing.assert_close(ours(x), published(x), rtol=0, atol=3e-6)
+    if groups == 2:
+        state["0.prelus.0.weight"] = torch.tensor([0.5])
+        with pytest.raises(ValueError, match="0.2.weight is 0.5, 0.25 in the saved groups; this layer has one for all"):
+            ours.load_state_dict(state)
+
+
+def test_torch_conv_kan_without_a_place_for_its_norm_is_refused(make):
+    published = make(ConvKANLinear, 3, 4)
+    form = {"grid_size": 3, "spline_order": 2, "base_activation": "gelu", "scaler": False}
+    with pytest.raises(RuntimeError, match="Unexpected key.*layer_norm.weight"):
+        family("kan", output_activation="prelu", **form).linear(3, 4).load_state_dict(published.state_dict())
 
 
 def test_torch_conv_kan_convolution_before_its_norm(make, draw):
@@ -210,6 +223,10 @@ def test_faster_kan(recompute, same):
     same(FasterKAN, (6, 4), FasterKANLinear(6, 4, recompute=recompute), (2, 7, 6))
 
 
+def test_faster_kan_of_the_default_range_of_its_layer(same):
+    same(FasterKAN, (6, 4, -1.2, 0.2), FasterKANLinear(6, 4, grid_range=(-1.2, 0.2)), (2, 7, 6))
+
+
 def test_layers_inside_a_model(make, draw):
     published = nn.Sequential(make(EfficientKAN, 3, 5), nn.Sequential(make(FastKAN, 5, 4), make(FasterKAN, 4, 2)))
     state = published.state_dict()
@@ -222,20 +239,36 @@ def test_layers_inside_a_model(make, draw):
 
 
 @pytest.mark.parametrize(
-    ("ours", "published", "name"),
+    ("ours", "published", "message"),
     [
-        (lambda: KANLinear(3, 4, grid_range=(-2.0, 2.0)), lambda: EfficientKAN(3, 4), "grid"),
+        (
+            lambda: KANLinear(3, 4, grid_range=(-2.0, 2.0)),
+            lambda: EfficientKAN(3, 4),
+            "grid is not the grid of this layer: saved are 12 points from -2.2 to 2.2, the layer has 12 points from "
+            "-4.4 to 4.4; make the layer with grid_range=(-1, 1) to load them",
+        ),
         (
             lambda: KANLinear(3, 4, grid_range=(-torch.ones(3), torch.arange(1.0, 4.0))),
             lambda: EfficientKAN(3, 4),
-            "grid",
+            "the layer has 12 points from -2.2 to 2.2 and others of other features",
         ),
-        (lambda: FastKANLinear(3, 4, grid_range=(-2.0, 2.1)), lambda: FastKAN(3, 4), "rbf.grid"),
-        (lambda: FasterKANLinear(3, 4, grid_range=(-1.2, 0.2)), lambda: FasterKAN(3, 4), "rbf.grid"),
+        (
+            lambda: FastKANLinear(3, 4, grid_range=(-2.0, 2.1)),
+            lambda: FastKAN(3, 4),
+            "rbf.grid is not the grid of this layer: saved are 8 points from -2 to 2, the layer has 8 points from "
+            "-2 to 2.1; make the layer with grid_range=(-2, 2) to load them",
+        ),
+        (
+            lambda: FasterKANLinear(3, 4),
+            lambda: FasterKAN(3, 4, -1.2, 0.2),
+            "saved are 8 points from -1.2 to 0.2, the layer has 8 points from -1.2 to 1.2; make the layer with "
+            "grid_range=(-1.2, 0.2) to load them",
+        ),
+        (lambda: FasterKANLinear(3, 4, centres=5), lambda: FasterKAN(3, 4), "the layer has 5 points from -1.2 to 1.2"),
     ],
 )
-def test_another_grid_is_refused(ours, published, name):
-    with pytest.raises(ValueError, match=f"{name} is not the grid of this layer, whose range is"):
+def test_another_grid_is_refused_and_both_are_named(ours, published, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
         ours().load_state_dict(published().state_dict())
 
 
