@@ -42,6 +42,8 @@ DEGRADATIONS: dict[str, tuple[Degrade, str, tuple[float, ...]]] = {  # name: (ho
     "missing classes": (_without_classes, "of ten", (1, 2, 4, 6, 8)),
 }
 
+UNITS = {name: unit for name, (_, unit, _) in DEGRADATIONS.items()}
+
 
 def degraded(images: Images, labels: np.ndarray, seed: int) -> Iterator[tuple[str, float, Images]]:
     """Every degradation of images uint8 (n, h, w) with labels (n,) by every strength, weakest first."""

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kanpipe.data.prepared import Images
-from kanpipe.evaluation.degradations import degraded
+from kanpipe.evaluation.degradations import UNITS, degraded
 from kanpipe.evaluation.image_judge import ImageJudge, accuracy, judge, train_judge
 from kanpipe.evaluation.latent_space import latent_means, neighbour_accuracy, silhouette, tsne
 from kanpipe.evaluation.likelihood import evidence_lower_bound, importance_weighted_elbo
@@ -126,7 +126,7 @@ class Evaluation:
         worse = degraded(images, labels, self.scoring.seed)
         sets = [("none", 0.0, images), *((name, strength, found) for name, strength, found in worse if len(found) > 1)]
         rows = [{"degradation": name, "strength": size} | self.distances.judged(found) for name, size, found in sets]
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows).assign(unit=[UNITS.get(name, "") for name, _, _ in sets])
 
     def _draw(self, *key: int | str):
         return self.machine.generator(self.scoring.seed, *key)

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from kanpipe.evaluation.degradations import DEGRADATIONS
 from kanpipe.experiments.kan_vae.forms import FLOOR, PAIRS
 from kanpipe.experiments.kan_vae.published import CURVE_ENDS, DATASET, FID
 from kanpipe.experiments.kan_vae.words import title
@@ -182,7 +181,7 @@ def _judge(degradations: pd.DataFrame) -> Table:
     rows = [
         {
             "degradation": name,
-            "strength": f"{', '.join(f'{size:g}' for size in own['strength'])} ({DEGRADATIONS[str(name)][1]})",
+            "strength": f"{', '.join(f'{size:g}' for size in own['strength'])} ({own['unit'].iloc[0]})",
             "judge FID": ", ".join(f"{fid:.1f}" for fid in own["judge_fid"]),
             "grows": "yes" if (np.diff([real, *own["judge_fid"]]) > 0).all() else "no",
         }
