@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, create_model
 
 from kanpipe.config.kinds import config_module, kinds, with_kinds
-from kanpipe.config.models import Entry, Name, Section
+from kanpipe.config.models import Count, Entry, Name, Section
 from kanpipe.config.schema import Schema
 from kanpipe.errors import UserError
 
@@ -46,6 +46,13 @@ class Downloads(Section):
     )
 
 
+class Limits(Section):
+    """The most that a job asks a cluster for when it is tried first."""
+
+    mem_mb: Count | None = Field(None, description="memory in MB; null: what the rule of the job says")
+    minutes: Count | None = Field(None, description="time; null: what the rule of the job says")
+
+
 class Shared(Section):
     """The configuration of the workflow; unknown keys are errors."""
 
@@ -55,6 +62,7 @@ class Shared(Section):
     data: Downloads = Field(description="where downloads come from")
     device: Literal["auto", "cpu", "cuda"] = Field(description="`auto` takes a GPU when there is one")
     checkpoint_seconds: float = Field(ge=0, description="least number of seconds between two checkpoints of a training")
+    limits: Limits | None = Field(None, description="the most that a job asks a cluster for when it is tried first")
     roles: Literal["all", "published"] = Field(
         "all", description="`published` keeps the variants of that role alone, and what can be said of them"
     )

@@ -8,6 +8,7 @@ sys.path.insert(0, str(ROOT))
 from kanpipe.config import check_writable, effective, load_yaml, preset_file
 from kanpipe.data.inception import inception_weights
 from kanpipe.data.sources import SOURCES
+from kanpipe.demands import Demands
 from kanpipe.errors import UserError
 from kanpipe.experiments.plan import Plan
 from kanpipe.jobs import set_environment
@@ -55,6 +56,7 @@ told(check_writable, Path(RESULTS))
 told(check_writable, Path(DATA), "data_dir")
 
 GPU = 0 if config["device"] == "cpu" else 1
+DEMANDS = Demands(**config.get("limits", {}))
 
 
 pathvars:

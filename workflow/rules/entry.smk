@@ -2,10 +2,12 @@
 from pathlib import Path
 
 from kanpipe.data.inception import inception_weights
+from kanpipe.demands import Demands
 from kanpipe.experiments.plan import RUN, Plan
 
 PLAN = Plan(config["entry"], config["experiments"][config["entry"]])
 GPU = 0 if config["device"] == "cpu" else 1
+DEMANDS = Demands(**config.get("limits", {}))
 IMAGES = [f"<data>/{PLAN.dataset}.npz"] if PLAN.dataset else []
 WEIGHTS = [str(inception_weights(config))] if "inception" in PLAN.extractors else []
 TIMES = [f"<results>/<entry>/{PLAN.outputs.timed}.csv"] if PLAN.has("speed") else []

@@ -7,5 +7,5 @@ use rule evaluate from STAGES as PREFIX* with:
     threads: 16
     resources:
         gpu=GPU,
-        mem_mb=8000,
-        runtime=480,
+        mem_mb=DEMANDS.memory(8000),
+        runtime=DEMANDS.time(480, resumes=True),

@@ -4,16 +4,16 @@ use rule * from STAGES as PREFIX*
 use rule train from STAGES as PREFIX* with:
     resources:
         gpu=GPU,
-        mem_mb=4000,
-        runtime=1440,
+        mem_mb=DEMANDS.memory(4000),
+        runtime=DEMANDS.time(1440, resumes=True),
 
 
 use rule evaluate from STAGES as PREFIX* with:
     threads: 16
     resources:
         gpu=GPU,
-        mem_mb=6000,
-        runtime=240,
+        mem_mb=DEMANDS.memory(6000),
+        runtime=DEMANDS.time(240),
 
 
 # Networks are timed before they are trained: nothing of a run takes part in it.

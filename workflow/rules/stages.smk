@@ -23,8 +23,8 @@ if PLAN.has("train"):
         threads: 1  # two trainings side by side are faster than one on two threads
         resources:
             gpu=GPU,
-            mem_mb=3000,
-            runtime=120,
+            mem_mb=DEMANDS.memory(3000),
+            runtime=DEMANDS.time(120, resumes=True),
         params:
             experiment=PLAN.name,
             kind=PLAN.kind,
@@ -58,8 +58,8 @@ if PLAN.has("sample"):
         threads: 2 if TOGETHER else 1
         resources:
             gpu=GPU,
-            mem_mb=4000,
-            runtime=120,
+            mem_mb=DEMANDS.memory(4000),
+            runtime=DEMANDS.time(120),
         params:
             experiment=PLAN.name,
             kind=PLAN.kind,
@@ -93,8 +93,8 @@ if PLAN.has("evaluate"):
         threads: 2
         resources:
             gpu=GPU,
-            mem_mb=4000,
-            runtime=60,
+            mem_mb=DEMANDS.memory(4000),
+            runtime=DEMANDS.time(60),
         params:
             experiment=PLAN.name,
             kind=PLAN.kind,
@@ -120,12 +120,14 @@ if PLAN.has("speed"):
             "<benchmarks>/<entry>/speed.tsv"
         conda:
             "../../envs/kanpipe.yaml"
-        # As many as --cores gives, so that nothing runs beside it; what it times has one thread.
+        # As many as --cores gives, and on a cluster a node for itself, so that nothing runs beside it; what it times has
+        # one thread.
         threads: 64
         resources:
             gpu=GPU,
-            mem_mb=6000,
-            runtime=60,
+            mem_mb=DEMANDS.memory(6000),
+            runtime=DEMANDS.time(60),
+            slurm_extra="--exclusive",
         params:
             experiment=PLAN.name,
             kind=PLAN.kind,
@@ -165,12 +167,13 @@ rule publish:
         "<logs>/<entry>/publish.log",
     benchmark:
         "<benchmarks>/<entry>/publish.tsv"
+    localrule: True  # seconds: waiting for a node would take longer
     conda:
         "../../envs/kanpipe.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=DEMANDS.memory(3000),
+        runtime=DEMANDS.time(30),
     params:
         experiment=PLAN.name,
         kind=PLAN.kind,
