@@ -6,13 +6,15 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from kanpipe.errors import UserError
 
 log = logging.getLogger("kanpipe")
+
+LAST_WORDS = "kanpipe: "  # begins the sentence in which a job ends that fails
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
@@ -49,9 +51,22 @@ def job(log_file: str) -> Iterator[None]:
     except Exception as error:
         log.error("%s", traceback.format_exc())
         sentence = explain(error, log_file)
-        log.error("%s", sentence)
-        print(f"\nkanpipe: {sentence}\n", file=sys.stderr)
+        log.error("%s%s", LAST_WORDS, sentence)
+        print(f"\n{LAST_WORDS}{sentence}\n", file=sys.stderr)
         sys.exit(1)
+
+
+def last_words(folders: Iterable[Path], since: float) -> dict[Path, str]:
+    """The sentence of each job that failed, by its log: of those below `folders` that were written after `since`.
+
+    A job of a cluster says it on a terminal that nobody sees. A job that ended well at another try has another log.
+    """
+    found = {}
+    for path in sorted(path for folder in folders for path in folder.rglob("*.log") if path.stat().st_mtime >= since):
+        _, begun, sentence = path.read_text(errors="replace").rstrip().rpartition("\n")[2].partition(f" {LAST_WORDS}")
+        if begun:
+            found[path] = sentence
+    return found
 
 
 def _log_to(path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from safetensors import SafetensorError
 
 from kanpipe.errors import UserError
-from kanpipe.jobs import job, set_environment
+from kanpipe.jobs import job, last_words, set_environment
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +87,16 @@ def test_log_has_the_traceback_and_the_sentence(log_file, capsys, error):
     assert "Traceback (most recent call last)" in text
     assert "raise error" in text
     assert "a reason" in text.splitlines()[-1]
+
+
+def test_last_words_are_those_of_jobs_that_failed_in_this_run(tmp_path, capsys):
+    logs = {name: tmp_path / f"logs/{name}.log" for name in ("old", "well", "failed")}
+    for file in (logs["old"], logs["failed"]):
+        sentence(UserError("a.pt is damaged; delete it"), file, capsys)
+    with job(str(logs["well"])):
+        logging.getLogger("kanpipe").info("half way")
+    os.utime(logs["old"], (1, 1))
+    assert last_words([tmp_path / "logs", tmp_path / "none"], since=2) == {logs["failed"]: "a.pt is damaged; delete it"}
 
 
 def test_log_has_messages_and_warnings_with_their_time(log_file, capsys):

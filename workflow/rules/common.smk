@@ -1,4 +1,5 @@
 import sys
+import time
 from pathlib import Path
 
 WORKFLOW = Path(str(workflow.current_basedir)).parent
@@ -11,10 +12,12 @@ from kanpipe.data.sources import SOURCES
 from kanpipe.demands import Demands
 from kanpipe.errors import UserError
 from kanpipe.experiments.plan import Plan
-from kanpipe.jobs import set_environment
+from kanpipe.jobs import last_words, set_environment
 from kanpipe.provenance import code_hash
+from kanpipe.slurm import Watch
 from snakemake.utils import update_config
 
+STARTED = time.time()
 set_environment(ROOT)
 
 
