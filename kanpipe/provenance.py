@@ -186,12 +186,13 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in RECORDED}
 
 
-def origin(machine: Any, commits: list[str]) -> dict[str, Any]:
-    """What a record says of the `kanpipe.machine.Machine` and of the commits, one a sitting, that a run was made by."""
+def origin(machine: Any, commits: list[str], devices: list[str]) -> dict[str, Any]:
+    """What a record says of the `kanpipe.machine.Machine`, and of the commits and devices, one a sitting each."""
     return {
         "sittings": len(commits),
         "peak_memory_mib": round(machine.peak_memory_mib(), 1),
         "device": machine.name,
+        "earlier_devices": [name for name in dict.fromkeys(devices) if name != machine.name],
         "threads": machine.threads,
         "commit": " ".join(dict.fromkeys(commits)),
         "versions": versions(),

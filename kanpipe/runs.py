@@ -33,6 +33,7 @@ class Run:
     code: str  # hash of the source that the training depends on
     folder: Path
     data: Path | None = None  # the prepared dataset, where one is read: known by its name in `spec`, not by its place
+    resumes_elsewhere: bool = False  # whether a checkpoint of another model of CPU or GPU is gone on from
 
     @property
     def label(self) -> str:
@@ -80,6 +81,7 @@ class Record:
     commit: str  # of the source; several, with blanks between them, where sittings differ
     versions: dict[str, str]
     finished: str  # ISO 8601, UTC
+    earlier_devices: list[str] | None = None  # of other sittings: with any, the bytes cannot be compared with others'
     last_learning_rate: float | None = None
     stopped_at_step: int | None = None  # the number of steps after which the scores were no better for too long
     best_step: int | None = None  # the number of steps after which the kept weights were scored

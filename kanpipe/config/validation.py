@@ -62,6 +62,11 @@ class Shared(Section):
     data: Downloads = Field(description="where downloads come from")
     device: Literal["auto", "cpu", "cuda"] = Field(description="`auto` takes a GPU when there is one")
     checkpoint_seconds: float = Field(ge=0, description="least number of seconds between two checkpoints of a training")
+    resume_elsewhere: bool = Field(
+        False,
+        description="whether a training goes on from a checkpoint of another model of CPU or GPU; run.json says so, "
+        "and its bytes are not those of a training on one",
+    )
     limits: Limits | None = Field(None, description="the most that a job asks a cluster for when it is tried first")
     roles: Literal["all", "published"] = Field(
         "all", description="`published` keeps the variants of that role alone, and what can be said of them"

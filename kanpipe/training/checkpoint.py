@@ -1,6 +1,7 @@
 """The checkpoint of a training: the state from which it goes on, written whole, in the run's folder."""
 
 import io
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +13,17 @@ from kanpipe.errors import UserError
 from kanpipe.files import atomic
 from kanpipe.training.kept import Kept, remove_partial_files
 
+log = logging.getLogger("kanpipe")
+
 
 class Checkpoint:
-    """The state of an unfinished run; `identity`, which must be JSON, says which run, and where, may go on from it."""
+    """The state of an unfinished run; `identity`, which must be JSON, says which run, and where, may go on from it.
 
-    def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
-        self.folder = folder / ".checkpoint"
+    With `elsewhere` a run may go on on another model of CPU or GPU, and its last bytes are others then.
+    """
+
+    def __init__(self, folder: Path, identity: dict[str, Any], elsewhere: bool = False) -> None:
+        self.folder, self.elsewhere = folder / ".checkpoint", elsewhere
         self.path = self.folder / "state.pt"
         self._kept = Kept(self.folder, self.path.name, identity)
 
@@ -32,15 +38,24 @@ class Checkpoint:
         """The saved state, None when there is none; UserError when it is damaged or of another run."""
         if not self.path.exists():
             return None
-        if differences := self._kept.differences():
-            raise UserError(
-                f"{self.path} is of another run: {'; '.join(differences)}. "
-                f"Delete {self.folder} to train from the start, or restore what changed to go on from it"
-            )
+        self._check()
         try:
             return torch.load(self.path, weights_only=True, map_location="cpu")
         except Exception as error:
             raise UserError(f"{self.path} is damaged; delete {self.folder} to train from the start") from error
+
+    def _check(self) -> None:
+        """UserError when the state is of another run; one that may go on elsewhere is of this device from now on."""
+        differences, others = self._kept.differences(), self._kept.differences(free=("device",))
+        if others or (differences and not self.elsewhere):
+            moved = "" if others else " (with resume_elsewhere: true it goes on here, with other last bytes)"
+            raise UserError(
+                f"{self.path} is of another run: {'; '.join(differences)}. "
+                f"Delete {self.folder} to train from the start, or restore what changed to go on from it{moved}"
+            )
+        if differences:
+            log.warning("%s goes on elsewhere: %s", self.folder.parent, differences[0])
+            self._kept.claim()
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the saved state; OSError, with the old one kept, when it cannot be written."""

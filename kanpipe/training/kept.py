@@ -6,7 +6,7 @@ where it was stopped; the folder is removed when there is nothing unfinished in 
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,12 @@ class Kept:
         """Say that what is kept from now on is of this identity."""
         write_json(self.folder / "identity.json", self.identity)
 
-    def differences(self) -> list[str]:
-        """In what the identity of the kept files is another, a phrase each."""
+    def differences(self, free: Collection[str] = ()) -> list[str]:
+        """In what the identity of the kept files is another, a phrase each; the keys in `free` may differ."""
         path = self.folder / "identity.json"
         try:
-            return list(_differences(read_json(path), self.identity))
+            saved = read_json(path)
+            return list(_differences(saved, self.identity | {key: saved.get(key) for key in free}))
         except (FileNotFoundError, UserError):
             return [f"{path.name} is missing or damaged"]
 

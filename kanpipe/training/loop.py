@@ -42,12 +42,14 @@ def fit(run: Run, recipe: Recipe, machine: Machine) -> None:
     A loss that is not finite ends the run as `diverged`. Raises UserError for a checkpoint that is damaged, in use by
     another process, or of another run, machine or way of taking steps, and where a GPU has not enough memory.
     """
-    with Checkpoint(run.folder, _identity(run, recipe, machine)).held() as checkpoint:
+    identity = _identity(run, recipe, machine)
+    with Checkpoint(run.folder, identity, run.resumes_elsewhere).held() as checkpoint:
         state = State(recipe)
         if (saved := checkpoint.load()) is not None:
             state.load_state_dict(saved)
             log.info("%s: resumed at step %d", run.label, state.step)
         state.commits.append(provenance.commit())
+        state.devices.append(machine.name)
         with machine.enough_memory(MEMORY_ADVICE):
             _train(run, state, checkpoint)
         write_results(run, state, machine)

@@ -39,7 +39,7 @@ def _record(run: Run, state: State, machine: Machine) -> Record:
     diverged_at, settings = state.diverged_at(), state.recipe.settings
     return Record(
         **run.identity(),
-        **provenance.origin(machine, state.commits),
+        **provenance.origin(machine, state.commits, state.devices),
         status=FINISHED if diverged_at is None else DIVERGED,
         diverged_at_step=diverged_at,
         stopped_at_step=state.step if state.stopped and diverged_at is None else None,

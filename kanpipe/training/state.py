@@ -11,6 +11,8 @@ from torch import Tensor
 from kanpipe.training.recipe import Recipe
 from kanpipe.training.validation import Validated
 
+PROGRESS = ("step", "commits", "devices", "block_seconds", "snapshots")  # what is loaded as it was saved
+
 
 @dataclass
 class State:
@@ -19,6 +21,7 @@ class State:
     recipe: Recipe
     step: int = 0  # the number of steps taken
     commits: list[str] = field(default_factory=list)  # of the source, one for each sitting
+    devices: list[str] = field(default_factory=list)  # models of CPU or GPU, one for each sitting
     block_seconds: list[float] = field(default_factory=list)
     history: dict[str, Tensor] = field(default_factory=dict)  # name -> one value a step, on the device
     snapshots: dict[str, Tensor] = field(default_factory=dict)  # "step/name" -> what was kept
@@ -26,7 +29,7 @@ class State:
 
     def state_dict(self) -> dict[str, Any]:
         recipe = self.recipe
-        progress = {k: getattr(self, k) for k in ("step", "commits", "block_seconds", "history", "snapshots")}
+        progress = {key: getattr(self, key) for key in (*PROGRESS, "history")}
         schedule = {"schedule": recipe.schedule.scheduler.state_dict()} if recipe.schedule else {}
         average = {"average": recipe.average.weights} if recipe.average else {}
         validated = {"validated": vars(self.validated)} if recipe.validation else {}
@@ -48,7 +51,7 @@ class State:
             if isinstance(group["lr"], Tensor):
                 group["lr"] = group["lr"].to(device)  # where a CUDA graph reads it
         self.history = {name: values.to(device) for name, values in saved["history"].items()}
-        for key in ("step", "commits", "block_seconds", "snapshots"):
+        for key in PROGRESS:
             setattr(self, key, saved[key])
 
     def advance(self, scalars: dict[str, Tensor]) -> None:

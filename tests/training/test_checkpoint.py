@@ -129,6 +129,34 @@ def test_what_a_kill_left_of_a_save_is_not_taken_for_a_state(checkpoint, tmp_pat
     assert checkpoint.load() is None
 
 
+DEVICES = [IDENTITY | {"device": name} for name in ("this CPU", "that CPU")]
+
+
+@pytest.fixture
+def moved(tmp_path):
+    """The folder of a run whose checkpoint is of another device than the one at hand."""
+    with Checkpoint(tmp_path, DEVICES[0]).held() as checkpoint:
+        checkpoint.save(STATE)
+    return tmp_path
+
+
+def test_checkpoint_of_another_device_is_refused_and_the_switch_is_named(moved):
+    said = refusal(moved, DEVICES[1])
+    assert "device was 'this CPU' and is 'that CPU'" in said
+    assert "resume_elsewhere: true" in said
+
+
+def test_checkpoint_of_another_device_is_gone_on_from_where_that_is_allowed(moved):
+    assert Checkpoint(moved, DEVICES[1], elsewhere=True).load()["step"] == 7
+    assert Checkpoint(moved, DEVICES[1]).load()["step"] == 7, "it is of this device now"
+
+
+def test_only_the_device_may_be_another(moved):
+    with pytest.raises(UserError, match="seed was 0 and is 1") as refused:
+        Checkpoint(moved, DEVICES[1] | {"seed": 1}, elsewhere=True).load()
+    assert "resume_elsewhere" not in str(refused.value)
+
+
 def test_run_that_another_process_trains_is_refused(tmp_path):
     (tmp_path / ".checkpoint").mkdir()
     command = [sys.executable, "-c", HOLD_LOCK, str(tmp_path / ".checkpoint" / "lock")]

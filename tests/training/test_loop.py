@@ -180,6 +180,23 @@ def test_toy_killed_and_resumed_has_the_same_bytes(tmp_path, machine, steps):
     assert record(tmp_path / "killed")["sittings"] <= len(steps) + 1  # those before the first checkpoint are forgotten
 
 
+class OtherModel(Machine):
+    """The machine at hand under another name."""
+
+    name = "another CPU"
+
+
+def test_record_names_the_devices_on_which_a_run_was_before(tmp_path, machine):
+    fit_toy_until(tmp_path, machine, 230)
+    other = OtherModel(machine.device, machine.threads)
+    with pytest.raises(UserError, match="device was"):
+        fit_toy(tmp_path, other)
+    fit_toy(tmp_path, other, elsewhere=True)
+    said = record(tmp_path)
+    assert (said["device"], said["earlier_devices"], said["sittings"]) == ("another CPU", [machine.name], 2)
+    assert record(fit_toy(tmp_path / "whole", machine))["earlier_devices"] == []
+
+
 def test_resumed_run_does_not_repeat_what_is_saved(tmp_path, machine):
     fit_toy_until(tmp_path, machine, 230)
     fit_toy(tmp_path, machine, dies_at=199)  # a step that lies before the last checkpoint

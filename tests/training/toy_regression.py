@@ -55,11 +55,12 @@ def fit_toy(
     objective=toy_objective,
     validation=None,
     average=None,
+    elsewhere=False,
     **settings,
 ):
-    """Train into the folder; `average` makes one of the model."""
+    """Train into the folder; `average` makes one of the model, and `elsewhere` lets it go on on another device."""
     model = toy_model()
-    run = Run("toy", "toy", "line", 0, Toy(rate=rate), "code", folder)
+    run = Run("toy", "toy", "line", 0, Toy(rate=rate), "code", folder, resumes_elsewhere=elsewhere)
     settings = Settings(steps=steps, **{"checkpoint_seconds": 0, "snapshot_steps": (0, 130)} | settings)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     batch, kept = partial(toy_batch, dies_at=dies_at, nan_at=nan_at), average and average(model)

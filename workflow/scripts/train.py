@@ -21,6 +21,7 @@ with job(snakemake.log[0]):
         code=params.code,
         folder=Path(snakemake.output[0]).parent,
         data=Path(snakemake.input.data[0]) if snakemake.input.data else None,
+        resumes_elsewhere=snakemake.config.get("resume_elsewhere", False),
     )
     machine = Machine.prepare(
         snakemake.config["device"], snakemake.threads, gpus=snakemake.resources.gpu, flush_denormals=True

@@ -46,6 +46,7 @@ class Outcome:
     kept: dict[str, Tensor] = field(default_factory=dict)  # "<stage>/<parameter>", the weights after every stage
     seconds: list[float] = field(default_factory=list)
     commits: list[str] = field(default_factory=list)
+    devices: list[str] = field(default_factory=list)
 
     @property
     def diverged(self) -> bool:
@@ -133,10 +134,11 @@ def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
     The state is saved after a restart or stage when `checkpoint_seconds` have passed; all that is random is a
     function of the seed and the number of the restart, so that a resumed run ends with the same bytes.
     """
-    with Checkpoint(run.folder, run.identity() | place(machine)).held() as checkpoint:
+    with Checkpoint(run.folder, run.identity() | place(machine), run.resumes_elsewhere).held() as checkpoint:
         saved = checkpoint.load()
         state = Outcome(**saved) if saved else Outcome()
         state.commits.append(provenance.commit())
+        state.devices.append(machine.name)
         fitting, last = Fitting(run, state), time.monotonic()
         with Progress(run.label, fitting.total, state.done, unit="stage") as progress:
             while state.done < fitting.total and not state.diverged:
@@ -163,7 +165,7 @@ def _record(run: Run, state: Outcome, machine: Machine) -> Record:
     steps, seconds = len(state.history), sum(state.seconds)
     return Record(
         **run.identity(),
-        **provenance.origin(machine, state.commits),
+        **provenance.origin(machine, state.commits, state.devices),
         status=DIVERGED if state.diverged else FINISHED,
         diverged_at_step=steps - 1 if state.diverged else None,
         steps=steps,
