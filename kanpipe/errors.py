@@ -1,5 +1,23 @@
 """The one error that a user is meant to read."""
 
+from typing import Any
+
+LONGEST = 100  # characters of a value that a sentence quotes whole
+
 
 class UserError(Exception):
     """A fault that the user can mend; its text is one sentence naming the file or key and what to do."""
+
+
+def shown(value: Any) -> str:
+    """A value as a sentence may have it: on one line, a text in quotes, the rest of a long one left out."""
+    return repr(_cut(value)) if isinstance(value, str) else named(value)
+
+
+def named(value: Any) -> str:
+    """The same without quotes, as for a key."""
+    return " ".join(_cut(str(value)).split())
+
+
+def _cut(text: str) -> str:
+    return f"{text[:60]}... ({len(text):,} characters)" if len(text) > LONGEST else text

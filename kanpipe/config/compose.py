@@ -5,7 +5,7 @@ from typing import Any
 
 from kanpipe.config.kinds import with_kinds
 from kanpipe.config.validation import check
-from kanpipe.errors import UserError
+from kanpipe.errors import UserError, named
 
 LISTS_OF_VARIANTS = (("figures", "variants"), ("timing", "variants"), ("evaluation", "tsne_variants"))
 
@@ -51,7 +51,7 @@ def _choose(entry: dict[str, Any], path: str, roles: str) -> bool:
     """Take out of an entry what it is not to have; whether it has anything to run then."""
     before = set(_dictionary(entry, "variants"))
     for place, names in _dictionary(entry, "only").items():
-        if isinstance(names, list):
+        if isinstance(place, str) and isinstance(names, list) and all(isinstance(name, str) for name in names):
             _keep(entry, place, names, f"{path}.only.{place}")
     variants = _dictionary(entry, "variants")
     for name, variant in list(variants.items()):
@@ -69,8 +69,8 @@ def _keep(entry: dict[str, Any], place: str, names: list[str], path: str) -> Non
         holder = _dictionary(holder, parent)
     present = _dictionary(holder, last)
     if unknown := [name for name in names if name not in present]:
-        known = f"choose from {', '.join(present)}" if present else f"there is no {place}"
-        raise UserError(f"{path}: there is no {unknown[0]}; {known}")
+        known = f"choose from {', '.join(present)}" if present else f"there is no {named(place)}"
+        raise UserError(f"{named(path)}: there is no {named(unknown[0])}; {known}")
     if present:
         holder[last] = {name: value for name, value in present.items() if name in names}
 
@@ -82,7 +82,7 @@ def _forget(entry: dict[str, Any], gone: set[str]) -> None:
         for parent in parents:
             holder = _dictionary(holder, parent)
         if isinstance(holder.get(last), list):
-            holder[last] = [name for name in holder[last] if name not in gone]
+            holder[last] = [name for name in holder[last] if not isinstance(name, str) or name not in gone]
     own = _dictionary(entry, "variant_seeds")
     for name in gone & own.keys():
         del own[name]

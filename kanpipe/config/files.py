@@ -10,12 +10,18 @@ from kanpipe.errors import UserError
 
 # As safe as SafeLoader, and several times as fast where PyYAML was built with libyaml.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+DEEPEST, MOST = 30, 100_000  # levels and values of a file; config.yaml has 8 and some 3,000
 
 
 def load_yaml(path: Path) -> Any:
-    """The content of a YAML file; UserError that names the file and the place when it cannot be read."""
+    """The content of a YAML file; UserError that names the file and the place when it cannot be read.
+
+    A file that nests without end, or stands for endless values by its anchors, is refused as well.
+    """
     try:
-        return yaml.load(path.read_text(), Loader=LOADER)  # noqa: S506
+        text = path.read_text(encoding="utf-8")
+        _check_depth(text, path)
+        content = yaml.load(text, Loader=LOADER)  # noqa: S506
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror} (working folder: {Path.cwd()})") from error
     except UnicodeDecodeError as error:
@@ -23,7 +29,46 @@ def load_yaml(path: Path) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise UserError(f"{path} is not valid YAML{place}: {getattr(error, 'problem', error)}") from error
+        problem = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise UserError(f"{path} is not valid YAML{place}: {problem}") from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:  # of the 13th month, of `!!int x`, and so on
+        raise UserError(f"{path} has a value that cannot be read: {error}") from error
+    _check_size(content, path)
+    return content
+
+
+def load_section(path: Path) -> dict[Any, Any]:
+    """The keys of a YAML file of the configuration; UserError as of `load_yaml`, and when it has no keys."""
+    content = load_yaml(path)
+    if not isinstance(content, dict):
+        found = "is empty" if content is None else f"holds a {type(content).__name__}"
+        raise UserError(f"{path} {found} where keys with values should stand, such as `preset: quick`")
+    if "__use_yte__" in content:
+        raise UserError(f"{path} has the key __use_yte__, by which Snakemake would run code from it; take it out")
+    return content
+
+
+def _check_depth(text: str, path: Path) -> None:
+    """Look before loading, for libyaml's loader overflows the stack of the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise UserError(f"{path} nests deeper than {DEEPEST} levels at line {event.start_mark.line + 1}")
+
+
+def _check_size(content: Any, path: Path) -> None:
+    """Count what the content stands for when every anchor is written out, as Snakemake does."""
+    waiting, count = [(content, 1)], 0
+    while waiting:
+        value, depth = waiting.pop()
+        count += 1
+        if depth > DEEPEST:
+            raise UserError(f"{path} nests deeper than {DEEPEST} levels: has it an anchor that contains itself?")
+        if count > MOST:
+            raise UserError(f"{path} stands for more than {MOST:,} values, its anchors written out; make it smaller")
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple | set) else ()
+        waiting.extend((part, depth + 1) for part in inner)
 
 
 def preset_file(config: dict[str, Any], presets: Path) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, create_model, model_validator
 
-from kanpipe.config.models import Section, fault
+from kanpipe.config.models import GridSize, Section, fault
 
 ConvNorm = Literal["none", "instance", "instance_affine", "batch", "layer"]
 Activation = Literal["none", "prelu", "prelu_from_1", "silu", "gelu"]
@@ -77,7 +77,7 @@ class AnyKanOptions(LayerOptions):
 class KanOptions(AnyKanOptions):
     """The options of layers of B-splines."""
 
-    grid_size: int | None = Field(None, ge=1, description="grid intervals G, at least 1")
+    grid_size: GridSize | None = Field(None, description="grid intervals G, at least 1")
     spline_order: int | None = Field(None, ge=1, le=10, description="degree k of the splines, 1 to 10")
 
 
@@ -90,7 +90,7 @@ class Kan(KanOptions, Layers):
 class FastKanOptions(AnyKanOptions):
     """The options of layers of Gaussians."""
 
-    centres: int | None = Field(None, ge=2, description="bases of FastKAN and FasterKAN, at least 2")
+    centres: int | None = Field(None, ge=2, le=2**13, description="bases of FastKAN and FasterKAN, at least 2")
     layer_norm: bool | None = Field(
         None, description="whether the bases of FastKAN and FasterKAN see normalised inputs"
     )

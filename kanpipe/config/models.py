@@ -10,11 +10,17 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-Count = Annotated[int, Field(ge=1, description="a whole number of at least 1")]
+from kanpipe.errors import named, shown
+
+Count = Annotated[int, Field(ge=1, le=10**9, description="a whole number of at least 1")]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1, description="seed of a random generator, below 2^32")]
 Positive = Annotated[float, Field(gt=0)]
-Width = Annotated[int, Field(ge=1, description="width of a layer, at least 1")]
-Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$", description="named in lower case with underscores")]
+Width = Annotated[int, Field(ge=1, le=2**20, description="width of a layer, at least 1")]
+GridSize = Annotated[int, Field(ge=1, le=2**13, description="intervals of a spline grid, at least 1")]
+# A name is part of names of files, which may have 255 bytes.
+Name = Annotated[
+    str, Field(pattern="^[a-z][a-z0-9_]*$", max_length=100, description="named in lower case with underscores")
+]
 Moment = Annotated[int, Field(ge=0)]
 Role = Literal["published", "control", "ablation"]
 
@@ -26,12 +32,12 @@ def fault(words: str, *path: str) -> PydanticCustomError:
 
 def _distinct(values: list) -> list:
     if len(set(values)) < len(values):
-        raise fault(f"{values} names something twice")
+        raise fault(f"{shown(values)} names something twice")
     return values
 
 
 Distinct = AfterValidator(_distinct)
-TrainingSeeds = Annotated[list[Moment], Field(min_length=1, description="training seeds, one run each"), Distinct]
+TrainingSeeds = Annotated[list[Seed], Field(min_length=1, description="training seeds, one run each"), Distinct]
 Names = Annotated[list[str], Field(min_length=1), Distinct]
 Widths = Annotated[
     list[Width], Field(min_length=2, description="inputs, hidden units and outputs, or channels; two at least")
@@ -125,10 +131,10 @@ class TrainedEntry(Entry):
 
     def _check_known(self, name: str, *path: str) -> None:
         if name not in self.variants:
-            raise fault(f"there is no variant {name}", *path)
+            raise fault(f"there is no variant {named(name)}", *path)
 
 
 def check_reached(key: str, moments: list[int], unit: str, end: int, *path: str) -> None:
     """Raise the fault of moments of a training that it does not reach."""
     if late := [moment for moment in moments if moment >= end]:
-        raise fault(f"{late} lies at or beyond the end, {end} {unit}", *path, key)
+        raise fault(f"{shown(late)} lies at or beyond the end, {end} {unit}", *path, key)

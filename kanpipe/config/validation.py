@@ -1,15 +1,16 @@
 """The model of a whole configuration, and its faults, told in one sentence that names the key."""
 
-from functools import reduce
+import re
+from functools import cache, reduce
 from operator import or_
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, create_model
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, create_model
 
 from kanpipe.config.kinds import config_module, kinds, with_kinds
-from kanpipe.config.models import Count, Entry, Name, Section
+from kanpipe.config.models import Count, Entry, Name, Section, fault
 from kanpipe.config.schema import Schema
-from kanpipe.errors import UserError
+from kanpipe.errors import UserError, named, shown
 
 TYPES = {
     "int_type": "integer",
@@ -28,20 +29,36 @@ BOUNDS = {
     "less_than": ("lt", "greater than or equal to the maximum of"),
     "multiple_of": ("multiple_of", "not a multiple of"),
 }
+NOT_TEXT = (
+    "the key {} is not text: YAML takes yes, no, on, off, numbers and dates for values of their own; "
+    "write it in quotes or choose another"
+)
+LONGEST, LONGEST_NAME = 2000, 255  # bytes of a path, to which the workflow adds some hundred, and of a name in it
+
+
+def _usable(path: str) -> str:
+    """The path; a fault when Snakemake would read more than a path in it, or no file system has it."""
+    if found := re.search(r"[{}<>\x00-\x1f\x7f]", path):
+        raise fault(f"{shown(path)} has a {found[0]!r}, which no path of the workflow can have")
+    longest = max(len(name.encode(errors="replace")) for name in path.split("/"))
+    if longest > LONGEST_NAME or len(path.encode(errors="replace")) > LONGEST:
+        raise fault(f"{shown(path)} is longer than a path can be")
+    return path
+
+
+Path = Annotated[str, Field(min_length=1), AfterValidator(_usable)]
 
 
 class Downloads(Section):
     """Where downloads come from."""
 
-    mirror: str | None = Field(
+    mirror: Path | None = Field(
         None,
-        min_length=1,
         description="a folder or URL that is tried before the published ones; it holds mnist/*.gz, "
         "fashion_mnist/*.gz, cifar-10-batches-bin/*.bin and weights-inception-2015-12-05-6726825d.pth",
     )
-    inception_weights: str | None = Field(
+    inception_weights: Path | None = Field(
         None,
-        min_length=1,
         description="a weight file of torch-fidelity's FID Inception to use instead of the published one",
     )
 
@@ -57,8 +74,8 @@ class Shared(Section):
     """The configuration of the workflow; unknown keys are errors."""
 
     preset: str = Field(description="which overlay of workflow/presets to apply, `paper` for none")
-    results_dir: str = Field(min_length=1, description="folder that receives results/<preset>")
-    data_dir: str = Field(min_length=1, description="folder that receives downloads and the arrays made of them")
+    results_dir: Path = Field(description="folder that receives results/<preset>")
+    data_dir: Path = Field(description="folder that receives downloads and the arrays made of them")
     data: Downloads = Field(description="where downloads come from")
     device: Literal["auto", "cpu", "cuda"] = Field(description="`auto` takes a GPU when there is one")
     checkpoint_seconds: float = Field(ge=0, description="least number of seconds between two checkpoints of a training")
@@ -73,6 +90,7 @@ class Shared(Section):
     )
 
 
+@cache
 def configuration() -> type[Section]:
     """The model of a configuration, whose entries below `experiments` are told apart by their kind."""
     models = [_named(kind, config_module(kind).Experiment) for kind in kinds()]
@@ -81,6 +99,11 @@ def configuration() -> type[Section]:
     words = "the experiments to run; one that is set to null is left out"
     fields: dict[str, Any] = {"experiments": (entries, Field(description=words))}
     return create_model("Configuration", __base__=Shared, __doc__=Shared.__doc__, **fields)
+
+
+@cache
+def _schema() -> Schema:
+    return Schema(configuration().model_json_schema())
 
 
 def _named(kind: str, model: type[Entry]) -> type[Entry]:
@@ -96,8 +119,8 @@ def check(config: dict[str, Any]) -> None:
     try:
         model.model_validate(config)
     except ValidationError as error:
-        path, sentence = _told(list(map(dict, error.errors(include_url=False))), Schema(model.model_json_schema()))
-        raise UserError(f"{'.'.join(map(str, path)) or 'the configuration'}: {sentence}") from None
+        path, sentence = _told(list(map(dict, error.errors(include_url=False))), _schema())
+        raise UserError(f"{'.'.join(map(named, path)) or 'the configuration'}: {sentence}") from None
 
 
 def _told(errors: list[dict[str, Any]], schema: Schema) -> tuple[list, str]:
@@ -114,6 +137,10 @@ def _told(errors: list[dict[str, Any]], schema: Schema) -> tuple[list, str]:
         case "union_tag_invalid":
             tag = context["discriminator"].strip("'")
             return [*place.path, tag], f"{context['tag']!r} is not one of [{context['expected_tags']}]"
+        case "invalid_key":
+            return place.path[:-1], NOT_TEXT.format(shown(value))
+        case "string_type" if error["loc"][-1] == "[key]":
+            return place.path, NOT_TEXT.format(shown(value))
         case "extra_forbidden" if place.path[-1] in place.of_others:
             return place.path, f"the {place.tag} {error['loc'][-2]} has no such key"
         case "extra_forbidden":
@@ -123,27 +150,27 @@ def _told(errors: list[dict[str, Any]], schema: Schema) -> tuple[list, str]:
 
 def _unknown(errors: list[dict[str, Any]], parent: dict[str, Any]) -> str:
     place = errors[0]["loc"][:-1]
-    keys = [str(e["loc"][-1]) for e in errors if e["type"] == "extra_forbidden" and e["loc"][:-1] == place]
+    keys = [named(e["loc"][-1]) for e in errors if e["type"] == "extra_forbidden" and e["loc"][:-1] == place]
     return f"unknown key {', '.join(keys)}; known here: {', '.join(parent.get('properties', ()))}"
 
 
 def _wrong(kind: str, value: Any, context: dict[str, Any], node: dict[str, Any]) -> str:
     """What is wrong with a single value, with what the schema says of it."""
     if kind in TYPES:
-        words = f"{value!r} is not of type {TYPES[kind]!r}"
+        words = f"{shown(value)} is not of type {TYPES[kind]!r}"
     elif kind in BOUNDS:
         bound, relation = BOUNDS[kind]
-        words = f"{value} is {relation} {str(context[bound]).removesuffix('.0')}"
+        words = f"{shown(value)} is {relation} {str(context[bound]).removesuffix('.0')}"
     elif kind == "finite_number":
-        words = f"{value} is not a finite number"
+        words = f"{shown(value)} is not a finite number"
     elif kind == "literal_error":
-        words = f"{value!r} is not one of {node.get('enum', [node.get('const')])}"
+        words = f"{shown(value)} is not one of {node.get('enum', [node.get('const')])}"
     elif kind == "string_pattern_mismatch":
-        words = f"{value!r} does not match {context['pattern']!r}"
+        words = f"{shown(value)} does not match {context['pattern']!r}"
     elif kind in ("too_short", "string_too_short"):
-        words = f"{value!r} should be non-empty" if context["min_length"] == 1 else f"{value!r} is too short"
-    elif kind == "too_long":
-        words = f"{value!r} is too long"
+        words = f"{shown(value)} should be non-empty" if context["min_length"] == 1 else f"{shown(value)} is too short"
+    elif kind in ("too_long", "string_too_long"):
+        words = f"{shown(value)} is too long"
     else:
-        words = f"{value!r} does not fit"
+        words = f"{shown(value)} does not fit"
     return f"{words} ({node['description']})" if "description" in node else words

@@ -6,7 +6,7 @@ WORKFLOW = Path(str(workflow.current_basedir)).parent
 ROOT = WORKFLOW.parent
 sys.path.insert(0, str(ROOT))
 
-from kanpipe.config import check_writable, effective, load_yaml, preset_file
+from kanpipe.config import check_writable, effective, load_section, load_yaml, preset_file
 from kanpipe.data.inception import inception_weights
 from kanpipe.data.sources import SOURCES
 from kanpipe.demands import Demands
@@ -33,7 +33,7 @@ def told(function, *arguments):
 IS_MODULE = workflow.modifier.skip_configfile
 
 if not IS_MODULE:
-    told(load_yaml, Path("config.yaml"))
+    told(load_section, Path("config.yaml"))
 
 
 configfile: "config.yaml"
@@ -41,14 +41,14 @@ configfile: "config.yaml"
 
 # What the command line sets is laid over the preset by Snakemake.
 preset = told(preset_file, config, WORKFLOW / "presets")
-told(load_yaml, Path(preset))
+told(load_section, Path(preset))
 
 
 configfile: preset
 
 
 if IS_MODULE:
-    update_config(config, told(load_yaml, Path(preset)) or {})
+    update_config(config, told(load_section, Path(preset)))
 
 config = told(effective, config)
 

@@ -57,9 +57,9 @@ class Network(Section):
     """The size of every U-Net."""
 
     channels: int = Field(
-        ge=2, multiple_of=2, description="channels of the first level, a multiple of `groups` and even"
+        ge=2, le=2**12, multiple_of=2, description="channels of the first level, a multiple of `groups` and even"
     )
-    multipliers: list[Count] = Field(
+    multipliers: list[Annotated[int, Field(ge=1, le=64)]] = Field(
         min_length=1, description="channels of each level as multiples of those of the first"
     )
     groups: int = Field(ge=1, description="groups of channels that are normalised together")

@@ -2,33 +2,56 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from kanpipe.config.models import Count, Distinct, Moment, Name, Positive, Section, Seed, TrainedEntry, Variant
+from kanpipe.config.models import (
+    Count,
+    Distinct,
+    GridSize,
+    Moment,
+    Name,
+    Positive,
+    Section,
+    Seed,
+    TrainedEntry,
+    Variant,
+    Width,
+    fault,
+)
 
-Varied = Annotated[list[Count], Distinct]
+Varied = Annotated[list[Width], Distinct]
+INPUTS = {"exp_sin": 4, "exp_sin_pi": 4, "plane": 2, "line": 1}  # of every target, which has one output
 
 
 class Network(Variant):
     """A network that is fitted to a function."""
 
-    target: Literal["exp_sin", "exp_sin_pi", "plane", "line"] = Field(description="the function to fit")
+    target: Literal[*INPUTS] = Field(  # type: ignore[valid-type]  # the names of a table
+        description="the function to fit"
+    )
     samples: Count = Field(description="number of training points, at least 1")
     restarts: Count | None = Field(
         None, description="short trainings of which the best goes on, in place of training.restarts"
     )
     steps: Count | None = Field(None, description="LBFGS steps a stage, in place of training.steps")
-    widths: list[Count] = Field(
+    widths: list[Width] = Field(
         min_length=2,
         description="numbers of inputs (those of the target), of each hidden layer's units, and of outputs (1)",
     )
+
+    @model_validator(mode="after")
+    def _fits_target(self) -> "Network":
+        inputs = INPUTS[self.target]
+        if [self.widths[0], self.widths[-1]] != [inputs, 1]:
+            raise fault(f"{self.widths} cannot fit {self.target}, which has {inputs} inputs and 1 output", "widths")
+        return self
 
 
 class Kan(Network):
     """A KAN whose grid becomes ever finer."""
 
     family: Literal["kan"] = Field(description="the kind of network")
-    grid_sizes: list[Count] = Field(min_length=1, description="grid intervals of every stage, one after another")
+    grid_sizes: list[GridSize] = Field(min_length=1, description="grid intervals of every stage, one after another")
 
 
 class Mlp(Network):

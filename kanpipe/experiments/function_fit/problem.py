@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kanpipe.errors import UserError
-from kanpipe.experiments.function_fit.config import AnyNetwork, Experiment, Mlp, Problem
+from kanpipe.experiments.function_fit.config import INPUTS, AnyNetwork, Experiment, Mlp, Problem
 from kanpipe.experiments.function_fit.networks import KAN, MLP
 from kanpipe.machine import derived_seed, seeded
 
@@ -19,7 +18,6 @@ Points = tuple[Tensor, Tensor]  # x (n, inputs) in [-1, 1], y (n, 1)
 class Target:
     """A function of several variables on [-1, 1]^inputs: (n, inputs) -> (n,), and its formula for figures."""
 
-    inputs: int
     function: Callable[[Tensor], Tensor]
     formula: str
 
@@ -44,23 +42,22 @@ def _line(x: Tensor) -> Tensor:
 
 TARGETS = {
     # As the articles print it: arXiv:2404.19756 and hackernoon.com's summary.
-    "exp_sin": Target(4, _exp_sin, r"$\exp(\sin(x_1^2 + x_2^2) + \sin(x_3^2 + x_4^2))$"),
+    "exp_sin": Target(_exp_sin, r"$\exp(\sin(x_1^2 + x_2^2) + \sin(x_3^2 + x_4^2))$"),
     # What pykan's notebook Example_2_deep_formula really fits.
-    "exp_sin_pi": Target(4, _exp_sin_pi, r"$\exp((\sin\pi(x_1^2 + x_2^2) + \sin\pi(x_3^2 + x_4^2))/2)$"),
+    "exp_sin_pi": Target(_exp_sin_pi, r"$\exp((\sin\pi(x_1^2 + x_2^2) + \sin\pi(x_3^2 + x_4^2))/2)$"),
     # pykan's Example_1_function_fitting.
-    "plane": Target(2, _plane, r"$\exp(\sin\pi x + y^2)$"),
+    "plane": Target(_plane, r"$\exp(\sin\pi x + y^2)$"),
     # The plane's restriction to y = 0. One edge fits it by linear least squares, so that the error is the spline's
     # and the optimiser has no share in it: the slope that theory promises, without what hides it elsewhere.
-    "line": Target(1, _line, r"$\exp(\sin\pi x)$"),
+    "line": Target(_line, r"$\exp(\sin\pi x)$"),
 }
 
 
 def points(target: str, n: int, *key: int | str) -> Points:
     """`n` points uniform on the cube, with the values of the target, both float64; they depend on `key` alone."""
-    function = TARGETS[target]
     draw = torch.Generator().manual_seed(derived_seed(*key))
-    x = 2 * torch.rand(n, function.inputs, generator=draw, dtype=torch.float64) - 1
-    return x, function.function(x).unsqueeze(-1)
+    x = 2 * torch.rand(n, INPUTS[target], generator=draw, dtype=torch.float64) - 1
+    return x, TARGETS[target].function(x).unsqueeze(-1)
 
 
 def training_set(variant: AnyNetwork, seed: int) -> Points:
@@ -79,14 +76,7 @@ def grid_sizes(variant: AnyNetwork) -> list[int] | list[None]:
 
 
 def build(variant: AnyNetwork, grid_size: int | None = None, *key: int | str) -> KAN | MLP:
-    """The variant's network with the initial weights of `key`; `grid_size` is that of a KAN, by default its last.
-
-    Raises UserError when the network does not have the inputs of its target, or more than one output.
-    """
-    inputs = TARGETS[variant.target].inputs
-    if [variant.widths[0], variant.widths[-1]] != [inputs, 1]:
-        wanted = f"{inputs} inputs and 1 output"
-        raise UserError(f"widths {variant.widths} cannot fit {variant.target}, which has {wanted}")
+    """The variant's network with the initial weights of `key`; `grid_size` is that of a KAN, by default its last."""
     with seeded("init", *key):
         if isinstance(variant, Mlp):
             return MLP(variant.widths, variant.activation)

@@ -32,7 +32,7 @@ class Autoencoder(Variant, Layers):
         min_length=1,
         description="widths of the encoder's hidden layers, each at least 1; the decoder has them in reverse",
     )
-    latent: int = Field(ge=1, description="number of latent variables, at least 1")
+    latent: Width = Field(description="number of latent variables, at least 1")
     first_layer: Literal["mlp"] | None = Field(
         None, description="another family for the first layer, which sees the pixels"
     )
