@@ -168,18 +168,23 @@ def accepted(config: dict[str, Any], said: list[str]) -> dict[str, Any] | None:
         return None
     for name, entry in found["experiments"].items():
         if any(words.startswith((f"experiments.{name}", "experiments =")) for words in said):
-            _plan_and_build(Plan(name, entry))
+            _plan_and_build(Plan(name, entry), " ".join(said))
     return found
 
 
-def _plan_and_build(plan: Plan) -> None:
-    """Ask for all that the rules ask a plan for, and build the networks, without memory where they can be."""
+def _plan_and_build(plan: Plan, said: str) -> None:
+    """Ask for all that the rules ask a plan for, and build two networks and those that are spoken of.
+
+    They are built without memory where they can be.
+    """
     assert plan.tables and plan.benchmarks is not None and plan.figures is not None
     for name in BLOCKS:
         plan.blocks(name)
     if plan.has("train"):
         assert all(plan.training_code(variant) for variant, _ in plan.runs)
     if plan.has("models"):
-        spec = parsed(plan.kind, plan.blocks("models"))
+        blocks = plan.blocks("models")
+        named = [name for place, name in enumerate(blocks["variants"]) if place < 2 or f".{name}" in said]
+        spec = parsed(plan.kind, blocks | {"variants": {name: blocks["variants"][name] for name in named}})
         with torch.device("cpu" if plan.kind == "function_fit" else "meta"):  # whose grids look at their values
-            assert len(stage(plan.kind, "models")(spec)) == len(plan.settings["variants"])
+            assert len(stage(plan.kind, "models")(spec)) == len(named)

@@ -163,9 +163,9 @@ def test_json_overlay_that_is_no_section_is_told(tmp_path, text):
 
 @pytest.mark.slow
 def test_changed_configuration_works_or_is_told():
-    mutations = Mutations(seed=0)
-    outcomes = [accepted(*mutations.changed(preset("tiny"))) for _ in range(36)]
-    assert sum(outcome is not None for outcome in outcomes) >= 12, "many changes must be valid, or they test little"
+    mutations, tiny = Mutations(seed=0), preset("tiny")
+    outcomes = [accepted(*mutations.changed(tiny)) for _ in range(24)]
+    assert sum(outcome is not None for outcome in outcomes) >= 8, "many changes must be valid, or they test little"
 
 
 @pytest.mark.workflow

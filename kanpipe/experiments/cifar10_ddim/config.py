@@ -139,6 +139,14 @@ class UNet(Variant, Layers):
     network: OwnNetwork | None = Field(None, description="what differs from `problem.network`")
     training: OwnTraining | None = Field(None, description="what differs from `training`")
 
+    @model_validator(mode="after")
+    def _fits_family(self) -> "UNet":
+        for name in ("conv_in", "conv_out"):
+            place = getattr(self, name)
+            if self.family == "mlp" and place is not None and place.input_norm is not None:
+                raise fault("the family mlp has no such key", name, "input_norm")
+        return self
+
 
 class Diffusion(Section):
     """The variances of the steps, which grow evenly."""
