@@ -2,8 +2,9 @@
 
     python -m kanpipe.reporting.reference results/paper swiss_roll
 
-No rule writes there. results/reference/<experiment>/runs.csv has a row for every run ever kept, and the tables beside
-it are computed from those rows that the figures show.
+No rule writes there. results/reference/<experiment>/runs.csv has a row for every run ever kept. The tables beside it
+are computed from the latest row of each variant and seed, so that an experiment can be kept in parts, variants that are
+compared with each other together; the figures show the part that was kept last.
 """
 
 import argparse
@@ -28,14 +29,16 @@ from kanpipe.reporting.cost import cost_table
 from kanpipe.reporting.tables import Table
 
 SOURCE = Path(__file__).parents[2]
-KEY = ["experiment", "variant", "seed", "config_hash", "code", "device"]
+RUN = ["variant", "seed"]
+KEY = ["experiment", *RUN, "config_hash", "code", "device"]
 
 
 def keep(results: Path, experiment: str, reference: Path) -> None:
     """Copy what `experiment` left in `results` into `reference` and compute its tables there, cost included.
 
-    A row of the same experiment, variant, seed, configuration, code and device replaces the older one. Raises
-    UserError, with nothing changed, when `results` has no finished experiment of that name.
+    A row of the same experiment, variant, seed, configuration, code and device replaces the older one; of the other
+    frames the rows of a variant and seed that are kept again. Raises UserError, with nothing changed, when `results`
+    has no finished experiment of that name.
     """
     source, target = results / experiment, reference / experiment
     missing = [path for path in (source / "runs.csv", source / "figures") if not path.exists()]
@@ -46,13 +49,12 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
     shutil.rmtree(target / "figures", ignore_errors=True)
     shutil.copytree(source / "figures", target / "figures")
     if plan.has("train"):
-        frames["runs"] = _merged(target / "runs.csv", frames["runs"])
         for _, row in frames["runs"].iterrows():
             _copy(source / row["variant"] / f"seed{row['seed']}" / "run.json", reference / record_path(row))
-    else:
-        write_table(target / "runs.csv", frames["runs"])
-    for name in frames.keys() - {"runs"}:
-        write_table(target / f"{name}.csv", frames[name])
+        frames = {name: _added(target / f"{name}.csv", frame, name) for name, frame in frames.items()}
+    for name, frame in frames.items():
+        write_table(target / f"{name}.csv", frame)
+    frames = {path.stem: _latest(read_table(path)) for path in target.glob("*.csv")}
     for name, table in stage(plan.kind, "tables")(frames).items():
         table.write(target / "tables" / table_name(experiment, name))
     _judge(plan, frames).write(target / "tables/claims")
@@ -92,12 +94,19 @@ def record_path(row: pd.Series) -> Path:
     return Path(row["experiment"]) / "runs" / row["variant"] / name
 
 
-def _merged(path: Path, new: pd.DataFrame) -> pd.DataFrame:
-    """Add the new rows to the kept ones; returns the new rows as they are kept."""
-    old = [read_table(path)] if path.exists() else []
-    merged = pd.concat([*old, new], ignore_index=True).drop_duplicates(KEY, keep="last")
-    write_table(path, merged)
-    return read_table(path).merge(new[KEY])[new.columns]
+def _added(path: Path, new: pd.DataFrame, frame: str) -> pd.DataFrame:
+    """The kept rows that are not replaced, and then the new ones; a frame without variants is replaced as a whole."""
+    if not path.exists() or "variant" not in new:
+        return new
+    kept = read_table(path)
+    keys = KEY if frame == "runs" else [key for key in RUN if key in kept and key in new]
+    marked = kept.merge(new[keys].drop_duplicates(), how="left", on=keys, indicator=True)
+    return pd.concat([kept[(marked["_merge"] == "left_only").to_numpy()], new], ignore_index=True)
+
+
+def _latest(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of runs that were kept again, on another device, say, the last row alone."""
+    return rows.drop_duplicates(RUN, keep="last") if set(KEY) <= set(rows.columns) else rows
 
 
 def _copy(source: Path, target: Path) -> None:

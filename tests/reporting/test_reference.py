@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from kanpipe.errors import UserError
@@ -61,6 +62,25 @@ def test_another_device_is_another_row(tmp_path):
         reference.keep(source, "swiss_roll", tmp_path / "kept")
     assert read_table(tmp_path / "kept/swiss_roll/runs.csv")["device"].tolist() == ["a CPU", "a GPU"]
     assert read_table(tmp_path / "kept/swiss_roll/tables/swiss_roll.csv")["n"].tolist() == [1]
+
+
+def test_an_experiment_is_kept_in_parts(tmp_path):
+    """A second part adds its variants to every frame and table; one that is kept again replaces its own rows alone."""
+    source = results(tmp_path / "results", 0.5) / "swiss_roll"
+    for variant, seed, huber in (("mlp", 0, 0.5), ("mlp", 1, 0.6), ("kan", 0, 0.4), ("mlp", 1, 0.7)):
+        (source / variant / f"seed{seed}").mkdir(parents=True, exist_ok=True)
+        (source / variant / f"seed{seed}/run.json").write_text(json.dumps({"device": "a CPU"}))
+        rows = read_table(KEPT / "swiss_roll/runs.csv").query("variant == 'mlp' and seed == 0").iloc[:1]
+        rows.assign(variant=variant, seed=seed, huber=huber).to_csv(source / "runs.csv", index=False)
+        pd.DataFrame({"variant": [variant], "seed": [seed], "n": [huber]}).to_csv(source / "looks.csv", index=False)
+        reference.keep(tmp_path / "results", "swiss_roll", tmp_path / "kept")
+    kept = tmp_path / "kept/swiss_roll"
+    assert set(read_table(kept / "runs.csv")["huber"]) == {0.5, 0.7, 0.4}
+    assert set(read_table(kept / "looks.csv").itertuples(index=False, name=None)) == {
+        ("mlp", 0, 0.5), ("mlp", 1, 0.7), ("kan", 0, 0.4)
+    }  # fmt: skip
+    table = read_table(kept / "tables/swiss_roll.csv").set_index("variant")
+    assert table["huber_mean"].to_dict() == pytest.approx({"mlp": 0.6, "kan": 0.4})
 
 
 def test_nothing_is_kept_of_what_is_not_there(tmp_path):
