@@ -28,17 +28,19 @@ log = logging.getLogger("kanpipe")
 
 # On one thread PyTorch convolves batches below 16 by a slow algorithm; larger ones leave the processor's cache.
 BATCH_SIZES = {"cpu": 16, "cuda": 128}
+FIRST = 1000  # images whose features are kept one by one, for scores of few samples
 # What is kept on disk counts as another when the code of these modules changes.
 DECIDING = ("kanpipe.evaluation.efficientnet_lite", "kanpipe.evaluation.inception_score")
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Mean (d,) and covariance (d, d) of n images' features in one layer, float64."""
+    """Mean (d,) and covariance (d, d) of n images' features in one layer, float64, and the first FIRST of these."""
 
     n: int
     mu: np.ndarray
     sigma: np.ndarray
+    rows: np.ndarray  # float32 (up to FIRST, d)
 
     @functools.cached_property
     def root(self) -> np.ndarray:
@@ -100,9 +102,11 @@ class Moments:
 
     def __init__(self) -> None:
         self.n = 0
+        self.first: list[Tensor] = []
 
     def add(self, features: Tensor) -> None:
         """Count the rows of `features` (n, d)."""
+        self.first.append(features[: max(0, FIRST - self.n)].float().cpu())
         rows = features.double()
         if not self.n:
             self.shift = rows.mean(dim=0)
@@ -117,7 +121,8 @@ class Moments:
         """Of all rows so far; the covariance is unbiased, divided by n - 1."""
         offset = self.total / self.n
         sigma = (self.products - self.n * torch.outer(offset, offset)) / (self.n - 1)
-        return Statistics(self.n, (self.shift + offset).cpu().numpy(), sigma.cpu().numpy())
+        rows = torch.cat(self.first).numpy()
+        return Statistics(self.n, (self.shift + offset).cpu().numpy(), sigma.cpu().numpy(), rows)
 
 
 def _extract(images: np.ndarray, extractor: Extractor, machine: Machine, label: str) -> dict[str, Found]:

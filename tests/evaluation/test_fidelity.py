@@ -18,10 +18,11 @@ from kanpipe.evaluation import fidelity
 from kanpipe.evaluation.fidelity import Extractor, Moments, Statistics, frechet_distance, statistics
 
 EFFICIENTNET = Extractor("efficientnet_lite0", ("1280",))
+NO_ROWS = np.zeros((0, 0))
 
 
 def gaussian(mu, sigma):
-    return Statistics(1000, np.asarray(mu, float), np.asarray(sigma, float))
+    return Statistics(1000, np.asarray(mu, float), np.asarray(sigma, float), NO_ROWS)
 
 
 def rotated(variances, seed):
@@ -55,7 +56,7 @@ def test_distance_is_symmetric_and_vanishes_for_the_same():
 def test_distance_is_that_of_torch_fidelity(n):
     draw = np.random.default_rng(0)
     rows = [draw.normal(size=(n, 64)) @ draw.normal(size=(64, 64)) + shift for shift in (0, 0.3)]
-    a, b = (Statistics(n, each.mean(axis=0), np.cov(each, rowvar=False)) for each in rows)
+    a, b = (Statistics(n, each.mean(axis=0), np.cov(each, rowvar=False), NO_ROWS) for each in rows)
     theirs = fid_statistics_to_metric({"mu": a.mu, "sigma": a.sigma}, {"mu": b.mu, "sigma": b.sigma}, verbose=False)
     assert frechet_distance(a, b) == pytest.approx(theirs[KEY_METRIC_FID], rel=1e-6)
 

@@ -133,7 +133,7 @@ def test_distances_are_those_of_the_judge_s_features(finished, frames, spec, dat
     real = (images.train_images[:40] > 127.5).astype(np.uint8) * 255
     samples = finished[2].samples()["prior"][1].reshape(-1, 28, 28)
     features = [judge(reader, part).features.astype(float) for part in (real, samples)]
-    expected = frechet_distance(*(Statistics(len(f), f.mean(axis=0), np.cov(f, rowvar=False)) for f in features))
+    expected = frechet_distance(*(Statistics(len(f), f.mean(axis=0), np.cov(f, rowvar=False), f) for f in features))
     chosen = frames["fidelity"].query(
         "variant == 'kan_vae_h3_z2' and seed == 0 and sampling_seed == 7 and reference == 'train'"
         " and reference_form == 'binary' and sample_form == 'grey'"
@@ -264,7 +264,10 @@ def comparison_with(monkeypatch, inputs, images, **extractor):
 
     def statistics(images, extractor, machine, cache, label):
         seen.append((len(images), bool(np.isin(images, (0, 255)).all()), extractor.layers))
-        return {layer: Statistics(len(images), np.zeros(1), np.zeros((1, 1))) for layer in extractor.layers}
+        return {
+            layer: Statistics(len(images), np.zeros(1), np.zeros((1, 1)), np.zeros((1, 1)))
+            for layer in extractor.layers
+        }
 
     monkeypatch.setattr(form_distances, "statistics", statistics)
     inception = {"layers": [192], "forms": ["grey"], "compile": False} | extractor

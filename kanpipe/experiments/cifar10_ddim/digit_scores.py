@@ -1,4 +1,4 @@
-"""Scores of generated digits in the features of a classifier of them, made for few samples.
+"""Scores of generated digits by a classifier of them, and in its features.
 
 No features of photographs are needed: the classifier is trained on the real digits, in seconds.
 """
@@ -9,18 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
-from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 
 from kanpipe.data.prepared import Images
+from kanpipe.evaluation.few_samples import few_sample_scores
 from kanpipe.evaluation.fidelity import Moments, Statistics, frechet_distance
 from kanpipe.evaluation.image_judge import FEATURES, Judgement, judge, train_judge
 from kanpipe.machine import Machine
 
 NAME = "judge"
 RECOGNISED = 0.95  # the probability of its class from which an image counts as recognised
-SUBSET, SUBSETS = 1000, 100  # of KID, as in its publication
-NEIGHBOUR = 3  # of precision and recall, as in theirs
 CHUNK = 500  # images whose distances from all training images are held at once
 
 Row = dict[str, Any]
@@ -42,23 +39,14 @@ class DigitScores:
     def rows(self, images: np.ndarray, head: Row) -> list[Row]:
         """A row for every score, each begun with `head`."""
         found = judge(self.judge, images)
-        scores = self._distances(found.features) | self._read(found) | {"nearest": (self.nearest(images), math.nan)}
+        scores = {
+            "fid": (frechet_distance(self.statistics, _statistics(found.features)), math.nan),
+            **few_sample_scores(found.features, self.features, self.seed),
+            **self._read(found),
+            "nearest": (self.nearest(images), math.nan),
+        }
         own = {"extractor": NAME, "layer": str(FEATURES), "n": len(images), "n_reference": len(self.features)}
         return [head | own | {"metric": name, "value": value, "sd": sd} for name, (value, sd) in scores.items()]
-
-    def _distances(self, features: np.ndarray) -> dict[str, tuple[float, float]]:
-        """The Fréchet and the kernel distance, precision and recall among as many real images as there are samples."""
-        drawn, real = torch.from_numpy(features), torch.from_numpy(self.features)
-        size = min(SUBSET, len(drawn), len(real))
-        options = {"kid_subsets": SUBSETS, "kid_subset_size": size, "rng_seed": self.seed, "verbose": False}
-        kid = kid_features_to_metric(drawn, real, **options)
-        prc = prc_features_to_metric(drawn, real[: len(drawn)], prc_neighborhood=NEIGHBOUR, verbose=False)
-        return {
-            "fid": (frechet_distance(self.statistics, _statistics(features)), math.nan),
-            "kid": (kid[KEY_METRIC_KID_MEAN], kid[KEY_METRIC_KID_STD]),
-            "precision": (prc[KEY_METRIC_PRECISION], math.nan),
-            "recall": (prc[KEY_METRIC_RECALL], math.nan),
-        }
 
     def _read(self, found: Judgement) -> dict[str, tuple[float, float]]:
         """The share of images of whose class the judge is sure, and how evenly the classes are drawn: 1 for evenly."""

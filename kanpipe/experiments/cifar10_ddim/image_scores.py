@@ -8,6 +8,7 @@ import numpy as np
 
 from kanpipe.data.prepared import load
 from kanpipe.evaluation.feature_extractors import Extractor
+from kanpipe.evaluation.few_samples import few_sample_scores
 from kanpipe.evaluation.fidelity import Found, Statistics, frechet_distance, statistics
 from kanpipe.evaluation.image_judge import SIDE as JUDGED
 from kanpipe.evaluation.inception_score import SPLITS, InceptionScore
@@ -32,7 +33,7 @@ class ImageScores:
     def __init__(
         self, reference: np.ndarray, scoring: Evaluation, kind: Dataset, inputs: Inputs, machine: Machine
     ) -> None:
-        self.machine, self.cache, self.frame = machine, inputs.features, kind.frame
+        self.machine, self.cache, self.frame, self.seed = machine, inputs.features, kind.frame, scoring.seed
         self.extractors = [_extractor(name, options, inputs) for name, options in scoring.extractors if options]
         self.images, self.reference = reference, self._measured(reference)
         self.digits = None
@@ -75,8 +76,10 @@ class ImageScores:
             else:
                 real = reference[extractor, layer]
                 assert isinstance(real, Statistics)
-                distance = frechet_distance(real, found)
-                yield head | {"metric": "fid", "n_reference": real.n, "value": distance, "sd": math.nan}
+                scores = {"fid": (frechet_distance(real, found), math.nan)}
+                scores |= few_sample_scores(found.rows, real.rows, self.seed)
+                for metric, (value, sd) in scores.items():
+                    yield head | {"metric": metric, "n_reference": real.n, "value": value, "sd": sd}
 
 
 def summary(rows: list[Row]) -> dict[str, float]:

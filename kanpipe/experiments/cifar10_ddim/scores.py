@@ -3,14 +3,16 @@
 from typing import Any
 
 FLOOR = "floor"  # the variant of rows of real images; those of other images without a network begin with it
+OF_FEW = ("kid", "precision", "recall")  # that are made for few samples
 INCEPTION = ("fid_64", "fid_192", "fid_768", "fid_2048", "isc", "isc_sd")
-JUDGED = ("fid", "kid", "precision", "recall", "recognised", "evenness", "nearest")
-JUDGE = tuple(f"judge_{metric}" for metric in JUDGED)
-SCORES = (*INCEPTION, "efficientnet_fid", "efficientnet_isc", "efficientnet_isc_sd", *JUDGE)
+INCEPTION_OF_FEW = tuple(f"{metric}_{layer}" for layer in (768, 2048) for metric in OF_FEW)
+EFFICIENTNET = ("efficientnet_fid", "efficientnet_isc", "efficientnet_isc_sd", *(f"efficientnet_{m}" for m in OF_FEW))
+JUDGE = tuple(f"judge_{metric}" for metric in ("fid", *OF_FEW, "recognised", "evenness", "nearest"))
+SCORES = (*INCEPTION, *INCEPTION_OF_FEW, *EFFICIENTNET, *JUDGE)
 
 
 def score_name(row: dict[str, Any]) -> str:
-    """`fid_192` or `isc` in the FID Inception; in others `efficientnet_fid`, `efficientnet_isc`, `judge_kid`."""
+    """`fid_192`, `kid_768` or `isc` in the FID Inception; in others `efficientnet_fid`, `judge_kid`."""
     if row["extractor"] == "inception":
-        return f"fid_{row['layer']}" if row["metric"] == "fid" else "isc"
+        return "isc" if row["metric"] == "isc" else f"{row['metric']}_{row['layer']}"
     return f"{row['extractor'].removesuffix('_lite0')}_{row['metric']}"

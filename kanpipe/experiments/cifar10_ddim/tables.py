@@ -17,6 +17,15 @@ SCORES = {  # column of the runs: (its title, its digits)
     "fid_64": (FIDS["fid_64"], ".4f"),
     "efficientnet_fid": (FIDS["efficientnet_fid"], ".2f"),
     "efficientnet_isc": ("EfficientNet-Lite0 IS", ".3f"),
+    "kid_2048": ("KID-2048", ".4f"),
+    "precision_2048": ("precision-2048", ".3f"),
+    "recall_2048": ("recall-2048", ".3f"),
+    "kid_768": ("KID-768", ".4f"),
+    "precision_768": ("precision-768", ".3f"),
+    "recall_768": ("recall-768", ".3f"),
+    "efficientnet_kid": ("EfficientNet-Lite0 KID", ".3f"),
+    "efficientnet_precision": ("EfficientNet-Lite0 precision", ".3f"),
+    "efficientnet_recall": ("EfficientNet-Lite0 recall", ".3f"),
     "judge_fid": (FIDS["judge_fid"], ".1f"),
     "judge_kid": ("judge KID", ".2f"),
     "judge_precision": ("precision", ".3f"),
@@ -43,6 +52,7 @@ COLLAPSE = {
     "held_out_loss": ("loss on held-out images", ".5g"),
     "held_out_fall": ("its fall in the last tenth", ".2%"),
 }
+ALWAYS = ("isc", "fid_2048", "fid_768", "fid_192", "fid_64", "efficientnet_fid", "efficientnet_isc")
 OF_SOME = ("outside_knots", "prelu_slope", "prelu_loss", "prelu_shift", "held_out_loss", "held_out_fall")
 CONSTANTS = ("gflop_per_step", "predicted_slope", "predicted_mean_sd", "data_mean_sd")  # the same for every seed
 
@@ -121,10 +131,10 @@ def _images(runs: pd.DataFrame, variant: str) -> str:
 
 
 def _shown(runs: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """The scores that have a column: of the published dataset all but those of digits, else the measured ones."""
-    if of_published_data(runs):
-        return {name: words for name, words in SCORES.items() if name not in JUDGE}
-    return {name: words for name, words in SCORES.items() if name in runs and runs[name].notna().any()}
+    """The scores that have a column: those that were measured, and of the published dataset the published ones too."""
+    always = ALWAYS if of_published_data(runs) else ()
+    found = {name for name in SCORES if name in runs and runs[name].notna().any()}
+    return {name: words for name, words in SCORES.items() if name in found or name in always}
 
 
 def _floors(scores: pd.DataFrame, shown: dict[str, tuple[str, str]]) -> list[dict[str, str]]:

@@ -1,0 +1,33 @@
+"""Scores that are made for some hundred samples, of features that are there already.
+
+The Fréchet distance of few samples is too large by far, since it takes a covariance of as many numbers as the square of
+the features. The kernel distance (Binkowski et al. 2018) has no such bias; precision and recall (Kynkaanniemi et al.
+2019) say whether samples look real, and whether all that is real is drawn.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
+from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
+
+SUBSET, SUBSETS = 1000, 100  # of KID, as published
+NEIGHBOUR = 3  # whose distance is the radius of precision and recall, as published
+SCORES = ("kid", "precision", "recall")
+
+
+def few_sample_scores(drawn: np.ndarray, real: np.ndarray, seed: int) -> dict[str, tuple[float, float]]:
+    """SCORES of features (n, d) of samples against those of real images, each with its standard deviation or NaN.
+
+    That of KID is over its subsets, drawn by `seed`. Precision and recall are among as many real images as samples: the
+    radii shrink with their number.
+    """
+    ours, theirs = torch.from_numpy(drawn).double(), torch.from_numpy(real).double()
+    size = min(SUBSET, len(ours), len(theirs))
+    options = {"kid_subsets": SUBSETS, "kid_subset_size": size, "rng_seed": seed, "verbose": False}
+    kid = kid_features_to_metric(ours, theirs, **options)
+    number = min(len(ours), len(theirs))
+    prc = prc_features_to_metric(ours[:number], theirs[:number], prc_neighborhood=NEIGHBOUR, verbose=False)
+    values = kid[KEY_METRIC_KID_MEAN], prc[KEY_METRIC_PRECISION], prc[KEY_METRIC_RECALL]
+    return dict(zip(SCORES, zip(values, (kid[KEY_METRIC_KID_STD], math.nan, math.nan), strict=True), strict=True))
