@@ -4,11 +4,12 @@ import json
 import logging
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kanpipe.digests import seal, unsealed
 from kanpipe.errors import UserError
 
 if TYPE_CHECKING:
@@ -67,15 +68,23 @@ def read_json(path: Path) -> Any:
 
 
 def read_arrays(path: Path) -> dict[str, "ndarray"]:
-    """Read an npz of plain arrays; UserError when it is cut short or holds anything else."""
+    """Read what `write_arrays` wrote; UserError when one bit of it is another, or it holds anything but arrays."""
     import numpy as np
 
     try:
-        # numpy does not close a file that it has opened and found to be damaged
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with unsealed(path) as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
     except (ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:  # TypeError: it is one array, no npz
         raise UserError(f"{path} is damaged ({error}); delete it and run again") from error
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any], compressed: bool = False) -> None:
+    """Write plain arrays as an npz that is sealed; equal arrays make equal bytes."""
+    import numpy as np
+
+    with atomic(path) as beside:
+        (np.savez_compressed if compressed else np.savez)(beside, **arrays)
+        seal(beside)
 
 
 def read_remakable(path: Path) -> "dict[str, ndarray] | None":

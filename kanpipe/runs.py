@@ -1,15 +1,14 @@
 """What a training run is and what it records about itself."""
 
-import hashlib
-import json
 from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kanpipe import digests
 from kanpipe.config.kinds import trained
 from kanpipe.errors import UserError
-from kanpipe.files import read_arrays, read_json, read_table, write_json
+from kanpipe.files import read_arrays, read_json, read_table, write_arrays, write_json
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -42,13 +41,13 @@ class Run:
     @property
     def config_hash(self) -> str:
         """A hash of the settings, the same for every seed."""
-        canonical = json.dumps(self._settings(), sort_keys=True)
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        return digests.of_json(self._settings())[:16]
 
     def identity(self) -> dict[str, Any]:
         """All that must be equal before a checkpoint may be resumed, but for the machine."""
         known = {key: getattr(self, key) for key in ("experiment", "kind", "variant", "seed", "code")}
-        return known | {"spec": self._settings(), "config_hash": self.config_hash}
+        data = digests.seal_of(self.data) if self.data else None
+        return known | {"spec": self._settings(), "config_hash": self.config_hash, "data": data}
 
     def _settings(self) -> dict[str, Any]:
         """The given keys of `spec`, as JSON has them."""
@@ -81,6 +80,8 @@ class Record:
     commit: str  # of the source; several, with blanks between them, where sittings differ
     versions: dict[str, str]
     finished: str  # ISO 8601, UTC
+    files: dict[str, str]  # SHA-256 of what the training left beside the record, by name
+    data: str | None = None  # SHA-256 of the prepared dataset, where one was read
     earlier_devices: list[str] | None = None  # of other sittings: with any, the bytes cannot be compared with others'
     last_learning_rate: float | None = None
     stopped_at_step: int | None = None  # the number of steps after which the scores were no better for too long
@@ -88,7 +89,7 @@ class Record:
 
     @classmethod
     def read(cls, folder: Path) -> "Record":
-        """The record in a folder; UserError when it is damaged or has not all keys."""
+        """The record in a folder; UserError when one bit of it is another, or it has not all keys."""
         path = folder / "run.json"
         said = read_json(path)
         if not isinstance(said, dict):
@@ -96,11 +97,14 @@ class Record:
         for entry in fields(cls):
             if entry.default is MISSING and entry.name not in said:
                 raise UserError(f"{path} has no `{entry.name}`; delete it and run again")
+        if said.pop("sha256", None) != digests.of_json(said):
+            raise UserError(f"{path} is damaged (it has another SHA-256 than it says); delete it and run again")
         return cls(**{entry.name: said[entry.name] for entry in fields(cls) if entry.name in said})
 
     def write(self, folder: Path) -> None:
-        """Write the record into a folder."""
-        write_json(folder / "run.json", asdict(self))
+        """Write the record into a folder, with its own SHA-256 at its end."""
+        said = asdict(self)
+        write_json(folder / "run.json", said | {"sha256": digests.of_json(said)})
 
     def entries(self, *names: str) -> dict[str, Any]:
         """Some of the entries, by name and in this order."""
@@ -147,31 +151,41 @@ class FinishedRun:
         return self.record.entries(*columns, *origin, "compile") | {"minutes": minutes}
 
     def history(self) -> "DataFrame":
-        """What was recorded of every step; UserError when rows are missing."""
-        path = self.folder / "history.csv"
-        table = read_table(path)
-        if len(table) != self.record.steps:
-            raise UserError(f"{path} has {len(table)} of {self.record.steps} steps; delete it and run again")
-        return table
+        """What was recorded of every step; UserError when it is damaged."""
+        return self.table("history")
 
     def validation(self) -> "DataFrame":
         """The scores during the training, a row a validation: `step`, the number of steps taken, and the scores."""
-        return read_table(self.folder / "validation.csv")
+        return self.table("validation")
+
+    def table(self, name: str) -> "DataFrame":
+        """One of the csv files that the training left, by its name; UserError when it is damaged."""
+        return read_table(self._checked(f"{name}.csv"))
 
     def samples(self) -> dict[str, "ndarray"]:
         """The arrays that the sampling of the run left; UserError when they are damaged."""
         return read_arrays(self.folder / "samples.npz")
 
+    def sampling_seconds(self) -> dict[str, float]:
+        """What took how long in the sampling of the run, by its name, where the kind says so."""
+        return read_json(self.folder / "sampling.json")["seconds"]
+
     def tensors(self, name: str) -> dict:
-        """The named tensors of one of the run's safetensors files; UserError when it is damaged."""
-        from safetensors import SafetensorError
+        """The named tensors of one of the training's safetensors files; UserError when it is damaged."""
         from safetensors.torch import load_file
 
-        path = self.folder / name
-        try:
-            return load_file(path)
-        except SafetensorError as error:
-            raise UserError(f"{path} is damaged ({error}); delete it and run again to train anew") from error
+        return load_file(self._checked(name))
+
+    def _checked(self, name: str) -> Path:
+        """The path of a file that the training left; UserError when one bit of it is another."""
+        path, expected = self.folder / name, self.record.files.get(name)
+        if expected is None:
+            raise UserError(f"{self.folder / 'run.json'} says nothing of {name}; delete it and run again to train anew")
+        if digests.sha256(path) != expected:
+            raise UserError(
+                f"{path} is damaged (its SHA-256 is not the one in run.json); delete it and run again to train anew"
+            )
+        return path
 
     def snapshots(self) -> dict[int, dict[str, "Tensor"]]:
         """The weights at the start of the steps at which they were kept, by step; UserError when they are damaged."""
@@ -188,3 +202,9 @@ class FinishedRun:
         except RuntimeError as error:
             raise UserError(f"{self.folder} has the weights of another network; delete it and run again") from error
         return model
+
+
+def write_samples(out: Path, arrays: "dict[str, ndarray]", seconds: dict[str, float], compressed: bool = False) -> None:
+    """Write what was sampled from a run, and how long that took into a file of its own: it is never twice the same."""
+    write_json(out.with_name("sampling.json"), {"seconds": seconds})
+    write_arrays(out, arrays, compressed)

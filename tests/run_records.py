@@ -1,5 +1,7 @@
 """Records of runs that never were, for the tests of what reads them."""
 
+from kanpipe import digests
+from kanpipe.files import write_arrays
 from kanpipe.runs import FinishedRun, Record
 
 
@@ -15,12 +17,18 @@ def record(**said):
         "commit": "c",
         "versions": {},
         "finished": "2025-01-01",
+        "files": {},
     }
     return Record(**whole | said)
 
 
+def sealed_npz(path, **arrays):
+    """A dataset or samples as the project writes them."""
+    write_arrays(path, arrays)
+
+
 def recorded(folder, **said):
-    """A run of such a record, as it is read from a folder that may be there."""
+    """A run of such a record, as it is read from a folder, whose files are taken for those of its training."""
     folder.mkdir(parents=True, exist_ok=True)
-    record(**said).write(folder)
+    record(**{"files": digests.of_files(folder)} | said).write(folder)
     return FinishedRun.read(folder)

@@ -1,14 +1,15 @@
 """What a run is and what its folder says of it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
-from run_records import record
+from run_records import record, recorded, sealed_npz
 from safetensors.torch import save_file
 
 from kanpipe.config.kinds import trained
+from kanpipe.digests import of_json
 from kanpipe.errors import UserError
 from kanpipe.files import write_json
 from kanpipe.runs import FinishedRun, Run
@@ -44,7 +45,15 @@ def test_identity_has_everything_but_the_folder():
         "spec": SPEC,
         "code": "code",
         "config_hash": RUN.config_hash,
+        "data": None,
     }
+
+
+def test_identity_knows_a_dataset_by_its_content_not_by_its_name(tmp_path):
+    for name, value in (("a", 0), ("b", 0), ("c", 1)):
+        sealed_npz(tmp_path / f"{name}.npz", x=value)
+    a, b, c = (replace(RUN, data=tmp_path / f"{name}.npz").identity() for name in "abc")
+    assert a == b != c and a["config_hash"] == c["config_hash"]
 
 
 def test_config_hash_depends_on_the_settings_alone():
@@ -68,7 +77,7 @@ def test_record_of_another_version_is_told_with_its_file(tmp_path):
 
 def test_tensors_come_back(tmp_path):
     save_file({"weight": torch.arange(3.0)}, tmp_path / "weights.safetensors")
-    tensors = FinishedRun(tmp_path, record()).tensors("weights.safetensors")
+    tensors = recorded(tmp_path).tensors("weights.safetensors")
     assert torch.equal(tensors["weight"], torch.arange(3.0))
 
 
@@ -76,9 +85,17 @@ def test_tensors_come_back(tmp_path):
 def test_damaged_tensors_are_told_with_their_file(tmp_path, length):
     path = tmp_path / "weights.safetensors"
     save_file({"weight": torch.arange(3.0)}, path)
+    run = recorded(tmp_path)
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(UserError, match=f"^{path} is damaged .*; delete it and run again to train anew"):
-        FinishedRun(tmp_path, record()).tensors("weights.safetensors")
+        run.tensors("weights.safetensors")
+
+
+def test_file_of_which_the_record_says_nothing_is_refused(tmp_path):
+    run = recorded(tmp_path)
+    save_file({"weight": torch.arange(3.0)}, tmp_path / "weights.safetensors")
+    with pytest.raises(UserError, match="run.json says nothing of weights.safetensors; delete it and run again"):
+        run.tensors("weights.safetensors")
 
 
 @pytest.mark.parametrize("content", [[], "text", None])
@@ -99,9 +116,9 @@ def test_record_without_a_key_is_told_with_the_key(tmp_path, missing):
 
 def test_record_may_lack_what_only_some_trainings_have(tmp_path):
     said = asdict(record())
-    for name in ("last_learning_rate", "stopped_at_step", "best_step"):
+    for name in ("last_learning_rate", "stopped_at_step", "best_step", "data"):
         del said[name]
-    write_json(tmp_path / "run.json", said)
+    write_json(tmp_path / "run.json", said | {"sha256": of_json(said)})
     assert FinishedRun.read(tmp_path).record == record()
 
 
@@ -113,11 +130,22 @@ def test_row_of_a_run_is_what_all_tables_begin_with(tmp_path):
     assert row["minutes"] == 1.5 and row["compile"] is False
 
 
-@pytest.mark.parametrize("rows", [0, 2, 4])
-def test_history_with_other_than_its_steps_is_told_with_its_file(tmp_path, rows):
-    (tmp_path / "history.csv").write_text("step,loss\n" + "".join(f"{step},0.5\n" for step in range(rows)))
-    with pytest.raises(UserError, match=f"^{tmp_path}/history.csv has {rows} of 3 steps; delete it and run again"):
-        FinishedRun(tmp_path, record(steps=3)).history()
+@pytest.mark.parametrize("old", ["0.5", "300"])
+def test_record_in_which_a_digit_is_another_is_refused(tmp_path, old):
+    record(steps_per_second=0.5).write(tmp_path)
+    path = tmp_path / "run.json"
+    path.write_text(path.read_text().replace(old, old[:-1] + "1"))
+    with pytest.raises(UserError, match=f"^{path} is damaged .*; delete it and run again"):
+        FinishedRun.read(tmp_path)
+
+
+def test_damaged_history_is_told_with_its_file(tmp_path):
+    (tmp_path / "history.csv").write_text("step,loss\n0,0.5\n")
+    run = recorded(tmp_path)
+    assert run.history()["loss"].tolist() == [0.5]
+    (tmp_path / "history.csv").write_text("step,loss\n0,0.4\n")
+    with pytest.raises(UserError, match=f"^{tmp_path}/history.csv is damaged .*; delete it and run again to train"):
+        run.history()
 
 
 def test_damaged_samples_are_told_with_their_file(tmp_path):
@@ -129,6 +157,6 @@ def test_damaged_samples_are_told_with_their_file(tmp_path):
 def test_snapshots_are_told_apart_by_their_steps(tmp_path):
     kept = {"30/net.weight": torch.ones(2), "4/net.weight": torch.zeros(2), "4/net.bias": torch.ones(1)}
     save_file(kept, tmp_path / "snapshots.safetensors")
-    found = FinishedRun(tmp_path, record()).snapshots()
+    found = recorded(tmp_path).snapshots()
     assert list(found) == [4, 30] and set(found[4]) == {"net.weight", "net.bias"}
     assert torch.equal(found[30]["net.weight"], torch.ones(2))

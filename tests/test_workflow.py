@@ -176,6 +176,11 @@ def test_second_call_does_nothing(chain):
     assert "Nothing to be done" in answer.stdout + answer.stderr
 
 
+def test_dataset_of_another_date_alone_reruns_nothing(chain):
+    (chain / "data/digits.npz").touch()
+    assert not planned(chain, "--config", "preset=tiny")
+
+
 def test_changed_hyperparameter_reruns_what_depends_on_it(chain):
     jobs = planned(chain, "--configfile", overlay(chain, training={"learning_rate": 0.003}))
     assert jobs["swiss_roll_train"] == 4
@@ -288,8 +293,36 @@ def test_killed_training_goes_on_where_it_was(tmp_path):
     assert not (run / ".checkpoint").exists()
 
 
-def kill_training(folder: Path, command: list[str], when: Path) -> None:
-    """Start the workflow and kill its training job with SIGKILL once the file `when` is there."""
+def test_training_that_an_orphan_finished_is_not_trained_again(tmp_path):
+    """Snakemake is killed, its job ends by itself, and then the documented commands: nothing is trained twice."""
+    folder = copy_of_project(tmp_path)
+    longer = overlay(folder, others=False, seeds=[0], training={"epochs": 1000})
+    run = folder / "results/tiny/swiss_roll/small_kan/seed0"
+    command = [str((run / "run.json").relative_to(folder)), "--configfile", longer, "--config", "checkpoint_seconds=0"]
+    orphans = kill_snakemake(folder, command, when=run / ".checkpoint/state.pt")
+    psutil.wait_procs(orphans, timeout=300)
+    made = {path.name: path.read_bytes() for path in (run / ".trained").iterdir()}
+    assert "run.json" in made, "the orphan has ended its training"
+    assert "unlock" in snakemake(folder, *command).stderr.lower()
+    for arguments in (["--unlock"], [], ["--forcerun", "swiss_roll_train"]):
+        answer = snakemake(folder, *command, *arguments)
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+    for name in ("weights.safetensors", "snapshots.safetensors", "history.csv", "run.json"):
+        assert (run / name).read_bytes() == made[name]  # the record too, which has the time of its training
+    assert "was finished before" in (folder / "results/tiny/logs/swiss_roll/train_small_kan_seed0.log").read_text()
+
+
+def kill_snakemake(folder: Path, command: list[str], when: Path) -> list[psutil.Process]:
+    """Start the workflow and kill Snakemake alone once the file `when` is there; the jobs that it leaves."""
+    process = start(folder, command, when)
+    orphans = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    return orphans
+
+
+def start(folder: Path, command: list[str], when: Path) -> subprocess.Popen:
+    """Start the workflow, and wait until the file `when` is there."""
     process = subprocess.Popen(
         [sys.executable, "-m", "snakemake", "--cores", "1", *command],
         cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -297,6 +330,12 @@ def kill_training(folder: Path, command: list[str], when: Path) -> None:
     deadline = time.monotonic() + 120
     while not when.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
+    return process
+
+
+def kill_training(folder: Path, command: list[str], when: Path) -> None:
+    """Start the workflow and kill its training job with SIGKILL once the file `when` is there."""
+    process = start(folder, command, when)
     for child in psutil.Process(process.pid).children(recursive=True):
         if "train.py" in " ".join(child.cmdline()):
             child.kill()

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from kanpipe.data.mnist import mnist
 from kanpipe.data.photographs import photographs
 from kanpipe.data.sources import SOURCES
 from kanpipe.errors import UserError
-from kanpipe.files import atomic
+from kanpipe.files import write_arrays
 
 # name: from the folder of downloads to the arrays
 DATASETS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
@@ -25,13 +24,11 @@ DATASETS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
 
 
 def prepare(dataset: str, raw: Path, out: Path) -> None:
-    """Write the arrays of `dataset`, a key of DATASETS, into `out`, an npz; the downloaded files lie in `raw`.
+    """Write the arrays of `dataset`, a key of DATASETS, into `out`, a sealed npz; the downloaded files lie in `raw`.
 
     Raises UserError, which names it, for a file that is not the published one.
     """
     for source in SOURCES.get(dataset, ()):
         if fault := source.fault(raw / source.name):
             raise UserError(f"{raw / source.name} is not the published file ({fault}); delete it and run again")
-    arrays: dict[str, Any] = DATASETS[dataset](raw)
-    with atomic(out) as beside:
-        np.savez(beside, **arrays)
+    write_arrays(out, DATASETS[dataset](raw))

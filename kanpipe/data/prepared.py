@@ -22,7 +22,8 @@ class Images:
 def load(path: Path | None, shape: tuple[int, ...] | None = None) -> Images:
     """The dataset that `prepare` wrote, of images of this shape, where one is asked for.
 
-    Raises UserError when the file is damaged, another one, or has images of another shape, ValueError without one.
+    Raises UserError when one bit of it is another, it is another file, or has images of another shape; ValueError
+    without a file.
     """
     if path is None:
         raise ValueError("the stage was given no dataset")

@@ -1,8 +1,9 @@
 """Every file that the workflow downloads: where it is published, and what it must be."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+
+from kanpipe import digests
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,7 @@ class Source:
         size = path.stat().st_size
         if size != self.size:
             return f"{size:,} bytes instead of {self.size:,}"
-        with open(path, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = digests.sha256(path)
         return "" if found == self.sha256 else f"SHA-256 {found[:12]}... instead of {self.sha256[:12]}..."
 
 

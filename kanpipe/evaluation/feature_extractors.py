@@ -1,5 +1,6 @@
 """The networks in whose features sets of images are compared."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch_fidelity.utils import create_feature_extractor
 
+from kanpipe.digests import sha256
 from kanpipe.errors import UserError
 from kanpipe.evaluation import efficientnet_lite
 
@@ -99,8 +101,13 @@ def fold_batch_norm(net: nn.Module) -> None:
 
 
 def _check_weights(file: Path) -> None:
-    """UserError unless the file is a dictionary of tensors and no more: torch-fidelity would run code that is in it."""
+    """UserError unless the file is a dictionary of tensors and no more: torch-fidelity would run code that is in it.
+
+    A name that ends as those of published weights do, with the start of a SHA-256, is held to it.
+    """
     try:
+        if (named := re.search(r"-([0-9a-f]{8,64})\.pth$", file.name)) and not sha256(file).startswith(named[1]):
+            raise ValueError(f"its SHA-256 does not begin with {named[1]}")
         state = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"there is no weight file {file}") from error

@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kanpipe.digests import sha256
 from kanpipe.errors import UserError
 from kanpipe.evaluation.feature_extractors import LOGITS, Extractor, network
 from kanpipe.evaluation.inception_score import InceptionScore, Logits, check_count
-from kanpipe.files import atomic, read_remakable
+from kanpipe.files import read_remakable, write_arrays
 from kanpipe.machine import Machine
 from kanpipe.progress import Progress
 from kanpipe.provenance import code_hash
@@ -87,8 +88,7 @@ def statistics(
     if missing := tuple(layer for layer in files if layer not in found):
         computed = _extract(images, replace(extractor, layers=missing), machine, label)
         for layer, result in computed.items():
-            with atomic(files[layer]) as beside:
-                np.savez(beside, **asdict(result))
+            write_arrays(files[layer], asdict(result))
         found |= computed
     return {layer: found[layer] for layer in extractor.layers}
 
@@ -178,8 +178,7 @@ def _digest(images: np.ndarray, extractor: Extractor) -> str:
 @functools.cache
 def _weights_digest(file: Path) -> str:
     try:
-        with open(file, "rb") as weights:
-            return hashlib.file_digest(weights, "sha256").hexdigest()
+        return sha256(file)
     except FileNotFoundError as error:
         raise UserError(f"there is no weight file {file}") from error
 

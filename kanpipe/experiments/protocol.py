@@ -56,6 +56,7 @@ class Outputs:
     tables: tuple[str, ...]  # beside that of the experiment's own name, which comes first as ""
     figures: Callable[[Mapping[str, Any]], list[str]]  # their names, for the variants by their names
     trained: tuple[str, ...] = TRAINED  # files of one training
+    sampled: tuple[str, ...] = ("samples.npz",)  # files of one run's sampling
     timed: str = "speed"  # the frame of `speed`
     sampled_together: bool = True  # whether one job samples from all runs
     # The rows of the frame `variants`, which is written beside the others for tables and figures: what they say of each

@@ -48,4 +48,6 @@ def _devices(folder: Path) -> set[str]:
 
 
 def _disk_mib(folder: Path) -> float:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
+    """What all files take; one that has several names counts once."""
+    files = (path.stat() for path in folder.rglob("*") if path.is_file())
+    return sum({file.st_ino: file.st_size for file in files}.values()) / 2**20

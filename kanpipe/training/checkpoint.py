@@ -1,4 +1,4 @@
-"""The checkpoint of a training: the state from which it goes on, written whole, in the run's folder."""
+"""The checkpoint of a training: the state from which it goes on, and then its results, in the run's folder."""
 
 import io
 import logging
@@ -9,15 +9,19 @@ from typing import Any
 
 import torch
 
+from kanpipe.digests import seal, unsealed
 from kanpipe.errors import UserError
 from kanpipe.files import atomic
+from kanpipe.training.finished import Finished
 from kanpipe.training.kept import Kept, remove_partial_files
 
 log = logging.getLogger("kanpipe")
 
 
 class Checkpoint:
-    """The state of an unfinished run; `identity`, which must be JSON, says which run, and where, may go on from it.
+    """The state of an unfinished run, and the results of a finished one.
+
+    `identity`, which must be JSON, says which run, and where, may go on from the state or take the results for its own.
 
     With `elsewhere` a run may go on on another model of CPU or GPU, and its last bytes are others then.
     """
@@ -26,6 +30,8 @@ class Checkpoint:
         self.folder, self.elsewhere = folder / ".checkpoint", elsewhere
         self.path = self.folder / "state.pt"
         self._kept = Kept(self.folder, self.path.name, identity)
+        self._free = ("device",) if elsewhere else ()
+        self._finished = Finished(folder / ".trained", self._kept.identity, self._free)
 
     @contextmanager
     def held(self) -> Iterator["Checkpoint"]:
@@ -35,12 +41,13 @@ class Checkpoint:
             yield self
 
     def load(self) -> dict[str, Any] | None:
-        """The saved state, None when there is none; UserError when it is damaged or of another run."""
+        """The saved state, None when there is none; UserError when a bit of it is another, or it is of another run."""
         if not self.path.exists():
             return None
         self._check()
         try:
-            return torch.load(self.path, weights_only=True, map_location="cpu")
+            with unsealed(self.path) as file:
+                return torch.load(file, weights_only=True, map_location="cpu")
         except Exception as error:
             raise UserError(f"{self.path} is damaged; delete {self.folder} to train from the start") from error
 
@@ -63,7 +70,24 @@ class Checkpoint:
         torch.save(state, buffer)
         with atomic(self.path) as beside:
             beside.write_bytes(buffer.getbuffer())
+            seal(beside)
 
-    def remove(self) -> None:
-        """Forget the state, since the run has its results; the folder goes with the lock."""
-        self._kept.forget()
+    def finished(self) -> bool:
+        """Whether the run had ended before: then its results are in their place, as `results` has kept them."""
+        if not self._finished.adopt():
+            return False
+        log.info("%s: was finished before, with the same settings, code, data and machine", self.folder.parent)
+        self._remove()
+        return True
+
+    @contextmanager
+    def results(self) -> Iterator[Path]:
+        """A folder to write the results into: at the end of the block they are in their place, and kept."""
+        with self._finished.collected() as folder:
+            yield folder
+        self._remove()
+
+    def _remove(self) -> None:
+        """Forget the state, if it is of this run, since that has its results; the folder goes with the lock."""
+        if not self._kept.differences(self._free):
+            self._kept.forget()

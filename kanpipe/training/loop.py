@@ -16,6 +16,7 @@ from kanpipe.progress import Progress
 from kanpipe.runs import Run
 from kanpipe.training.checkpoint import Checkpoint
 from kanpipe.training.kept import place
+from kanpipe.training.pace import Pace
 from kanpipe.training.recipe import Recipe
 from kanpipe.training.results import write_results
 from kanpipe.training.state import State
@@ -39,11 +40,15 @@ def fit(run: Run, recipe: Recipe, machine: Machine) -> None:
     validation.csv         the scores, a row for each `validation.every` steps; without a validation none
     run.json               the `kanpipe.runs.Record`
 
-    A loss that is not finite ends the run as `diverged`. Raises UserError for a checkpoint that is damaged, in use by
-    another process, or of another run, machine or way of taking steps, and where a GPU has not enough memory.
+    A run that has ended before with the same settings, code, data and machine is not trained again: its results, of
+    which the folder keeps second names, are put in their place. A loss that is not finite ends the run as `diverged`.
+    Raises UserError for a checkpoint that is damaged, in use by another process, or of another run, machine or way of
+    taking steps, and where a GPU has not enough memory.
     """
     identity = _identity(run, recipe, machine)
     with Checkpoint(run.folder, identity, run.resumes_elsewhere).held() as checkpoint:
+        if checkpoint.finished():
+            return
         state = State(recipe)
         if (saved := checkpoint.load()) is not None:
             state.load_state_dict(saved)
@@ -52,8 +57,8 @@ def fit(run: Run, recipe: Recipe, machine: Machine) -> None:
         state.devices.append(machine.name)
         with machine.enough_memory(MEMORY_ADVICE):
             _train(run, state, checkpoint)
-        write_results(run, state, machine)
-        checkpoint.remove()
+        with checkpoint.results() as folder:
+            write_results(run, state, machine, folder)
 
 
 def _identity(run: Run, recipe: Recipe, machine: Machine) -> dict[str, Any]:
@@ -65,13 +70,13 @@ def _identity(run: Run, recipe: Recipe, machine: Machine) -> dict[str, Any]:
 
 def _train(run: Run, state: State, checkpoint: Checkpoint) -> None:
     """Take all steps that are left; after a block of them the state is saved when it is time."""
-    settings, take_step, saved = state.recipe.settings, Stepper(state.recipe, run.seed), time.monotonic()
+    settings, take_step = state.recipe.settings, Stepper(state.recipe, run.seed)
+    pace = Pace(lambda: checkpoint.save(state.state_dict()), settings.checkpoint_seconds)
     with Progress(run.label, settings.steps, state.step) as progress:
         while not state.ended:
             _train_block(state, take_step, progress)
-            if time.monotonic() - saved >= settings.checkpoint_seconds and state.step < settings.steps:
-                checkpoint.save(state.state_dict())
-                saved = time.monotonic()
+            if state.step < settings.steps:
+                pace.save_if_due()
 
 
 def _train_block(state: State, take_step: Stepper, progress: Progress) -> None:

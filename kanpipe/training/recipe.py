@@ -22,7 +22,7 @@ class Settings(StepOptions):
     steps: int = field(kw_only=True)
     snapshot_steps: tuple[int, ...] = ()  # keep the weights, or what else is asked for, at the start of these steps
     check_every: int = 100  # steps between two looks at the loss: where a run may end as diverged, or be saved
-    checkpoint_seconds: float = 60.0  # the least time between two checkpoints
+    checkpoint_seconds: float = 60.0  # the least time between two checkpoints; 0: after each look
 
     @classmethod
     def of_epochs(cls, recipe: EpochTraining, steps_per_epoch: int, checkpoint_seconds: float) -> "Settings":

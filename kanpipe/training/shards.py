@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from kanpipe.files import atomic, read_remakable
+from kanpipe.files import read_remakable, write_arrays
+from kanpipe.training.finished import Finished
 from kanpipe.training.kept import Kept
 
 log = logging.getLogger("kanpipe")
@@ -20,10 +21,13 @@ class Shards:
     def __init__(self, out: Path, identity: dict[str, Any]) -> None:
         self.out = out
         self._kept = Kept(out.with_name(f".{out.stem}"), "*.npz", identity)
+        self._finished = Finished(out.with_name(".sampled"), self._kept.identity)
 
     @contextmanager
     def held(self) -> Iterator["Shards"]:
         """Hold the parts for this process alone, and drop those of another identity, which nobody will ask for.
+
+        Whoever finds the job `finished` has nothing to do.
 
         Raises UserError while another process holds them.
         """
@@ -44,11 +48,17 @@ class Shards:
 
     def save(self, name: str, arrays: dict[str, Any]) -> None:
         """Keep the arrays of a part."""
-        with atomic(self._path(name)) as beside:
-            np.savez(beside, **arrays)
+        write_arrays(self._path(name), arrays)
 
-    def remove(self) -> None:
-        """Forget all parts, since the output is whole; the folder goes with the lock."""
+    def finished(self) -> bool:
+        """Whether the output was whole before: then it is in its place, as `results` has kept it."""
+        return self._finished.adopt()
+
+    @contextmanager
+    def results(self) -> Iterator[Path]:
+        """A name to write the output to: at the end of the block it is in its place, kept, and the parts forgotten."""
+        with self._finished.collected() as folder:
+            yield folder / self.out.name
         self._kept.forget()
 
     def _path(self, name: str) -> Path:

@@ -9,6 +9,7 @@ from kanpipe.data.digits import TEST_IMAGES, digits
 from kanpipe.data.prepare import prepare
 from kanpipe.data.prepared import load
 from kanpipe.errors import UserError
+from kanpipe.files import write_arrays
 
 
 def test_digits_have_the_form_of_mnist():
@@ -39,6 +40,6 @@ def test_prepared_dataset_comes_back_the_same_bytes_each_time(tmp_path):
 
 
 def test_other_arrays_are_refused(tmp_path):
-    np.savez(tmp_path / "a.npz", x=np.zeros(3))
+    write_arrays(tmp_path / "a.npz", {"x": np.zeros(3)})
     with pytest.raises(UserError, match="a.npz is not a prepared dataset; delete it and run again"):
         load(tmp_path / "a.npz")

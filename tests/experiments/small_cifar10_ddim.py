@@ -3,7 +3,7 @@ and figures."""
 
 import numpy as np
 import pandas as pd
-from run_records import recorded
+from run_records import recorded, sealed_npz
 
 from kanpipe.config.kinds import parsed
 from kanpipe.experiments.cifar10_ddim.described import described
@@ -57,9 +57,15 @@ VARIANT_ROWS = pd.DataFrame(described(SPEC))
 
 def make_run(folder, variant, seed, diverged=False):
     """A folder as training and sampling leave it."""
+    folder.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng([seed, len(variant)])
     steps, images = (20, 0) if diverged else (STEPS // 3 if variant in SHORT else STEPS, 70)
-    run = recorded(
+    loss = (0.05 + np.exp(-np.arange(steps) / 20)) * generator.uniform(0.9, 1.1, steps)
+    pd.DataFrame({"loss": loss}).rename_axis("step").to_csv(folder / "history.csv")
+    drawn = generator.integers(0, 256, (images, 32, 32, 3), dtype=np.uint8)
+    strip = generator.integers(0, 256, (2 if images else 0, 5, 32, 32, 3), dtype=np.uint8)
+    sealed_npz(folder / "samples.npz", quad_20=drawn, strip=strip)
+    return recorded(
         folder,
         experiment="mine",
         kind="cifar10_ddim",
@@ -69,12 +75,6 @@ def make_run(folder, variant, seed, diverged=False):
         steps=steps,
         parameters=VARIANTS[variant][1],
     )
-    loss = (0.05 + np.exp(-np.arange(steps) / 20)) * generator.uniform(0.9, 1.1, steps)
-    pd.DataFrame({"loss": loss}).rename_axis("step").to_csv(folder / "history.csv")
-    drawn = generator.integers(0, 256, (images, 32, 32, 3), dtype=np.uint8)
-    strip = generator.integers(0, 256, (2 if images else 0, 5, 32, 32, 3), dtype=np.uint8)
-    np.savez(folder / "samples.npz", quad_20=drawn, strip=strip)
-    return run
 
 
 def make_runs(folder):

@@ -1,6 +1,7 @@
 """Trainings of small classifiers of noisy images, for the tests of what is made of them."""
 
 import numpy as np
+from run_records import sealed_npz
 
 from kanpipe.config.kinds import parsed, trained
 from kanpipe.experiments import stage
@@ -44,7 +45,9 @@ def write_images(path):
     pixels[np.arange(170), 9 + places, 6:22] = 255
     parts = {"train": slice(120), "test": slice(120, None)}
     arrays = {"images": pixels, "labels": labels}
-    np.savez(path, **{f"{part}_{name}": array[rows] for part, rows in parts.items() for name, array in arrays.items()})
+    sealed_npz(
+        path, **{f"{part}_{name}": array[rows] for part, rows in parts.items() for name, array in arrays.items()}
+    )
     return path
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from run_records import recorded
+from run_records import recorded, sealed_npz
 from safetensors.torch import save_file
 
 from kanpipe.config.kinds import parsed
@@ -22,6 +22,7 @@ from kanpipe.experiments.cifar10_ddim.floors import floors
 from kanpipe.experiments.cifar10_ddim.samplers import Sampler
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
+from kanpipe.runs import write_samples
 
 CPU = Machine.prepare("cpu", threads=1)
 PROBLEM = {
@@ -63,7 +64,7 @@ def photographs(seed, n):
 def inputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     images, nothing = photographs(0, 50), np.zeros(0, np.uint8)
-    np.savez(
+    sealed_npz(
         folder / "photographs.npz",
         train_images=images,
         train_labels=np.zeros(50, np.uint8),
@@ -83,7 +84,6 @@ def drawn(seed, n):
         "/end_means": (3 * start + 0.01 * generator.normal(size=(n, 3))).astype(np.float32),
         "/outside": generator.uniform(size=n).astype(np.float32),
         "/squares": generator.uniform(1, 2, size=n).astype(np.float32),
-        "/seconds": np.float64(0.5),
     }
 
 
@@ -91,7 +91,7 @@ def finished(folder, variant, seed=0, status="finished"):
     """A run's folder as training and sampling leave it."""
     run_spec = {"problem": PROBLEM, "training": TRAINING, "variant": VARIANTS[variant]}
     said = {"experiment": "mine", "kind": "cifar10_ddim", "variant": variant, "seed": seed, "status": status}
-    run = recorded(folder, **said, spec=run_spec)
+    folder.mkdir(parents=True, exist_ok=True)
     loss = np.linspace(1, 0.1, 300)
     pd.DataFrame({"step": range(300), "loss": loss}).to_csv(folder / "history.csv", index=False)
     pd.DataFrame({"step": [100, 200, 300], "loss": [4.0, 2.0, 1.5]}).to_csv(folder / "validation.csv", index=False)
@@ -102,8 +102,9 @@ def finished(folder, variant, seed=0, status="finished"):
         for place, (name, options) in enumerate(SAMPLERS.items())
         for part, values in drawn(10 * seed + place, options["images"]).items()
     }
-    np.savez(folder / "samples.npz", strip=np.zeros((2, 3, *PIXELS), np.uint8), **arrays)
-    return run
+    arrays["strip"] = np.zeros((2, 3, *PIXELS), np.uint8)
+    write_samples(folder / "samples.npz", arrays, dict.fromkeys(SAMPLERS, 0.5))
+    return recorded(folder, **said, spec=run_spec)
 
 
 def probes():
@@ -240,7 +241,7 @@ def test_a_prelu_has_the_loss_and_the_shift_that_its_slope_leaves_of_perfect_noi
 def test_pixel_sd_is_that_of_all_values():
     x = np.random.default_rng(0).normal(0.3, 2, (6, 3, 32, 32))
     arrays = drawn(0, 6) | {"/end_means": x.mean(axis=(2, 3)), "/squares": (x**2).mean(axis=(1, 2, 3))}
-    found = colours.colours({f"s{part}": values for part, values in arrays.items()}, "s")
+    found = colours.colours({f"s{part}": values for part, values in arrays.items()}, "s", 1.0)
     assert found["pixel_sd"] == pytest.approx(x.std(), rel=1e-6)  # measures are kept in float32
 
 
@@ -330,7 +331,7 @@ def test_run_without_images_of_a_sampler_has_no_rows_of_it(runs, inputs, tmp_pat
     emptied = {
         name: values[:0] if name.startswith("quad_20") and values.ndim else values for name, values in arrays.items()
     }
-    np.savez(tmp_path / "run" / "samples.npz", **emptied)
+    sealed_npz(tmp_path / "run" / "samples.npz", **emptied)
     for name in ("history.csv", "validation.csv", "snapshots.safetensors"):
         (tmp_path / "run" / name).write_bytes((runs[0].folder / name).read_bytes())
     run = replace(runs[0], folder=tmp_path / "run")

@@ -56,7 +56,7 @@ def finished(folder, variant="unet", seed=0, status="finished", **training):
     run = recorded(folder, **said, spec=spec)
     net = problem.build(run.spec.problem, run.spec.variant, seed)
     save_file(net.state_dict(), folder / "weights.safetensors")
-    return run
+    return recorded(folder, **said, spec=spec)
 
 
 def asked_for(sampling):
@@ -90,8 +90,7 @@ def samples(run):
 def same(arrays, others):
     assert arrays.keys() == others.keys()
     for name in arrays:
-        if not name.endswith("/seconds"):
-            np.testing.assert_array_equal(arrays[name], others[name], err_msg=name)
+        np.testing.assert_array_equal(arrays[name], others[name], err_msg=name)
 
 
 # What is drawn.
@@ -274,7 +273,20 @@ def test_killed_and_called_again_the_arrays_are_the_same(samples, tmp_path, monk
     asked, arrays = images_asked(monkeypatch, run)
     same(arrays, samples)
     assert asked == 7 * 4 + 3 * 2 - min(kept * 3, 7) * 4
-    assert {path.name for path in tmp_path.iterdir()} == {"run.json", "weights.safetensors", "samples.npz"}
+    outputs = {"samples.npz", "sampling.json", ".sampled"}
+    assert {path.name for path in tmp_path.iterdir()} == {"run.json", "weights.safetensors"} | outputs
+
+
+def test_what_was_drawn_is_not_drawn_again_though_its_output_was_deleted(samples, tmp_path, monkeypatch):
+    run = finished(tmp_path)
+    drawn(run)
+    for name in ("samples.npz", "sampling.json"):
+        (tmp_path / name).unlink()
+        asked, arrays = images_asked(monkeypatch, run)
+        same(arrays, samples)
+        assert asked == 0 and run.sampling_seconds().keys() == {"quad_4", "uniform_2"}
+    asked, _ = images_asked(monkeypatch, run, changed(seed=1))
+    assert asked == 7 * 4 + 3 * 2
 
 
 def test_seconds_are_those_of_all_sittings(tmp_path, monkeypatch):
@@ -282,8 +294,8 @@ def test_seconds_are_those_of_all_sittings(tmp_path, monkeypatch):
     clock = iter(range(0, 1000, 10))
     monkeypatch.setattr(sampling.time, "perf_counter", lambda: float(next(clock)))
     kill_after(5, monkeypatch, run)
-    arrays = drawn(run)
-    assert arrays["quad_4/seconds"] == 30 and arrays["uniform_2/seconds"] == 10 and arrays["quad_4/seconds"].shape == ()
+    drawn(run)
+    assert run.sampling_seconds() == {"quad_4": 30, "uniform_2": 10}
 
 
 @pytest.mark.parametrize("what", ["weights", "batch_size", "threads"])
@@ -376,6 +388,7 @@ def test_values_that_are_not_finite_are_no_black_images(tmp_path):
     weights = run.tensors("weights.safetensors")
     weights["conv_out.bias"][0] = torch.nan
     save_file(weights, tmp_path / "weights.safetensors")
+    run = recorded(tmp_path, kind="cifar10_ddim", spec=run.record.spec)
     with pytest.raises(FloatingPointError, match="not finite"):
         drawn(run)
 

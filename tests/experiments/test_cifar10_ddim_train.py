@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from run_records import sealed_npz
 
 from kanpipe.config.kinds import trained
 from kanpipe.diffusion import linear_schedule
@@ -135,7 +136,7 @@ def run(folder, data, variant):
 def data(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "photographs.npz"
     nothing, labels = images(0), np.zeros(20, np.uint8)
-    np.savez(path, train_images=images(), train_labels=labels, test_images=nothing, test_labels=labels[:0])
+    sealed_npz(path, train_images=images(), train_labels=labels, test_images=nothing, test_labels=labels[:0])
     return path
 
 
@@ -192,7 +193,7 @@ def test_options_of_one_layer_lie_over_those_of_the_variant():
 def test_images_stand_in_a_black_frame(dataset, shape, channels, tmp_path):
     stored = np.random.default_rng(0).integers(1, 256, (5, *shape), dtype=np.uint8)
     labels = np.zeros(5, np.uint8)
-    np.savez(tmp_path / "data.npz", train_images=stored, train_labels=labels, test_images=stored, test_labels=labels)
+    sealed_npz(tmp_path / "data.npz", train_images=stored, train_labels=labels, test_images=stored, test_labels=labels)
     found, side = problem.images(tmp_path / "data.npz", DATASETS[dataset]), shape[0]
     edge = (32 - side) // 2
     assert found.shape == (5, 32, 32, channels) and found.dtype == np.uint8
@@ -203,7 +204,7 @@ def test_images_stand_in_a_black_frame(dataset, shape, channels, tmp_path):
 
 def test_images_of_another_dataset_are_refused(tmp_path):
     stored, labels = np.zeros((5, 28, 28), np.uint8), np.zeros(5, np.uint8)
-    np.savez(tmp_path / "data.npz", train_images=stored, train_labels=labels, test_images=stored, test_labels=labels)
+    sealed_npz(tmp_path / "data.npz", train_images=stored, train_labels=labels, test_images=stored, test_labels=labels)
     with pytest.raises(UserError, match="has images of 28 x 28; this experiment takes 32 x 32 x 3"):
         problem.images(tmp_path / "data.npz", DATASETS["cifar10"])
 

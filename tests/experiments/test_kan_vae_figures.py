@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.text import Text
-from run_records import recorded
+from run_records import recorded, sealed_npz
 from small_kan_vae import TRAINING
 
 from kanpipe.config import kinds
@@ -40,10 +40,22 @@ STEPS = 400
 
 def make_run(folder, variant, seed, diverged=False):
     """A folder as training and sampling leave it, with noise for curves and images."""
+    folder.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng([seed, len(variant)])
     steps = 30 if diverged else STEPS
     settings, parameters = VARIANTS[variant]
-    run = recorded(
+    parts = {
+        "reconstruction": 60 + 480 * np.exp(-np.arange(steps) / 40),
+        "kl": 25 - 24 * np.exp(-np.arange(steps) / 40),
+    }
+    history = pd.DataFrame(parts) * generator.uniform(0.9, 1.1, (steps, 2))
+    history.assign(loss=history.sum(axis=1)).rename_axis("step").to_csv(folder / "history.csv")
+    inputs = 255 * np.random.default_rng(9).integers(0, 2, (32, 784), dtype=np.uint8)
+    count = 0 if diverged else 40
+    prior = generator.integers(0, 256, (1 if diverged else 2, count, 784), dtype=np.uint8)
+    posterior = generator.integers(0, 256, (0 if diverged else 32, 784), dtype=np.uint8)
+    sealed_npz(folder / "samples.npz", prior=prior, inputs=inputs, posterior=posterior)
+    return recorded(
         folder,
         experiment="my_vae",
         kind="kan_vae",
@@ -55,18 +67,6 @@ def make_run(folder, variant, seed, diverged=False):
         parameters=parameters,
         settings={"snapshot_steps": [150]},
     )
-    parts = {
-        "reconstruction": 60 + 480 * np.exp(-np.arange(steps) / 40),
-        "kl": 25 - 24 * np.exp(-np.arange(steps) / 40),
-    }
-    history = pd.DataFrame(parts) * generator.uniform(0.9, 1.1, (steps, 2))
-    history.assign(loss=history.sum(axis=1)).rename_axis("step").to_csv(folder / "history.csv")
-    inputs = 255 * np.random.default_rng(9).integers(0, 2, (32, 784), dtype=np.uint8)
-    count = 0 if diverged else 40
-    prior = generator.integers(0, 256, (1 if diverged else 2, count, 784), dtype=np.uint8)
-    posterior = generator.integers(0, 256, (0 if diverged else 32, 784), dtype=np.uint8)
-    np.savez(folder / "samples.npz", prior=prior, inputs=inputs, posterior=posterior)
-    return run
 
 
 @pytest.fixture(scope="module")

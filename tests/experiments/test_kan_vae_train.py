@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from run_records import sealed_npz
 from torch import nn
 
 from kanpipe.config import kinds
@@ -59,7 +60,7 @@ def told_apart(tmp_path_factory):
     pixels[:, 0, :7] = np.where(bits, 128, 127)  # the darkest ink and the brightest paper
     path = tmp_path_factory.mktemp("data") / "noise.npz"
     images, labels = {"train_images": pixels, "test_images": pixels[:5]}, np.zeros(100, np.uint8)
-    np.savez(path, **images, train_labels=labels, test_labels=labels[:5])
+    sealed_npz(path, **images, train_labels=labels, test_labels=labels[:5])
     return path
 
 
@@ -156,7 +157,7 @@ def test_dataset_smaller_than_a_batch_is_refused(machine, told_apart, tmp_path):
 
 def test_images_of_another_size_are_refused(tmp_path):
     arrays = {"train_images": np.zeros((2, 8, 8), np.uint8), "test_images": np.zeros((2, 8, 8), np.uint8)}
-    np.savez(tmp_path / "a.npz", **arrays, train_labels=np.zeros(2), test_labels=np.zeros(2))
+    sealed_npz(tmp_path / "a.npz", **arrays, train_labels=np.zeros(2), test_labels=np.zeros(2))
     with pytest.raises(UserError, match=r"a.npz has images of 8 x 8; this experiment takes 28 x 28"):
         problem.images(tmp_path / "a.npz")
 

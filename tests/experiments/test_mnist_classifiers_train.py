@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from run_records import sealed_npz
 from safetensors.torch import load_file
 from small_mnist_classifiers import TRAINING, spec, train, write_images
 
@@ -42,7 +43,7 @@ def test_training_ends_after_as_many_epochs_without_a_better_score_as_are_let_pa
 
 def test_no_test_image_takes_part_in_a_training(tmp_path, data):
     arrays = dict(np.load(data))
-    np.savez(
+    sealed_npz(
         tmp_path / "other.npz", **arrays | {name: arrays[name][::-1] for name in arrays if name.startswith("test")}
     )
     runs = [train(tmp_path / place, path) for place, path in (("a", data), ("b", tmp_path / "other.npz"))]
@@ -104,6 +105,6 @@ def test_other_images_are_refused(tmp_path):
         for part in ("train", "test")
         for name in ("images", "labels")
     }
-    np.savez(tmp_path / "small.npz", **arrays)
+    sealed_npz(tmp_path / "small.npz", **arrays)
     with pytest.raises(UserError, match="28 x 28"):
         problem.images(tmp_path / "small.npz")

@@ -1,10 +1,12 @@
 """Range against initialisation: what is trained, what is measured, what is shown."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from run_records import sealed_npz
 from safetensors.torch import load_file
 from sklearn.neighbors import NearestCentroid
 
@@ -45,7 +47,7 @@ def data(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "digits.npz"
     parts = {"train": slice(0, 120), "test": slice(120, 150)}
     arrays = {f"{part}_images": pixels[rows] for part, rows in parts.items()}
-    np.savez(path, **arrays, **{f"{part}_labels": labels[rows] for part, rows in parts.items()})
+    sealed_npz(path, **arrays, **{f"{part}_labels": labels[rows] for part, rows in parts.items()})
     return path
 
 
@@ -113,13 +115,14 @@ def test_dataset_smaller_than_a_batch_is_refused(machine, data, tmp_path):
 
 def test_images_of_another_size_are_refused(tmp_path):
     arrays = {"train_images": np.zeros((2, 8, 8), np.uint8), "test_images": np.zeros((2, 8, 8), np.uint8)}
-    np.savez(tmp_path / "a.npz", **arrays, train_labels=np.zeros(2), test_labels=np.zeros(2))
+    sealed_npz(tmp_path / "a.npz", **arrays, train_labels=np.zeros(2), test_labels=np.zeros(2))
     with pytest.raises(UserError, match=r"a.npz has images of 8 x 8; this experiment takes 28 x 28"):
         problem.images(tmp_path / "a.npz")
 
 
 def test_place_of_the_data_is_no_part_of_a_run(data, tmp_path):
-    here, there = run(tmp_path, data), run(tmp_path, tmp_path / "elsewhere.npz")
+    elsewhere = Path(shutil.copy(data, tmp_path / "elsewhere.npz"))
+    here, there = run(tmp_path, data), run(tmp_path, elsewhere)
     assert here.identity() == there.identity()
 
 

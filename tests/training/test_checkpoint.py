@@ -48,11 +48,13 @@ def test_saved_state_comes_back(checkpoint, tmp_path):
     assert state == {"step": 7, "history": [0.5, 0.25]}
 
 
-def test_removed_checkpoint_leaves_nothing(tmp_path):
+def test_results_take_the_place_of_the_state(tmp_path):
     with Checkpoint(tmp_path, IDENTITY).held() as checkpoint:
         checkpoint.save(STATE)
-        checkpoint.remove()
-    assert list(tmp_path.iterdir()) == []
+        with checkpoint.results() as folder:
+            (folder / "weights").write_text("trained")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".trained", "weights"]
+    assert (tmp_path / "weights").read_text() == "trained"
 
 
 def test_saved_checkpoint_stays_when_it_is_let_go(tmp_path):

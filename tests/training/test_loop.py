@@ -33,6 +33,7 @@ from kanpipe.training.checkpoint import Checkpoint
 from kanpipe.training.loop import MEMORY_ADVICE
 
 ROOT = Path(__file__).parents[2]
+ALL = (*RESULTS, "run.json")
 
 # Real kills of a real training, in processes of their own.
 
@@ -81,7 +82,7 @@ def assert_same_results(folder, undisturbed, sittings):
     names = (*RESULTS, "samples.npz")
     assert contents(folder, names) == contents(undisturbed, names)
     assert record(folder)["sittings"] == sittings
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*names, "run.json"])
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*names, "run.json", ".trained"])
 
 
 def test_two_undisturbed_runs_have_the_same_bytes(undisturbed, tmp_path):
@@ -168,7 +169,7 @@ def test_record_says_what_was_run_and_how(tmp_path, machine):
 
 def test_checkpoint_is_gone_after_success(tmp_path, machine):
     fit_toy(tmp_path, machine)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*RESULTS, "run.json"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*RESULTS, "run.json", ".trained"])
 
 
 @pytest.mark.parametrize("steps", [[50], [100], [101], [50, 150, 249], [99, 100, 101, 249]], ids=str)
@@ -218,28 +219,45 @@ def test_how_often_the_loss_is_looked_at_changes_no_byte(tmp_path, machine, chec
 def test_killed_between_results_and_the_removal_of_the_checkpoint(tmp_path, machine, monkeypatch):
     whole = contents(fit_toy(tmp_path / "whole", machine))
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Checkpoint, "remove", lambda self: (_ for _ in ()).throw(Killed))
+        patch.setattr(Checkpoint, "_remove", lambda self: (_ for _ in ()).throw(Killed))
         fit_toy(tmp_path / "killed", machine)
     assert contents(tmp_path / "killed") == whole
     assert contents(fit_toy(tmp_path / "killed", machine)) == whole
-    assert record(tmp_path / "killed")["sittings"] == 2
+    assert record(tmp_path / "killed")["sittings"] == 1  # its results were there
     assert not (tmp_path / "killed" / ".checkpoint").exists()
 
 
 def test_killed_among_the_results(tmp_path, machine, monkeypatch):
     whole = contents(fit_toy(tmp_path / "whole", machine))
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(results, "_write_history", lambda run, state: (_ for _ in ()).throw(Killed))
+        patch.setattr(results, "_write_history", lambda state, folder: (_ for _ in ()).throw(Killed))
         fit_toy(tmp_path / "killed", machine)
     assert not (tmp_path / "killed" / "run.json").exists()
     assert contents(fit_toy(tmp_path / "killed", machine)) == whole
 
 
-def test_finished_run_that_is_run_again_starts_anew(tmp_path, machine):
+def test_finished_run_is_not_trained_again_whatever_became_of_its_outputs(tmp_path, machine):
+    first = contents(fit_toy(tmp_path, machine), ALL)
+    for name in ALL:
+        (tmp_path / name).unlink()  # as a workflow engine does that takes them for incomplete
+        assert contents(fit_toy(tmp_path, machine, dies_at=0), ALL) == first
+
+
+@pytest.mark.parametrize("changes", [{"rate": 0.02}, {"clip_norm": 1.0}], ids=str)
+def test_finished_run_of_other_settings_is_trained(tmp_path, machine, changes):
+    fit_toy(tmp_path, machine)
+    fit_toy_until(tmp_path, machine, 0, **changes)  # it begins
+    fit_toy(tmp_path, machine, dies_at=0)  # what was finished is still there
+    changed = contents(fit_toy(tmp_path, machine, **changes))
+    assert changed == contents(fit_toy(tmp_path / "elsewhere", machine, **changes))
+    fit_toy_until(tmp_path, machine, 0)
+
+
+def test_damaged_results_are_trained_anew(tmp_path, machine):
     first = contents(fit_toy(tmp_path, machine))
-    (tmp_path / "history.csv").write_text("cut")
+    (tmp_path / "history.csv").write_text("cut")  # under both of its names
+    fit_toy_until(tmp_path, machine, 0)
     assert contents(fit_toy(tmp_path, machine)) == first
-    assert record(tmp_path)["sittings"] == 1
 
 
 @pytest.mark.parametrize("kills", [[], [120], [150], [120, 130, 199]], ids=str)

@@ -128,7 +128,7 @@ def test_process_that_is_killed_and_resumed_leaves_the_same_bytes(tmp_path, mach
 def test_run_that_is_killed_when_it_has_stopped_takes_no_further_step(tmp_path, machine, monkeypatch):
     whole = contents(fit_toy(tmp_path / "whole", machine, validation=EARLY), ALL)
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(results, "_write_history", lambda run, state: (_ for _ in ()).throw(Killed))
+        patch.setattr(results, "_write_history", lambda state, folder: (_ for _ in ()).throw(Killed))
         fit_toy(tmp_path / "killed", machine, validation=EARLY)
     stopped = record(tmp_path / "whole")["stopped_at_step"]
     assert contents(fit_toy(tmp_path / "killed", machine, validation=EARLY, dies_at=stopped), ALL) == whole

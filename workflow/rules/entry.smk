@@ -29,4 +29,4 @@ def shown(path, **labels):
 
 RECORDS = of_runs("run.json") if PLAN.has("train") else []
 TRAINED = of_runs(*PLAN.outputs.trained) if PLAN.has("train") else []
-SAMPLES = of_runs("samples.npz") if PLAN.has("sample") else []
+SAMPLES = of_runs(*PLAN.outputs.sampled) if PLAN.has("sample") else []

@@ -48,7 +48,7 @@ if PLAN.has("sample"):
             runs=RECORDS if TOGETHER else [f"<results>/<entry>/{RUN}/run.json"],
             trained=TRAINED if TOGETHER else f"<results>/<entry>/{RUN}/weights.safetensors",
         output:
-            SAMPLES if TOGETHER else f"<results>/<entry>/{RUN}/samples.npz",
+            SAMPLES if TOGETHER else multiext(f"<results>/<entry>/{RUN}/", *PLAN.outputs.sampled),
         log:
             f"<logs>/<entry>/{SAMPLED}.log",
         benchmark:

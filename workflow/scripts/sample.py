@@ -14,13 +14,13 @@ with job(snakemake.log[0]):
     from kanpipe.progress import Progress
     from kanpipe.runs import FinishedRun
 
-    params, outputs = snakemake.params, snakemake.output
+    params, records = snakemake.params, snakemake.input.runs
     machine = Machine.prepare(snakemake.config["device"], snakemake.threads, gpus=snakemake.resources.gpu)
     inputs, spec = Inputs.named(snakemake.input), parsed(params.kind, params.spec)
     # One run counts its own steps; the terminal shows one bar at a time.
-    several = len(outputs) > 1
-    with Progress(f"{params.experiment} sampling", len(outputs), unit="run") if several else nullcontext() as progress:
-        for record, out in zip(snakemake.input.runs, outputs, strict=True):
-            stage(params.kind, "sample")(FinishedRun.read(Path(record).parent), spec, inputs, machine, Path(out))
+    several = len(records) > 1
+    with Progress(f"{params.experiment} sampling", len(records), unit="run") if several else nullcontext() as progress:
+        for folder in (Path(record).parent for record in records):
+            stage(params.kind, "sample")(FinishedRun.read(folder), spec, inputs, machine, folder / "samples.npz")
             if progress:
                 progress.advance()

@@ -23,13 +23,13 @@ PRELU = ("prelu_slope", "prelu_loss", "prelu_shift")
 LAST = "conv_out"
 
 
-def colours(samples: dict[str, np.ndarray], sampler: str) -> dict[str, float]:
+def colours(samples: dict[str, np.ndarray], sampler: str, seconds: float) -> dict[str, float]:
     """COLOURS of the samples, before clipping: of channel means, of all values, and how fast they were drawn."""
     start, end = samples[f"{sampler}/start_means"], samples[f"{sampler}/end_means"].astype(np.float64)
     return of_means(start, end) | {
         "outside": float(samples[f"{sampler}/outside"].mean(dtype=np.float64)),
         "pixel_sd": math.sqrt(samples[f"{sampler}/squares"].mean(dtype=np.float64) - end.mean() ** 2),
-        "images_per_second": len(end) / float(samples[f"{sampler}/seconds"]),
+        "images_per_second": len(end) / seconds,
     }
 
 

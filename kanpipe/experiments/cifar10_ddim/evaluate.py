@@ -65,7 +65,7 @@ class Evaluation:
         row |= prelu(coverage, math.prod(self.kind.shape), self.steepest)
         row |= self._scores(run, samples) | dict.fromkeys(COLOURS, math.nan)
         if len(samples[self.main]):
-            row |= colours(samples, self.main)
+            row |= colours(samples, self.main, run.sampling_seconds()[self.main])
             self.means += drawn_means(run, samples, self.main)
         self.runs.append(row)
 

@@ -17,6 +17,7 @@ OUTPUTS = Outputs(
     frames=("runs", "scores", "coverage", "means"),
     tables=("", "samplers", "speed", "collapse", "ablation"),
     figures=lambda variants: list(FIGURES),
+    sampled=("samples.npz", "sampling.json"),
     sampled_together=False,
     described=described,
 )

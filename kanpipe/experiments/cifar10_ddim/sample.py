@@ -1,6 +1,5 @@
 """Images drawn from one U-Net by every configured sampler, each batch kept as soon as it is drawn."""
 
-import hashlib
 import logging
 import time
 from collections.abc import Iterable, Iterator
@@ -19,12 +18,11 @@ from kanpipe.experiments.cifar10_ddim.config import Experiment, Sampling, Strip
 from kanpipe.experiments.cifar10_ddim.datasets import Dataset
 from kanpipe.experiments.cifar10_ddim.samplers import Predict, Sampler
 from kanpipe.experiments.protocol import Inputs
-from kanpipe.files import atomic
 from kanpipe.machine import Machine
 from kanpipe.models.unet import UNet
 from kanpipe.progress import Progress
 from kanpipe.provenance import code_hash, named_families
-from kanpipe.runs import FinishedRun
+from kanpipe.runs import FinishedRun, write_samples
 from kanpipe.training.kept import place
 from kanpipe.training.shards import Shards
 
@@ -34,6 +32,7 @@ Arrays = dict[str, np.ndarray]
 
 COMPILE_FROM = 1000  # calls of the network: with fewer, compiling it takes longer than it saves
 MEASURES = ("start_means", "end_means", "outside", "squares")
+TIMED = "/seconds"  # the end of the names of what is no array of the output
 OF_CHANNELS = MEASURES[:2]  # which have a value for each channel of an image, the others one for an image
 
 
@@ -86,14 +85,13 @@ def sample(run: FinishedRun, spec: Experiment, inputs: Inputs, machine: Machine,
     <sampler>/end_means     float32 (images, channels)  the same of the result before it is clipped to [-1, 1]
     <sampler>/outside       float32 (images,)           share of its values outside [-1, 1]
     <sampler>/squares       float32 (images,)           mean of its squares
-    <sampler>/seconds       float64 ()                  what sampling took, without compilation
     strip                   uint8 (images, states, 32, 32, channels), from noise to image, of the main sampler
 
     x_T of an image is a function of its index and of the seed of the sampling plus that of the training: networks that
     were trained with the same seed begin at the same noise, and the spread over seeds is of both. A run that
     has diverged has no images. What is drawn is kept beside `out`: a sampling that is killed and called again ends with
-    the same arrays, but for the seconds. Raises UserError for a sampler or a strip that cannot be, and when the GPU's
-    memory does not suffice.
+    the same bytes. `sampling.json` beside it says how many `seconds` each sampler took, without compilation. Raises
+    UserError for a sampler or a strip that cannot be, and when the GPU's memory does not suffice.
     """
     sampling, kind = spec.sampling, problem.dataset(run.spec.problem)
     samplers = [Sampler(name, **options.model_dump(exclude_none=True)) for name, options in sampling.samplers.items()]
@@ -103,9 +101,13 @@ def sample(run: FinishedRun, spec: Experiment, inputs: Inputs, machine: Machine,
     calls = _calls([batch for own in batches.values() for batch in own], run)
     compiled = run.spec.recipe.compile and calls >= COMPILE_FROM
     with Shards(out, _identity(run, sampling, machine, compiled)).held() as shards:
+        if shards.finished():
+            log.info("%s: was sampled before, with the same settings, code, weights and machine", _label(run))
+            return
         with machine.enough_memory(f"lower `sampling.batch_size`, which is {sampling.batch_size}, and run again"):
-            _write(out, _all_drawn(run, sampling, machine, compiled, batches, shards))
-        shards.remove()
+            arrays = _all_drawn(run, sampling, machine, compiled, batches, shards)
+        with shards.results() as kept:
+            _write(kept, arrays)
 
 
 def start_noise(seed: int, indices: Iterable[int], shape: tuple[int, int, int], machine: Machine) -> Tensor:
@@ -239,7 +241,7 @@ def _gathered(sampler: Sampler, batches: Iterable[Arrays], kind: Dataset) -> Arr
         seconds += float(batch["seconds"])
         strip |= {"strip": batch["strip"]} if "strip" in batch else {}
     named = {f"{sampler.name}/{name}": values for name, values in arrays.items()}
-    return {sampler.name: images} | named | {f"{sampler.name}/seconds": np.array(seconds)} | strip
+    return {sampler.name: images} | named | {f"{sampler.name}{TIMED}": np.array(seconds)} | strip
 
 
 def _merged(of_samplers: Iterable[Arrays]) -> Arrays:
@@ -248,10 +250,8 @@ def _merged(of_samplers: Iterable[Arrays]) -> Arrays:
 
 def _identity(run: FinishedRun, sampling: Sampling, machine: Machine, compiled: bool) -> dict[str, Any]:
     """All that decides what is drawn."""
-    with open(run.folder / "weights.safetensors", "rb") as weights:
-        digest = hashlib.file_digest(weights, "sha256").hexdigest()
-    code = code_hash(__name__, named_families(run.record.spec))
-    source = {"weights": digest, "run": run.record.spec, "code": code, "compiled": compiled}
+    weights, code = run.record.files["weights.safetensors"], code_hash(__name__, named_families(run.record.spec))
+    source = {"weights": weights, "run": run.record.spec, "code": code, "compiled": compiled}
     return source | {"sampling": sampling.model_dump(mode="json")} | place(machine)
 
 
@@ -259,6 +259,7 @@ def _label(run: FinishedRun) -> str:
     return f"{run.record.experiment}/{run.variant}/seed{run.seed}"
 
 
-def _write(out: Path, arrays: dict[str, Any]) -> None:
-    with atomic(out) as beside:
-        np.savez(beside, **arrays)
+def _write(out: Path, arrays: Arrays) -> None:
+    timed = [name for name in arrays if name.endswith(TIMED)]
+    seconds = {name.removesuffix(TIMED): float(arrays.pop(name)) for name in timed}
+    write_samples(out, arrays, seconds)

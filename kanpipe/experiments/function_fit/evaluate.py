@@ -11,7 +11,6 @@ from kanpipe.experiments.function_fit.curves import locality, warm_up
 from kanpipe.experiments.function_fit.exponents import exponents
 from kanpipe.experiments.function_fit.growth import growth
 from kanpipe.experiments.protocol import Inputs
-from kanpipe.files import read_table
 from kanpipe.machine import Machine
 from kanpipe.runs import FINISHED, FinishedRun
 
@@ -44,7 +43,7 @@ def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine:
 def _named(run: FinishedRun, table: str) -> pd.DataFrame:
     """One of the run's own tables, with columns that say whose it is."""
     variant = run.spec.variant
-    named = read_table(run.folder / f"{table}.csv")
+    named = run.table(table)
     named.insert(0, "variant", run.variant)
     named.insert(1, "seed", run.seed)
     return named.assign(family=variant.family, target=variant.target, samples=variant.samples)

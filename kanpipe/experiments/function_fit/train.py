@@ -10,13 +10,14 @@ import logging
 import math
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from kanpipe import provenance
+from kanpipe import digests, provenance
 from kanpipe.experiments.function_fit import problem
 from kanpipe.experiments.function_fit.grids import extend
 from kanpipe.experiments.function_fit.lbfgs import Stage, rmse
@@ -28,6 +29,7 @@ from kanpipe.progress import Progress
 from kanpipe.runs import DIVERGED, FINISHED, Record, Run
 from kanpipe.training.checkpoint import Checkpoint
 from kanpipe.training.kept import place
+from kanpipe.training.pace import Pace
 
 log = logging.getLogger("kanpipe")
 
@@ -131,41 +133,42 @@ def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
     history.csv          errors after every LBFGS step: of all restarts, then of the stages
     restarts.csv, stages.csv, run.json
 
-    The state is saved after a restart or stage when `checkpoint_seconds` have passed; all that is random is a
+    The state is saved after a restart or stage when the `Pace` says so; all that is random is a
     function of the seed and the number of the restart, so that a resumed run ends with the same bytes.
     """
     with Checkpoint(run.folder, run.identity() | place(machine), run.resumes_elsewhere).held() as checkpoint:
+        if checkpoint.finished():
+            return
         saved = checkpoint.load()
         state = Outcome(**saved) if saved else Outcome()
         state.commits.append(provenance.commit())
         state.devices.append(machine.name)
-        fitting, last = Fitting(run, state), time.monotonic()
+        fitting, pace = Fitting(run, state), Pace(lambda: checkpoint.save(vars(state)), checkpoint_seconds)
         with Progress(run.label, fitting.total, state.done, unit="stage") as progress:
             while state.done < fitting.total and not state.diverged:
                 fitting.advance()
                 progress.advance()
-                if time.monotonic() - last >= checkpoint_seconds:
-                    checkpoint.save(vars(state))
-                    last = time.monotonic()
-        _write(run, state, machine)
-        checkpoint.remove()
+                pace.save_if_due()
+        with checkpoint.results() as folder:
+            _write(run, state, machine, folder)
 
 
-def _write(run: Run, state: Outcome, machine: Machine) -> None:
+def _write(run: Run, state: Outcome, machine: Machine, folder: Path) -> None:
     for name, tensors in (("weights", state.weights), ("stages", state.kept)):
-        with atomic(run.folder / f"{name}.safetensors") as beside:
+        with atomic(folder / f"{name}.safetensors") as beside:
             save_file({key: value.contiguous() for key, value in tensors.items()}, beside)
     for name in ("history", "restarts", "stages"):
-        write_table(run.folder / f"{name}.csv", pd.DataFrame(getattr(state, name)))
-    _record(run, state, machine).write(run.folder)
+        write_table(folder / f"{name}.csv", pd.DataFrame(getattr(state, name)))
+    _record(run, state, machine, digests.of_files(folder)).write(folder)
 
 
-def _record(run: Run, state: Outcome, machine: Machine) -> Record:
+def _record(run: Run, state: Outcome, machine: Machine, files: dict[str, str]) -> Record:
     """What the run says of itself."""
     steps, seconds = len(state.history), sum(state.seconds)
     return Record(
         **run.identity(),
         **provenance.origin(machine, state.commits, state.devices),
+        files=files,
         status=DIVERGED if state.diverged else FINISHED,
         diverged_at_step=steps - 1 if state.diverged else None,
         steps=steps,

@@ -61,7 +61,7 @@ class Evaluation:
         stages = self._stages(head, run)
         self.stages += stages
         model = problem.restore(run, run.tensors("weights.safetensors"), self.machine)
-        speed = {"samples_per_second": samples["prior"].shape[1] / np.median(samples["seconds"])}
+        speed = {"samples_per_second": samples["prior"].shape[1] / np.median(list(run.sampling_seconds().values()))}
         scores = {name: stages[-1][name] for name in ("reconstruction", "kl", "elbo")}
         scores |= self._likelihood(model, run.seed) | self._latent_space(head, model)
         pictures = {"posterior_entropy": judge(self.judge, samples["posterior"]).entropy}

@@ -14,4 +14,5 @@ OUTPUTS = Outputs(
     frames=("runs", "fidelity", "judgements", "stages", "latents", "degradations"),
     tables=("", "fidelity", "likelihood", "training", "judge", "speed"),
     figures=lambda variants: list(FIGURES),
+    sampled=("samples.npz", "sampling.json"),
 )

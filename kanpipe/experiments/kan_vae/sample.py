@@ -2,7 +2,6 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,11 +10,10 @@ from torch import Tensor
 from kanpipe.experiments.kan_vae import problem
 from kanpipe.experiments.kan_vae.config import Experiment
 from kanpipe.experiments.protocol import Inputs
-from kanpipe.files import atomic
 from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
 from kanpipe.models.vae import VAE
-from kanpipe.runs import FinishedRun
+from kanpipe.runs import FinishedRun, write_samples
 
 CHUNK = 200  # images whose features fit a processor's cache
 
@@ -25,25 +23,25 @@ def sample(run: FinishedRun, spec: Experiment, inputs: Inputs, machine: Machine,
     """Write npz arrays into `out`, all images uint8 (..., 784); empty ones for a run that has diverged.
 
     prior: (seeds, images, 784), the decoder's means for latent variables drawn from N(0, I) by each sampling seed;
-    inputs: the first test images, 0 or 255; posterior: the decoder's mean for one draw from the posterior of each;
-    seconds: what the prior samples of each seed took to make.
+    inputs: the first test images, 0 or 255; posterior: the decoder's mean for one draw from the posterior of each.
+    `sampling.json` beside it says how many `seconds` the prior samples of each seed took to make.
     """
     sampling, test_images = spec.sampling, problem.images(inputs.data).test_images
     shown = problem.binary(test_images[: sampling.pictures], run.spec.problem.threshold, machine)
     if run.diverged:
         nothing = np.zeros((0, problem.SIDE**2), np.uint8)
-        _write(out, prior=nothing[None], inputs=_host(shown * 255), posterior=nothing, seconds=np.zeros(0))
+        write_samples(out, {"prior": nothing[None], "inputs": _host(shown * 255), "posterior": nothing}, {})
         return
     model = problem.restore(run, run.tensors("weights.safetensors"), machine)
     with weights_kept_packed(model):
         drawn = [_prior(model, sampling.images, machine, seed) for seed in sampling.seeds]
-    _write(
-        out,
-        prior=np.stack([images for images, _ in drawn]),
-        inputs=_host(shown * 255),
-        posterior=_host(_posterior(model, shown.float(), machine, sampling.seeds[0])),
-        seconds=np.array([seconds for _, seconds in drawn]),
-    )
+    arrays = {
+        "prior": np.stack([images for images, _ in drawn]),
+        "inputs": _host(shown * 255),
+        "posterior": _host(_posterior(model, shown.float(), machine, sampling.seeds[0])),
+    }
+    seconds = {str(seed): taken for seed, (_, taken) in zip(sampling.seeds, drawn, strict=True)}
+    write_samples(out, arrays, seconds, compressed=True)
 
 
 def _prior(model: VAE, images: int, machine: Machine, seed: int) -> tuple[np.ndarray, float]:
@@ -70,8 +68,3 @@ def pixels(model: VAE, z: Tensor) -> Tensor:
 
 def _host(images: Tensor) -> np.ndarray:
     return images.cpu().numpy()
-
-
-def _write(out: Path, **arrays: Any) -> None:
-    with atomic(out) as beside, open(beside, "wb") as file:
-        np.savez_compressed(file, **arrays)

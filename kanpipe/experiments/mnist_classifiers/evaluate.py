@@ -14,7 +14,6 @@ from kanpipe.experiments.mnist_classifiers.pictures import packed
 from kanpipe.experiments.mnist_classifiers.printed_layers import printed_layers
 from kanpipe.experiments.mnist_classifiers.rates import chosen, networks
 from kanpipe.experiments.protocol import Inputs
-from kanpipe.files import read_table
 from kanpipe.machine import Machine
 from kanpipe.runs import FINISHED, FinishedRun
 
@@ -59,7 +58,7 @@ def _test_logits(run: FinishedRun, data: Images, machine: Machine) -> np.ndarray
 
 def _course(run: FinishedRun, data: Images) -> pd.DataFrame:
     """A row for every epoch: the means of its steps, and the scores of the held-out images at its end."""
-    table = read_table(run.folder / "validation.csv").add_prefix("validation_")
+    table = run.validation().add_prefix("validation_")
     per_epoch = _steps_per_epoch(run.spec, data)
     steps = run.history()
     means = steps[["loss", "accuracy"]].groupby(steps.index // per_epoch).mean().head(len(table))
