@@ -1,6 +1,7 @@
 """The device, its threads, and random numbers that depend on nothing but their key."""
 
 import hashlib
+import logging
 import os
 import platform
 import resource
@@ -12,6 +13,9 @@ from dataclasses import dataclass
 import torch
 
 from kanpipe.errors import UserError
+from kanpipe.gpus import refuse_idle_gpu, take_gpu
+
+log = logging.getLogger("kanpipe")
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ class Machine:
     def prepare(cls, device: str = "auto", threads: int = 1, gpus: int = 1, flush_denormals: bool = False) -> "Machine":
         """Choose the device and set the threads; UserError for CUDA where there is none.
 
-        `auto` is CUDA where there is a device and `gpus`, the number that the job was given, is not 0; else the CPU.
+        `auto` is CUDA where there is a device and `gpus`, the number that the job was given, is not 0; else the CPU,
+        but for a job whose scheduler gave it a GPU that torch does not see. Of several GPUs it is one that is free.
         `flush_denormals` lets a CPU take numbers below 1e-38 for 0, for trainings: Adam's first moment of a weight
         that has had no gradient for some 700 steps is such a number, far too small to change the weight, and each
         costs many times as long as others.
@@ -33,13 +38,16 @@ class Machine:
         if device == "cuda" and not torch.cuda.is_available():
             raise UserError("device is 'cuda', but no CUDA device is visible; set device to 'auto' or 'cpu'")
         if device == "auto":
-            device = "cuda" if gpus and torch.cuda.is_available() else "cpu"
+            device = _device(gpus)
         torch.set_num_threads(threads)
         if flush_denormals:
             torch.set_flush_denormal(True)  # before the threads start, which take it over from this one
         if device == "cuda":
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
             torch.use_deterministic_algorithms(True, warn_only=True)
+            index = take_gpu()
+            torch.cuda.set_device(index)
+            return cls(torch.device("cuda", index), threads)
         return cls(torch.device(device), threads)
 
     @property
@@ -68,6 +76,14 @@ class Machine:
     def generator(self, *key: int | str) -> torch.Generator:
         """A generator on the device, seeded by `key` alone."""
         return torch.Generator(self.device).manual_seed(derived_seed(*key))
+
+
+def _device(gpus: int) -> str:
+    """What `auto` stands for in a job that was given so many GPUs."""
+    if gpus and not torch.cuda.is_available():
+        refuse_idle_gpu()
+        log.warning("there is no CUDA device: computing on the CPU")
+    return "cuda" if gpus and torch.cuda.is_available() else "cpu"
 
 
 def derived_seed(*key: int | str) -> int:

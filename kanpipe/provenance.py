@@ -30,7 +30,7 @@ ALL_FAMILIES = tuple(FAMILIES)
 # has, which is part of the format that all stages share: whoever changes it starts from empty results.
 # The models of the configuration make none either: what they hold reaches a stage as its parameters.
 NO_NUMBERS: tuple[str, ...] = ("kanpipe", "kanpipe.errors", "kanpipe.files", "kanpipe.progress", "kanpipe.provenance")
-NO_NUMBERS += ("kanpipe.digests", "kanpipe.experiments", "kanpipe.experiments.protocol")
+NO_NUMBERS += ("kanpipe.digests", "kanpipe.gpus", "kanpipe.experiments", "kanpipe.experiments.protocol")
 NO_NUMBERS += ("kanpipe.layers", "kanpipe.layers.registry")  # they say where the layers are
 DECLARATIONS = ("kanpipe.config", ".config", ".outputs")  # beginning or ends of the names of modules that only declare
 RECORDED = ("torch", "numpy", "scipy", "scikit-learn", "pot", "pandas", "safetensors", "snakemake")
