@@ -1,7 +1,7 @@
 # Everything runs in .venv, which the first call installs from requirements.lock.
 # Variables: CORES (default all), PYTHON (default: the first complete Python from 3.11 on).
 .DEFAULT_GOAL := help
-.PHONY: help quick test check lint format bench lock clean
+.PHONY: help quick test test-slurm check lint format bench lock clean
 
 CORES ?= all
 IS_NEW := import sys; sys.exit(sys.version_info < (3, 11))
@@ -14,7 +14,7 @@ STAMP := .venv/installed
 BENCH := .venv-bench
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 quick: $(STAMP) ## run the whole chain at small scale, without downloads
 	@$(IN_VENV) snakemake --cores $(CORES) --config preset=quick
@@ -23,6 +23,9 @@ quick: $(STAMP) ## run the whole chain at small scale, without downloads
 
 test: lint ## check the style and run all tests: nine to twelve minutes on two cores
 	@$(IN_VENV) OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
+
+test-slurm: $(STAMP) ## run the tests that start a SLURM of two nodes here: as root on Linux, half an hour
+	@$(IN_VENV) OMP_NUM_THREADS=1 pytest -m slurm -rs tests/slurm
 
 check: lint ## the same without whole workflows and compilation: for while you work
 	@$(IN_VENV) OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m 'not slow and not workflow'

@@ -39,10 +39,10 @@ def copy_of_project(folder: Path) -> Path:
     return folder
 
 
-def snakemake(folder: Path, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
+def snakemake(folder: Path, *arguments: str, cores: int = 2, minutes: float = 15) -> subprocess.CompletedProcess:
     """Snakemake's answer; with `cores` 0 it is not told how many it may use."""
     command = [sys.executable, "-m", "snakemake", *(["--cores", str(cores)] if cores else []), *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60 * minutes)
 
 
 def planned(folder: Path, *arguments: str) -> dict[str, int]:
