@@ -130,7 +130,7 @@ def train_tiny(folder, machine, seed=0, **changes):
 
 def test_seeds_give_different_weights_and_losses(tmp_path, machine):
     first, second = (contents(train_tiny(tmp_path / str(seed), machine, seed)) for seed in (0, 1))
-    assert all(first[name] != second[name] for name in RESULTS)
+    assert all(first[name] != second[name] for name in RESULTS if name != "validation.csv")
 
 
 def test_swiss_roll_makes_two_steps_an_epoch_and_keeps_what_is_asked_for(tmp_path, machine):

@@ -35,7 +35,6 @@ from kanpipe.training.loop import fit
 from kanpipe.training.recipe import EpochSchedule, Recipe, Settings
 from kanpipe.training.validation import Validated, Validation, evaluating
 
-ALL = (*RESULTS, "validation.csv")
 ROOT = Path(__file__).parents[2]
 KILL = """
 import os, signal, sys
@@ -104,11 +103,11 @@ def test_without_patience_the_run_goes_to_its_end_and_the_best_weights_are_kept(
 
 @pytest.mark.parametrize("kills", [[20], [39, 41], [50], [60, 61, 69]], ids=str)
 def test_killed_and_resumed_the_bytes_are_the_same(tmp_path, machine, kills):
-    whole = contents(fit_toy(tmp_path / "whole", machine, validation=EARLY), ALL)
+    whole = contents(fit_toy(tmp_path / "whole", machine, validation=EARLY), RESULTS)
     assert record(tmp_path / "whole")["stopped_at_step"] > max(kills)
     for step in kills:
         fit_toy_until(tmp_path / "killed", machine, step, validation=EARLY, check_every=15)
-    assert contents(fit_toy(tmp_path / "killed", machine, validation=EARLY, check_every=15), ALL) == whole
+    assert contents(fit_toy(tmp_path / "killed", machine, validation=EARLY, check_every=15), RESULTS) == whole
     said, wanted = record(tmp_path / "killed"), record(tmp_path / "whole")
     for name in ("stopped_at_step", "best_step", "steps"):
         assert said[name] == wanted[name]
@@ -117,21 +116,21 @@ def test_killed_and_resumed_the_bytes_are_the_same(tmp_path, machine, kills):
 
 @pytest.mark.slow
 def test_process_that_is_killed_and_resumed_leaves_the_same_bytes(tmp_path, machine):
-    whole = contents(fit_toy(tmp_path / "whole", machine, validation=EARLY), ALL)
+    whole = contents(fit_toy(tmp_path / "whole", machine, validation=EARLY), RESULTS)
     command = [sys.executable, "-c", KILL, str(tmp_path / "killed")]
     path = f"{ROOT}:{Path(__file__).parent}"
     assert subprocess.run(command, env={"PYTHONPATH": path}, timeout=120).returncode == -9
     assert (tmp_path / "killed/.checkpoint/state.pt").exists()
-    assert contents(fit_toy(tmp_path / "killed", machine, validation=EARLY, check_every=15), ALL) == whole
+    assert contents(fit_toy(tmp_path / "killed", machine, validation=EARLY, check_every=15), RESULTS) == whole
 
 
 def test_run_that_is_killed_when_it_has_stopped_takes_no_further_step(tmp_path, machine, monkeypatch):
-    whole = contents(fit_toy(tmp_path / "whole", machine, validation=EARLY), ALL)
+    whole = contents(fit_toy(tmp_path / "whole", machine, validation=EARLY), RESULTS)
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(results, "_write_history", lambda state, folder: (_ for _ in ()).throw(Killed))
         fit_toy(tmp_path / "killed", machine, validation=EARLY)
     stopped = record(tmp_path / "whole")["stopped_at_step"]
-    assert contents(fit_toy(tmp_path / "killed", machine, validation=EARLY, dies_at=stopped), ALL) == whole
+    assert contents(fit_toy(tmp_path / "killed", machine, validation=EARLY, dies_at=stopped), RESULTS) == whole
 
 
 def test_checkpoint_of_another_patience_is_refused(tmp_path, machine):

@@ -12,7 +12,7 @@ from kanpipe.runs import Run
 from kanpipe.training.loop import fit
 from kanpipe.training.recipe import Recipe, Settings
 
-RESULTS = ("weights.safetensors", "snapshots.safetensors", "history.csv")
+RESULTS = ("weights.safetensors", "snapshots.safetensors", "history.csv", "validation.csv")
 TARGET = torch.tensor([[1.0, -2.0]])
 
 
