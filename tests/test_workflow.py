@@ -149,9 +149,9 @@ def test_chain_leaves_figures(chain):
 
 def test_claims_at_tiny_scale_are_counts_or_nothing(chain):
     claims = pd.read_csv(chain / "results/tiny/tables/claims.csv").set_index("id")["verdict"]
-    assert claims["swiss_roll.mlp_parameters"] == "reproduced"
-    assert claims["swiss_roll.kan_loss_as_good"] == "not run", "the preset has no variant kan"
-    assert set(claims) <= {"reproduced", "not run", "not comparable"}
+    assert claims["swiss_roll.mlp_parameters"] == "agrees"
+    assert claims["swiss_roll.mlp_loss_worse"] == "not run", "the preset has no variant kan"
+    assert set(claims) <= {"agrees", "differs", "not run", "not comparable", "undecidable"}
 
 
 def test_table_is_computed_from_the_rows(chain):
@@ -422,6 +422,6 @@ def test_kind_is_a_folder_and_an_entry_and_serves_several_entries(tmp_path):
     assert all((folder / f"results/paper/{name}/figures/bar.png").exists() for name in toys)
     stages = pd.read_csv(folder / "results/paper/tables/cost.csv").groupby("experiment")["stage"].apply(list)
     assert stages["toy"] == stages["second"] == ["evaluate", "publish", "all"]
-    assert set(pd.read_csv(folder / "results/paper/tables/claims.csv")["verdict"]) == {"not run"}
+    assert set(pd.read_csv(folder / "results/paper/tables/claims.csv")["verdict"]) == {"not run", "undecidable"}
     again = planned(folder, "--configfile", "toy.yaml", "--forcerun", "second_evaluate")
     assert again["second_evaluate"] == 1 and "toy_evaluate" not in again

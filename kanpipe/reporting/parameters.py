@@ -3,18 +3,14 @@
 import pandas as pd
 from torch import nn
 
+from kanpipe.claims.model import Claim, Parameters
 from kanpipe.models.counting import parameter_count
-from kanpipe.reporting.claim_file import Claim
 from kanpipe.reporting.tables import Table
 
 
 def parameter_table(models: dict[tuple[str, str], nn.Module], claims: list[Claim]) -> Table:
     """A row a variant, from {(experiment, variant): model} and the counts that the sources report."""
-    reported = {
-        (claim["experiment"], claim["test"]["variant"]): claim
-        for claim in claims
-        if claim["test"]["kind"] == "parameters"
-    }
+    reported = {(claim.experiment, claim.test.variant): claim for claim in claims if isinstance(claim.test, Parameters)}
     rows = [_row(*key, model, reported.get(key)) for key, model in models.items()]
     numbers = pd.DataFrame(rows, columns=["experiment", "variant", "parameters", "reported", "matches", "note"])
     numbers["reported"] = numbers["reported"].astype("Int64")
@@ -30,13 +26,13 @@ def _row(experiment: str, variant: str, model: nn.Module, claim: Claim | None) -
     row = {"experiment": experiment, "variant": variant, "parameters": count, "reported": None, "matches": ""}
     if claim is None:
         return row | {"note": "no count reported"}
-    row |= {"reported": claim["reported"]}
+    row |= {"reported": claim.reported}
     if other := _other_size(model, claim):
         return row | {"note": f"not comparable: {other}"}
-    return row | {"matches": "yes" if count == claim["reported"] else "no", "note": claim["source"]}
+    return row | {"matches": "yes" if count == claim.reported else "no", "note": claim.source}
 
 
 def _other_size(model: nn.Module, claim: Claim) -> str:
     """What a preset has made of another size than the claim is of."""
-    sizes = [(key, value, getattr(model, key, value)) for key, value in claim.get("scale", {}).items()]
+    sizes = [(key, value, getattr(model, key, value)) for key, value in claim.scale.items()]
     return "; ".join(f"{key} {found}, reported for {value}" for key, value, found in sizes if found != value)

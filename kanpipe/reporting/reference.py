@@ -1,10 +1,12 @@
 """Keep a full run for good: its rows, run records, figures and tables, under results/reference.
 
     python -m kanpipe.reporting.reference results/paper swiss_roll
+    python -m kanpipe.reporting.reference --judge-again
 
-No rule writes there. results/reference/<experiment>/runs.csv has a row for every run ever kept. The tables beside it
-are computed from the latest row of each variant and seed, so that an experiment can be kept in parts, variants that are
-compared with each other together; the figures show the part that was kept last.
+The second computes the verdicts on all claims again, from the rows that are there. No rule writes there.
+results/reference/<experiment>/runs.csv has a row for every run ever kept. The tables beside it are computed from the
+latest row of each variant and seed, so that an experiment can be kept in parts, variants that are compared with each
+other together; the figures show the part that was kept last.
 """
 
 import argparse
@@ -15,6 +17,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from kanpipe.claims.file import claim_files, load_claims
+from kanpipe.claims.judge import judge
 from kanpipe.config import effective, load_yaml
 from kanpipe.config.kinds import parsed
 from kanpipe.errors import UserError
@@ -23,8 +27,6 @@ from kanpipe.experiments.plan import Plan
 from kanpipe.experiments.protocol import table_name
 from kanpipe.files import read_table, write_table
 from kanpipe.models.counting import parameter_count
-from kanpipe.reporting.claim_file import load_claims
-from kanpipe.reporting.claims import judge
 from kanpipe.reporting.cost import cost_table
 from kanpipe.reporting.tables import Table
 
@@ -60,8 +62,22 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
     _judge(plan, frames).write(target / "tables/claims")
     benchmarks = sorted((results / "benchmarks" / experiment).glob("*.tsv"))
     cost_table({experiment: benchmarks}, {experiment: source}).write(target / "tables/cost")
-    for page in (target / "tables").glob("*.html"):  # for the report of a run, which this is not
+    _delete_pages(target)
+
+
+def _delete_pages(target: Path) -> None:
+    """Delete what is for the report of a run, which this is not."""
+    for page in (target / "tables").glob("*.html"):
         page.unlink()
+
+
+def judge_again(reference: Path) -> None:
+    """Compute the verdicts on all claims again: of every experiment in `reference`, from the latest row of each run."""
+    for target in sorted(path.parent for path in reference.glob("*/runs.csv")):
+        plan = _plan(target.name)
+        frames = {path.stem: _latest(read_table(path)) for path in target.glob("*.csv")}
+        _judge(plan, frames).write(target / "tables/claims")
+        _delete_pages(target)
 
 
 def _plan(experiment: str) -> Plan:
@@ -72,10 +88,10 @@ def _plan(experiment: str) -> Plan:
 
 
 def _judge(plan: Plan, frames: dict[str, pd.DataFrame]) -> Table:
-    experiment = plan.name
-    claims = [claim for claim in load_claims(SOURCE / "workflow/claims.yaml") if claim["experiment"] == experiment]
-    sources = {f"{experiment}/{name}": frame for name, frame in frames.items()} | {experiment: frames["runs"]}
-    return judge(claims, sources, _counted(plan, frames["runs"]))
+    files = claim_files(SOURCE / "workflow/claims")
+    claims = [claim for claim in load_claims(files) if claim.experiment == plan.name]
+    named = {(plan.name, name): frame for name, frame in frames.items()}
+    return judge(claims, named, _counted(plan, frames["runs"]))
 
 
 def _counted(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
@@ -116,15 +132,21 @@ def _copy(source: Path, target: Path) -> None:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("results", type=Path, help="for example results/paper")
-    options.add_argument("experiment", help="for example swiss_roll")
+    options.add_argument("results", type=Path, nargs="?", help="for example results/paper")
+    options.add_argument("experiment", nargs="?", help="for example swiss_roll")
+    options.add_argument("--judge-again", action="store_true", help="only compute the verdicts on kept rows again")
     options.add_argument("--reference", type=Path, default=Path("results/reference"))
     chosen = options.parse_args()
+    if not chosen.judge_again and chosen.experiment is None:
+        options.error("give a folder of results and an experiment, or --judge-again")
     try:
-        keep(chosen.results, chosen.experiment, chosen.reference)
+        if chosen.judge_again:
+            judge_again(chosen.reference)
+        else:
+            keep(chosen.results, chosen.experiment, chosen.reference)
     except UserError as error:
         sys.exit(f"kanpipe: {error}")
-    print(f"kept in {chosen.reference / chosen.experiment}")
+    print(f"kept in {chosen.reference / (chosen.experiment or '')}")
 
 
 if __name__ == "__main__":

@@ -251,10 +251,13 @@ def test_slope_of_a_power_law_is_its_exponent():
 def test_exponents_are_fitted_round_by_round():
     rows = [
         {"kind": "kan", "axis": "width", "value": n, "round": turn, "seconds": (turn + 1) * 1e-6 * n ** (2 + turn)}
+        | {"operations": 7 * n}
         for turn in range(2)
         for n in (64, 128, 256)
     ]
-    assert exponents(pd.DataFrame(rows))["exponent"].tolist() == pytest.approx([2.0, 3.0], abs=1e-9)
+    found = exponents(pd.DataFrame(rows))
+    assert found["exponent"].tolist() == pytest.approx([2.0, 3.0], abs=1e-9)
+    assert found["operations_exponent"].tolist() == pytest.approx([1.0, 1.0], abs=1e-9)
 
 
 def test_one_control_point_moves_four_intervals_of_the_spline_and_all_of_the_bezier_curve():

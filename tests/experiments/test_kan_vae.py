@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 from run_records import sealed_npz
 from small_kan_vae import EVALUATION, PROBLEM, SAMPLING, TIMING, TRAINING, VARIANTS
 
@@ -247,17 +246,6 @@ def test_published_numbers_stand_beside_runs_on_mnist_alone(frames):
     for word in ("published", "source", "figure 6", "digit", "59, 30", " mnist"):
         assert word not in words
     assert "published" not in shown["fashion_mnist"][""].numbers
-
-
-def test_configured_variants_are_those_of_the_claims():
-    root = Path(__file__).parents[2]
-    variants = set(yaml.safe_load((root / "config.yaml").read_text())["experiments"]["kan_vae"]["variants"])
-    tests = [
-        c["test"] for c in yaml.safe_load((root / "workflow/claims.yaml").read_text()) if c["experiment"] == "kan_vae"
-    ]
-    named = {test[key] for test in tests for key in ("variant", "left", "right") if key in test}
-    named |= {name for test in tests for key in ("variants", "others") for name in test.get(key, ())}
-    assert named <= variants
 
 
 def comparison_with(monkeypatch, inputs, images, **extractor):

@@ -8,7 +8,8 @@ import pytest
 import torch
 from small_mnist_classifiers import EVALUATION, KIND, SEEDS, VARIANTS, experiment, train, write_images
 
-from kanpipe.config import load_yaml
+from kanpipe.claims.file import load_claims
+from kanpipe.claims.judge import judge
 from kanpipe.experiments import stage
 from kanpipe.experiments.mnist_classifiers import problem
 from kanpipe.experiments.mnist_classifiers.comparison import comparisons, judgements
@@ -19,9 +20,8 @@ from kanpipe.experiments.mnist_classifiers.rates import chosen, networks
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.files import read_table, write_table
 from kanpipe.machine import Machine
-from kanpipe.reporting.claims import judge
 
-CLAIMS = Path(__file__).parents[2] / "workflow/claims.yaml"
+CLAIMS = Path(__file__).parents[2] / "workflow/claims/mnist_classifiers.yaml"
 TIMING = {"variants": ["lean_linear", "raw_fasterkan"], "rounds": 2, "block_seconds": 0.0001, "batch_size": 2}
 
 
@@ -133,13 +133,12 @@ def test_best_rows_are_of_one_rate_and_have_the_name_of_the_network(frames):
 def test_claims_on_the_printed_layers_are_decided_by_them():
     frame = printed_layers()
     assert frame["row_differs"].notna().sum() == 59 + 65
-    claims = [claim for claim in load_yaml(CLAIMS) if claim.get("frame") == "layers"]
+    claims = [claim for claim in load_claims([CLAIMS]) if claim.frame == "layers"]
     assert len(claims) == 4
     nothing = pd.DataFrame({"experiment": [], "variant": [], "parameters": []})
-    assert set(judge(claims, {f"{KIND}/layers": frame}, nothing).numbers["verdict"]) == {"reproduced"}
+    assert set(judge(claims, {(KIND, "layers"): frame}, nothing).numbers["verdict"]) == {"agrees"}
     frame.loc[frame["layer"] == "ReLU-2", "row_differs"] = 1.0
-    verdicts = judge(claims[:2], {f"{KIND}/layers": frame}, nothing).numbers["verdict"]
-    assert "reproduced" not in set(verdicts)
+    assert set(judge(claims[:2], {(KIND, "layers"): frame}, nothing).numbers["verdict"]) == {"differs"}
 
 
 def test_times_are_of_networks_first_and_of_their_parts(frames):

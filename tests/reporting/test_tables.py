@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from torch import nn
 
+from kanpipe.claims.model import Claim
 from kanpipe.reporting.cost import cost_table
 from kanpipe.reporting.parameters import parameter_table
 from kanpipe.reporting.tables import Table, mean_and_sd, summarise
@@ -55,19 +56,30 @@ def model_of(parameters):
     return nn.Linear(parameters, 1, bias=False)
 
 
+def counted(**more):
+    head = {
+        "id": "e.count",
+        "experiment": "e",
+        "source": "s",
+        "place": "table I",
+        "statement": "it has 5",
+        "reported": 5,
+    }
+    return [Claim.model_validate(head | {"test": {"kind": "parameters", "variant": "kan"}} | more)]
+
+
 def test_parameters_stand_beside_the_reported_ones():
-    claims = [{"experiment": "e", "reported": 5, "source": "s", "test": {"kind": "parameters", "variant": "kan"}}]
-    table = parameter_table({("e", "kan"): model_of(5), ("e", "mlp"): model_of(7)}, claims).numbers
+    table = parameter_table({("e", "kan"): model_of(5), ("e", "mlp"): model_of(7)}, counted()).numbers
     assert table["matches"].tolist() == ["yes", ""]
     assert table["reported"].tolist() == [5, pd.NA]
-    assert parameter_table({("e", "kan"): model_of(6)}, claims).numbers["matches"].tolist() == ["no"]
+    assert parameter_table({("e", "kan"): model_of(6)}, counted()).numbers["matches"].tolist() == ["no"]
 
 
 def test_count_of_a_model_of_another_size_is_not_compared():
-    claim = {"experiment": "e", "source": "s", "reported": 5, "test": {"kind": "parameters", "variant": "kan"}}
     model = model_of(3)
     model.channels = 8
-    row = parameter_table({("e", "kan"): model}, [claim | {"scale": {"channels": 16, "steps": 9}}]).numbers.iloc[0]
+    claims = counted(scale={"channels": 16, "steps": 9})
+    row = parameter_table({("e", "kan"): model}, claims).numbers.iloc[0]
     assert (row["matches"], row["note"]) == ("", "not comparable: channels 8, reported for 16")
 
 

@@ -6,7 +6,8 @@ WORKFLOW = Path(str(workflow.current_basedir)).parent
 ROOT = WORKFLOW.parent
 sys.path.insert(0, str(ROOT))
 
-from kanpipe.config import check_writable, effective, load_section, load_yaml, preset_file
+from kanpipe.claims.file import claim_files, load_claims
+from kanpipe.config import check_writable, effective, load_section, preset_file
 from kanpipe.data.inception import inception_weights
 from kanpipe.data.sources import SOURCES
 from kanpipe.demands import Demands
@@ -99,7 +100,10 @@ def all_downloaded():
     return sorted(arrays) + sorted(weights)
 
 
-def claimed_frames(file):
+CLAIMS = [str(path) for path in told(claim_files, WORKFLOW / "claims")]
+
+
+def claimed_frames():
     """The tables beside `runs` that claims are read from."""
-    own = [claim for claim in told(load_yaml, Path(file)) if "frame" in claim and claim["experiment"] in PLANS]
-    return sorted({f"<results>/{claim['experiment']}/{claim['frame']}.csv" for claim in own})
+    own = [claim for claim in told(load_claims, [Path(path) for path in CLAIMS]) if claim.experiment in PLANS]
+    return sorted({f"<results>/{claim.experiment}/{claim.frame}.csv" for claim in own if claim.frame != "runs"})

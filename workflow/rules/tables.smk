@@ -4,7 +4,7 @@ COUNTED = {name: plan for name, plan in PLANS.items() if plan.has("models")}
 
 rule parameters:
     input:
-        claims=workflow.source_path("../claims.yaml"),
+        claims=CLAIMS,
     output:
         **table("parameters", "parameters"),
     log:
@@ -24,10 +24,10 @@ rule parameters:
 
 rule claims:
     input:
-        claims=workflow.source_path("../claims.yaml"),
+        claims=CLAIMS,
         parameters=rules.parameters.output.csv,
         runs=expand("<results>/{experiment}/runs.csv", experiment=PLANS),
-        frames=claimed_frames(workflow.source_path("../claims.yaml")),
+        frames=claimed_frames(),
     output:
         **table("claims", "claims"),
     log:
@@ -36,7 +36,7 @@ rule claims:
     conda:
         "../../envs/kanpipe.yaml"
     params:
-        code=code_hash("kanpipe.reporting.claims"),
+        code=code_hash("kanpipe.claims.judge"),
     message:
         "computing the verdict on every claim"
     script:

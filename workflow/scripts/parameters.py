@@ -5,9 +5,9 @@ from pathlib import Path
 from kanpipe.jobs import job
 
 with job(snakemake.log[0]):
+    from kanpipe.claims.file import load_claims
     from kanpipe.config.kinds import parsed
     from kanpipe.experiments import stage
-    from kanpipe.reporting.claim_file import load_claims
     from kanpipe.reporting.parameters import parameter_table
 
     models = {
@@ -15,6 +15,6 @@ with job(snakemake.log[0]):
         for experiment, kind in snakemake.params.kinds.items()
         for variant, model in stage(kind, "models")(parsed(kind, snakemake.params.specs[experiment])).items()
     }
-    table = parameter_table(models, load_claims(Path(snakemake.input.claims)))
+    table = parameter_table(models, load_claims([Path(path) for path in snakemake.input.claims]))
     table.write(Path(snakemake.output.csv).with_suffix(""))
     print(f"\n{Path(snakemake.output.md).read_text()}\n{snakemake.output.md}")

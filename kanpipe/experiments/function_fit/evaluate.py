@@ -96,4 +96,4 @@ def _rounds(found: pd.DataFrame, experiment: str, timed: Growth) -> pd.DataFrame
     names = [f"time_{kind}_{axis}" for kind, axis in zip(found["kind"], found["axis"], strict=True)]
     head = {"experiment": experiment, "variant": names, "seed": found["round"], "status": FINISHED}
     scale = {"batch": timed.batch, "rounds": timed.rounds}
-    return pd.DataFrame(head | scale | {"exponent": found["exponent"]})
+    return pd.DataFrame(head | scale | {name: found[name] for name in ("exponent", "operations_exponent")})

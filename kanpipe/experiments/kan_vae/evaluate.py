@@ -65,7 +65,8 @@ class Evaluation:
         scores = {name: stages[-1][name] for name in ("reconstruction", "kl", "elbo")}
         scores |= self._likelihood(model, run.seed) | self._latent_space(head, model)
         pictures = {"posterior_entropy": judge(self.judge, samples["posterior"]).entropy}
-        course = {"settled_share": settled_share(run.history()["loss"])}
+        history = run.history()
+        course = {"settled_share": settled_share(history["loss"]), "kl_settled_share": settled_share(history["kl"])}
         self.runs.append(row | scores | summary(distances) | _judge_scores(judged) | pictures | course | speed)
 
     def _scale(self, prior: np.ndarray) -> dict[str, Any]:

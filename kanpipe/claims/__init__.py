@@ -1,0 +1,1 @@
+"""Claims of the sources and of this project, and the verdicts on them."""

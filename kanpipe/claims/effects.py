@@ -1,0 +1,203 @@
+"""Effects with their 95 % intervals, from rows of runs.
+
+An effect knows for every value the two-sided p with which the data speak against it, so that a verdict can be had
+against any bound. Scores of runs are tables: a row a training, a column a draw of samples where there are several.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+LEVEL = 0.95
+PAIRS = 3  # that a paired comparison needs; fewer runs than that on a side are preliminary
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A measured effect; `of` says what it is, `n` of how many, `noise` what its interval holds."""
+
+    value: float
+    low: float
+    high: float
+    of: str
+    n: str
+    noise: str = ""
+    p: Callable[[float], float] | None = None  # of the effect being this value; none where only the interval is known
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean with its standard error and degrees of freedom."""
+
+    value: float
+    error: float
+    degrees: float
+
+    def effect(self, of: str, n: str, noise: str, logarithm: bool = False) -> Effect:
+        """The effect by Student's t; of the mean of a logarithm, as a ratio."""
+        half = stats.t.ppf((1 + LEVEL) / 2, self.degrees) * self.error
+        back, there = (math.exp, math.log) if logarithm else (float, float)
+
+        def p(bound: float) -> float:
+            if logarithm and bound <= 0:
+                return 0.0
+            return self._p(there(bound))
+
+        return Effect(back(self.value), back(self.value - half), back(self.value + half), of, n, noise, p)
+
+    def _p(self, value: float) -> float:
+        if self.error == 0:
+            return float(self.value == value)
+        return float(2 * stats.t.sf(abs(self.value - value) / self.error, self.degrees))
+
+
+def mean_of(table: np.ndarray) -> Mean:
+    """The mean of trainings x draws, both random and crossed: every training is scored on the same draws.
+
+    With one draw it is the mean of the trainings with its standard error. With more the error holds the noise of the
+    draws too, by the mean squares of a two-way layout, with degrees of freedom after Satterthwaite (1946).
+    """
+    runs, draws = table.shape
+    if draws == 1:
+        error = table.std(ddof=1) / math.sqrt(runs) if runs > 1 else math.nan
+        return Mean(float(table.mean()), float(error), runs - 1)
+    of_runs, of_draws, rest = _mean_squares(table)
+    squares = max(of_runs + of_draws - rest, of_runs)
+    spread = of_runs**2 / (runs - 1) + of_draws**2 / (draws - 1) + rest**2 / ((runs - 1) * (draws - 1))
+    degrees = squares**2 / spread if spread else runs - 1
+    return Mean(float(table.mean()), math.sqrt(squares / table.size), min(degrees, runs - 1))
+
+
+def _mean_squares(table: np.ndarray) -> tuple[float, float, float]:
+    runs, draws = table.shape
+    rows, columns = table.mean(1, keepdims=True), table.mean(0, keepdims=True)
+    rest = ((table - rows - columns + table.mean()) ** 2).sum() / ((runs - 1) * (draws - 1))
+    return draws * float(rows.var(ddof=1)), runs * float(columns.var(ddof=1)), float(rest)
+
+
+def level(scores: pd.DataFrame, unit: str = "run") -> Effect:
+    """The mean over runs, or over what else a row is a `unit` of."""
+    return mean_of(scores.to_numpy()).effect("mean", counted(len(scores), unit), _noise(scores, unit))
+
+
+def one_more_run(scores: pd.DataFrame) -> Effect:
+    """The score of one more training on draws of its own, as the published one was: a prediction interval."""
+    table = scores.to_numpy()
+    mean = mean_of(table)
+    variance = mean.error**2 + table.mean(axis=1).var(ddof=1) if len(table) > 1 else math.nan
+    if table.shape[1] > 1:
+        _, of_draws, rest = _mean_squares(table)
+        variance += max(0.0, of_draws - rest) / table.size
+    one = Mean(mean.value, math.sqrt(variance), mean.degrees)
+    return one.effect("one more run", counted(len(scores), "run"), _noise(scores, "run"))
+
+
+def difference(left: pd.DataFrame, right: pd.DataFrame, ratio: bool = False, unit: str = "run") -> Effect:
+    """The difference of two means, or the ratio of two geometric means, of tables whose index are the seeds.
+
+    Runs of the same seed share batches and noise, so that they are compared pair by pair where there are three pairs;
+    otherwise by Welch (1947), variances not assumed equal.
+    """
+    if ratio:
+        logarithms = _compared(np.log(left), np.log(right))
+        return logarithms.effect("ratio of geometric means", *_design(left, right, unit), True)
+    return _compared(left, right).effect("difference of means", *_design(left, right, unit))
+
+
+def _shared(left: pd.DataFrame, right: pd.DataFrame) -> tuple[pd.Index, pd.Index]:
+    """The seeds and the draws of which pairs can be made; no seeds where there are too few."""
+    seeds, draws = left.index.intersection(right.index), left.columns.intersection(right.columns)
+    return (seeds if len(seeds) >= PAIRS and len(draws) else seeds[:0]), draws
+
+
+def _compared(left: pd.DataFrame, right: pd.DataFrame) -> Mean:
+    seeds, draws = _shared(left, right)
+    if len(seeds):
+        return mean_of((left.loc[seeds, draws] - right.loc[seeds, draws]).to_numpy())
+    ours, theirs = mean_of(left.to_numpy()), mean_of(right.to_numpy())
+    if not (ours.degrees and theirs.degrees):
+        return Mean(ours.value - theirs.value, math.nan, math.nan)
+    squares = ours.error**2, theirs.error**2
+    parts = squares[0] ** 2 / ours.degrees + squares[1] ** 2 / theirs.degrees
+    degrees = sum(squares) ** 2 / parts if parts else ours.degrees + theirs.degrees
+    return Mean(ours.value - theirs.value, math.sqrt(sum(squares)), degrees)
+
+
+def _design(left: pd.DataFrame, right: pd.DataFrame, unit: str = "run") -> tuple[str, str]:
+    """Of how many runs a comparison is, and what its interval holds."""
+    seeds, _ = _shared(left, right)
+    if len(seeds):
+        return counted(len(seeds), "pair"), f"paired by seed; {_noise(left, unit)}"
+    return f"{len(left)} and {counted(len(right), unit)}", f"not paired; {_noise(left, unit)}"
+
+
+def _noise(scores: pd.DataFrame, unit: str) -> str:
+    draws = scores.shape[1]
+    return f"noise of {unit}s" if draws == 1 else f"noise of {unit}s and of {draws} draws"
+
+
+def counted(number: int, unit: str) -> str:
+    """So many of a unit, in words."""
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+def least(variant: pd.DataFrame, others: Sequence[pd.DataFrame]) -> Effect:
+    """The greatest difference of a variant to any of the others: below 0, it is the least of all.
+
+    Its interval reaches from the greatest lower end, at a level shared among the others (Bonferroni), to the greatest
+    upper end, which needs no sharing. So no other is picked for having come out least, and then taken at its word.
+    """
+    found = [_compared(variant, other) for other in others]
+    effects = [mean.effect("", "", "") for mean in found]
+    shared = stats.t.ppf(1 - (1 - LEVEL) / 2 / len(found), [mean.degrees for mean in found])
+    lower = [mean.value - quantile * mean.error for mean, quantile in zip(found, shared, strict=True)]
+
+    def p(bound: float) -> float:
+        above = [effect.p(bound) for effect in effects if effect.p and effect.value > bound]
+        below = [effect.p(bound) for effect in effects if effect.p and effect.value <= bound]
+        return min(1.0, len(found) * min(above)) if above else max(below)
+
+    value, high = max(mean.value for mean in found), max(effect.high for effect in effects)
+    of = f"difference to the best of {len(found)} others"
+    return Effect(value, max(lower), high, of, *_design(variant, others[0]), p)
+
+
+def trend(values: Sequence[float], means: Sequence[float], words: str) -> Effect:
+    """Spearman's rank correlation over models, whose p is the share of their permutations with one as large.
+
+    It has no interval. The models are what is permuted: runs of one model are averaged before and count once.
+    """
+    ranks, against = stats.rankdata(values), stats.rankdata(means)
+    found = stats.permutation_test(
+        (ranks,),
+        lambda permuted, axis: _correlation(permuted, against),
+        permutation_type="pairings",
+        n_resamples=400_000,  # all of nine models
+        vectorized=True,
+        rng=np.random.default_rng(0),
+    )
+    p = min(1.0, float(found.pvalue))
+    value, n = float(found.statistic), counted(len(means), "model")
+    return Effect(value, math.nan, math.nan, "rank correlation", n, words, lambda bound: p)
+
+
+def _correlation(permuted: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+    ours, theirs = permuted - permuted.mean(-1, keepdims=True), fixed - fixed.mean()
+    return (ours * theirs).sum(-1) / np.sqrt((ours**2).sum(-1) * (theirs**2).sum())
+
+
+def share(successes: int, total: int) -> Effect:
+    """A share with its exact interval (Clopper and Pearson 1934)."""
+    interval = stats.binomtest(successes, total).proportion_ci(LEVEL, method="exact")
+
+    def p(bound: float) -> float:
+        sides = (stats.binomtest(successes, total, bound, side).pvalue for side in ("less", "greater"))
+        return min(1.0, 2 * min(sides))
+
+    return Effect(
+        successes / total, interval.low, interval.high, "share", counted(total, "restart"), "noise of restarts", p
+    )

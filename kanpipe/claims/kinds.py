@@ -1,0 +1,190 @@
+"""What each kind of claim measures: one function a kind, from the rows of a claim to a finding."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from kanpipe.claims import effects, rows
+from kanpipe.claims.effects import Effect
+from kanpipe.claims.model import Claim
+from kanpipe.claims.rows import NotRun, of_variant, scores
+
+MODELS = 5  # that a trend needs: of four, not even a perfect order is rare enough
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was measured for a claim, in words and as an effect, and what keeps it from a verdict."""
+
+    measured: str
+    effect: Effect | None = None
+    scale: str = ""
+    unjudged: tuple[str, str] | None = None  # a verdict of none, and why
+    read: str = ""  # the variants that were read
+
+
+def _finding(claim: Claim, effect: Effect, measured: str, sides: list[pd.DataFrame], few: str = "") -> Finding:
+    words, comparable = rows.scale(claim, pd.concat(sides))
+    unjudged = None
+    if not comparable:
+        unjudged = "not comparable", words
+    elif lost := rows.lost(*sides):
+        unjudged = "diverged", f"{lost}: the means of the others would flatter it"
+    elif few:
+        unjudged = "preliminary", few
+    return Finding(measured, effect, words, unjudged, ", ".join(side["variant"].iloc[0] for side in sides))
+
+
+def number(value: float) -> str:
+    """Four significant digits, or a whole number."""
+    return f"{value:,.0f}" if float(value).is_integer() and abs(value) >= 1000 else f"{value:#.4g}"
+
+
+def _mean(table: pd.DataFrame) -> str:
+    return number(table.to_numpy().mean()) if len(table) else "diverged"
+
+
+def compared(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:
+    """Two variants: above, not above, equal."""
+    test: Any = claim.test
+    sides = [of_variant(frame, side) for side in (test.left, test.right)]
+    left, right = (scores(claim, side, test.metric) for side in sides)
+    ratio = test.times is not None
+    effect = effects.difference(left, right, ratio, claim.unit) if len(left) and len(right) else None
+    return _finding(claim, _known(effect), f"{_mean(left)} against {_mean(right)}", sides, rows.few(left, right))
+
+
+def _known(effect: Effect | None) -> Effect:
+    return effect or Effect(math.nan, math.nan, math.nan, "", "")
+
+
+def level(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:
+    """The mean of a metric, or one more run of it."""
+    test: Any = claim.test
+    side = of_variant(frame, test.variant)
+    table = scores(claim, side, test.metric)
+    effect = None
+    if len(table):
+        effect = effects.one_more_run(table) if test.kind == "number" else effects.level(table, claim.unit)
+    return _finding(claim, _known(effect), _mean(table), [side], rows.few(table))
+
+
+def least(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:
+    """A variant against each of the others."""
+    test: Any = claim.test
+    sides = [of_variant(frame, name) for name in (test.variant, *test.others)]
+    first, *others = (scores(claim, side, test.metric) for side in sides)
+    means = {side["variant"].iloc[0]: table.to_numpy().mean() for side, table in zip(sides[1:], others, strict=True)}
+    lowest = min(means, key=means.__getitem__)
+    measured = f"{_mean(first)} against {number(means[lowest])} ({lowest}) and more"
+    return _finding(claim, effects.least(first, others), measured, sides, rows.few(first, *others))
+
+
+def trend(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:
+    """The rank correlation of a metric with a number of the variants, over the variants."""
+    test: Any = claim.test
+    sides = [of_variant(frame, name) for name in test.along]
+    tables = [scores(claim, side, test.metric) for side in sides]
+    kept = [(along, table) for along, table in zip(test.along.values(), tables, strict=True) if len(table)]
+    means = [table.to_numpy().mean() for _, table in kept]
+    few = effects.counted(len(kept), "model") if len(kept) < MODELS else ""
+    seeds = sorted({len(table) for _, table in kept})
+    words = f"models are permuted; runs a model: {', '.join(map(str, seeds))}"
+    effect = effects.trend([along for along, _ in kept], means, words) if not few else None
+    measured = ", ".join(map(number, means))
+    return _finding(claim, _known(effect), measured, sides, few)
+
+
+def share(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:
+    """The share of rows below a value."""
+    test: Any = claim.test
+    side = of_variant(frame, test.variant)
+    values = side[test.metric].dropna()
+    below = int((values < test.below).sum())
+    return _finding(claim, effects.share(below, len(values)), f"{below} of {len(values)}", [side])
+
+
+def stated(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:
+    """A ratio with an interval of its own, of times that were taken in turns."""
+    test: Any = claim.test
+    if test.kind == "ratio":
+        metric = f"{test.phase}_over_{test.right}"
+        variant, to, ends = test.left, test.right, [f"{metric}_low", f"{metric}_high"]
+    else:
+        metric, variant, to, ends = test.metric, test.variant, test.to, test.ends
+        frame = frame if len(frame) and frame["variant"].iloc[0] == to else frame[:0]
+    found = frame[frame["variant"] == variant]
+    if found.empty or metric not in found or pd.isna(found[metric].iloc[0]):
+        raise NotRun(f"no times of {variant} and {to}")
+    value, low, high = found[[metric, *ends]].iloc[0]
+    rounds = effects.counted(int(found["rounds"].iloc[0]), "round")
+    effect = Effect(value, low, high, "ratio of times", rounds, "noise of rounds in one process")
+    few = "an interval needs six rounds" if pd.isna(low) else ""
+    return _finding(claim, effect, number(value), [found], few)
+
+
+def _count(claim: Claim, parameters: pd.DataFrame, variant: str) -> int:
+    found = parameters[(parameters["experiment"] == claim.experiment) & (parameters["variant"] == variant)]
+    if found.empty:
+        raise NotRun(f"the configuration has no variant {variant}")
+    return int(found["parameters"].iloc[0])
+
+
+def counted(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:
+    """Parameters, or their ratio: exact."""
+    test: Any = claim.test
+    if test.kind == "parameters":
+        value: float = _count(claim, parameters, test.variant)
+        effect, names = Effect(value, value, value, "count", ""), [test.variant]
+    else:
+        names = [test.left, test.right]
+        ours, theirs = (_count(claim, parameters, name) for name in names)
+        value = ours / theirs
+        effect = Effect(value, value, value, "ratio of counts", "")
+    shown = frame[frame["variant"].isin(names)]
+    words, comparable = rows.scale(claim, shown) if len(shown) else ("", True)
+    reported = claim.reported if test.kind == "parameters" else None
+    other = not comparable and value != reported
+    return Finding(number(value), effect, words, ("not comparable", words) if other else None, ", ".join(names))
+
+
+def exact(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:
+    """A number that is the same in all rows of a variant."""
+    test: Any = claim.test
+    side = of_variant(frame, test.variant)
+    if test.metric not in side or side[test.metric].isna().all():
+        raise NotRun(f"no {test.metric} was counted of {test.variant}")
+    value = round(float(side[test.metric].mean()), 9)  # as many digits as a sum of equal numbers leaves
+    words, comparable = rows.scale(claim, side)
+    other = None if comparable else ("not comparable", words)
+    return Finding(number(value), Effect(value, value, value, "number", ""), words, other, test.variant)
+
+
+def same_rows(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:
+    """Rows that differ from printed ones, of all rows."""
+    test: Any = claim.test
+    differs = of_variant(frame, test.variant)[test.metric].dropna()
+    count = float((differs != 0).sum())
+    words = f"{count:.0f} of {len(differs)} rows differ"
+    return Finding(words, Effect(count, count, count, "rows that differ", f"{len(differs)} rows"), read=test.variant)
+
+
+FINDERS: dict[str, Callable[[Claim, pd.DataFrame, pd.DataFrame], Finding]] = {
+    "above": compared,
+    "not_above": compared,
+    "equal": compared,
+    "level": level,
+    "number": level,
+    "estimate": stated,
+    "ratio": stated,
+    "trend": trend,
+    "least": least,
+    "share": share,
+    "parameters": counted,
+    "parameter_ratio": counted,
+    "exact": exact,
+    "rows": same_rows,
+}

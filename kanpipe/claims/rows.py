@@ -1,0 +1,112 @@
+"""The rows that a claim is read from, and what keeps them from being judged."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from kanpipe.claims.effects import PAIRS
+from kanpipe.claims.model import Claim, Variants
+from kanpipe.errors import UserError
+from kanpipe.runs import FINISHED
+
+Frames = Mapping[tuple[str, str], pd.DataFrame]  # by experiment and name of the frame
+RUN = ["variant", "seed"]
+FEW = {1: "one run", 2: "two runs"}
+
+
+class NotRun(Exception):
+    """There is nothing to read; the words say what is missing."""
+
+
+def rows_of(claim: Claim, frames: Frames) -> pd.DataFrame:
+    """The rows of a claim's frame, with what the frame `runs` says of them; empty where it was not run.
+
+    Raises UserError for a claim that names a column which its rows lack.
+    """
+    rows = frames.get((claim.experiment, claim.frame))
+    if rows is None or rows.empty:
+        return pd.DataFrame({"variant": []})
+    rows = rows.rename(columns={claim.named: "variant"})
+    runs = frames.get((claim.experiment, "runs"))
+    if claim.frame != "runs" and runs is not None and set(RUN) <= set(rows) & set(runs):
+        rows = rows.merge(runs[[*RUN, *runs.columns.difference(rows.columns)]], on=RUN, how="left")
+    _check_columns(claim, rows)
+    for column, value in claim.where.items():
+        rows = rows[rows[column] == value]
+    return rows
+
+
+def named_columns(claim: Claim) -> set[str]:
+    """The columns that a claim needs in its rows, whatever the settings: all but an optional metric."""
+    named = {*claim.scale, *claim.same, *claim.where, *getattr(claim.test, "ends", [])}
+    if claim.test.kind == "ratio":
+        named.add(f"{claim.test.phase}_ms")
+    if claim.repeats:
+        named.add(claim.repeats)
+    metric = getattr(claim.test, "metric", None)
+    return named if metric is None or claim.optional else named | {metric}
+
+
+def _check_columns(claim: Claim, rows: pd.DataFrame) -> None:
+    named = {"variant", *named_columns(claim)}
+    if "status" in rows and FINISHED not in set(rows["status"]):
+        named.discard(getattr(claim.test, "metric", ""))  # runs that have all diverged have no scores
+    if missing := sorted(named - set(rows.columns)):
+        have = ", ".join(sorted(rows.columns))
+        where = f"{claim.experiment}/{claim.frame}"
+        raise UserError(f"claim {claim.id}: {where} has no column {', '.join(missing)}; it has {have}")
+
+
+def of_variant(rows: pd.DataFrame, side: Variants) -> pd.DataFrame:
+    """The rows of a variant, or of the first of several that was run; NotRun without any."""
+    names = [side] if isinstance(side, str) else side
+    known = set(rows["variant"])
+    name = next((name for name in names if name in known), None)
+    if name is None:
+        raise NotRun(f"no runs of {names[-1]}")
+    return rows[rows["variant"] == name]
+
+
+def scores(claim: Claim, rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """A row a finished run, by its seed, and a column a draw; NotRun where nothing that has finished has the metric."""
+    ended = finished(rows)
+    if metric not in rows or (len(ended) and ended[metric].isna().all()):
+        raise NotRun(f"no {metric} was measured of {rows['variant'].iloc[0]}")
+    ended = ended.dropna(subset=metric)
+    draws = ended[claim.repeats] if claim.repeats else 0
+    seeds = ended["seed"] if "seed" in ended else range(len(ended))
+    return ended.assign(_seed=seeds, _draw=draws).pivot(index="_seed", columns="_draw", values=metric).dropna(axis=1)
+
+
+def finished(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of runs that have not diverged."""
+    return rows[rows["status"] == FINISHED] if "status" in rows else rows
+
+
+def scale(claim: Claim, rows: pd.DataFrame) -> tuple[str, bool]:
+    """The scale of the rows in words, and whether it is the claim's."""
+    rows = finished(rows)
+    wanted = [f"{key} {value}" for key, value in claim.scale.items()] + [f"equal {key}" for key in claim.same]
+    other = [
+        f"{key} {_values(rows[key])}, claimed for {value}"
+        for key, value in claim.scale.items()
+        if (rows[key] != value).any()
+    ]
+    other += [f"{key} differ: {_values(rows[key])}" for key in claim.same if rows[key].nunique() > 1]
+    return ("; ".join(other), False) if other else (", ".join(wanted), True)
+
+
+def _values(column: pd.Series) -> str:
+    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in sorted(column.unique()))
+
+
+def lost(*sides: pd.DataFrame) -> str:
+    """How many runs of a side have diverged, in words; nothing where none has."""
+    counts = [(side["variant"].iloc[0], len(side) - len(finished(side)), len(side)) for side in sides]
+    return ", ".join(f"{gone} of {total} runs of {name} diverged" for name, gone, total in counts if gone)
+
+
+def few(*tables: pd.DataFrame) -> str:
+    """How many runs the smallest side has, where they are too few for a verdict."""
+    least = min(map(len, tables))
+    return FEW.get(least, "no run") if least < PAIRS else ""

@@ -1,0 +1,114 @@
+"""The claims as they are written, and that they fit the kept rows and the configuration."""
+
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from kanpipe.claims.file import claim_files, load_claims
+from kanpipe.claims.kinds import FINDERS
+from kanpipe.claims.rows import named_columns
+from kanpipe.errors import UserError
+from kanpipe.files import read_table
+
+SOURCE = Path(__file__).parents[2]
+CLAIMS = load_claims(claim_files(SOURCE / "workflow/claims"))
+
+
+def written(folder: Path, *claims: object) -> Path:
+    path = folder / "toy.yaml"
+    path.write_text(yaml.safe_dump({"sources": {"paper": "A paper"}, "claims": list(claims)}))
+    return path
+
+
+def entry(**more: object) -> dict:
+    head = {"id": "a", "source": "paper", "place": "table I", "statement": "so it is", "reported": "x"}
+    return head | {"test": {"kind": "above", "metric": "loss", "left": "kan", "right": "mlp"}} | more
+
+
+def test_claim_knows_its_file_and_the_words_of_its_source(tmp_path):
+    (made,) = load_claims([written(tmp_path, entry())])
+    assert (made.id, made.experiment, made.source, made.group) == ("toy.a", "toy", "A paper", "reported")
+
+
+def test_every_reading_is_a_claim(tmp_path):
+    readings = {
+        "loss": "as a loss",
+        "other": {"words": "as another", "test": {"metric": "error"}, "where": {"b": 2}, "primary": True},
+    }
+    test = {"kind": "above", "left": "kan", "right": "mlp"}
+    first, second = load_claims(
+        [written(tmp_path, entry(test=test, readings=readings, statement="so it is ({reading})", where={"a": 1}))]
+    )
+    assert (first.id, first.statement, first.test.metric, first.where) == (
+        "toy.a.loss",
+        "so it is (as a loss)",
+        "loss",
+        {"a": 1},
+    )
+    assert (second.test.metric, second.where, second.primary) == ("error", {"a": 1, "b": 2}, True)
+
+
+@pytest.mark.parametrize(
+    ("claims", "complaint"),
+    [
+        ([entry(), entry()], "claim a stands there twice"),
+        ([entry(source="nobody")], "claim a has no source among paper"),
+        ([entry(place="")], "claim a: .*has no place in its source"),
+        ([entry(test={"kind": "guess"})], "claim a: test: .*'guess'"),
+        ([entry(test={"kind": "above", "left": "kan", "right": "mlp"})], "claim a: .*has no metric"),
+        (
+            [entry(test={"kind": "above", "metric": "loss", "left": "kan"})],
+            r"claim a: test.above.right: Field required",
+        ),
+        ([entry(words="more")], "claim a: words: Extra inputs"),
+        ([entry(test=entry()["test"] | {"kind": "not_above"})], "claim a: .*needs a margin or times"),
+        ([entry(test=entry()["test"] | {"times": 2})], "claim a: .*has bounds without `because`"),
+        ([entry(test={"kind": "level", "metric": "loss", "variant": "kan"})], "claim a: .*needs a low or a high bound"),
+        (["a"], "a is no claim with an id"),
+    ],
+)
+def test_bad_claims_are_named(tmp_path, claims, complaint):
+    with pytest.raises(UserError, match=complaint):
+        load_claims([written(tmp_path, *claims)])
+
+
+def test_file_without_claims_is_named(tmp_path):
+    (tmp_path / "toy.yaml").write_text("- a")
+    with pytest.raises(UserError, match=r"toy\.yaml needs `sources` and `claims`"):
+        load_claims(claim_files(tmp_path))
+    with pytest.raises(UserError, match="has no file of claims"):
+        claim_files(tmp_path / "nowhere")
+
+
+def test_every_kind_is_found_but_the_one_that_cannot_be():
+    kinds = {made.test.kind for made in CLAIMS} - {"undecidable"}
+    assert kinds <= FINDERS.keys()
+
+
+@pytest.mark.parametrize("experiment", sorted({made.experiment for made in CLAIMS}))
+def test_claims_name_columns_of_the_kept_rows_and_variants_of_the_configuration(experiment):
+    folder = SOURCE / "results/reference" / experiment
+    if not folder.exists():
+        pytest.skip("no run of the experiment has been kept yet")
+    for made in (made for made in CLAIMS if made.experiment == experiment and made.test.kind != "undecidable"):
+        kept, runs = (_kept(folder / f"{name}.csv") for name in (made.frame, "runs"))
+        later = {"kl_settled_share"}  # the kept trainings did not measure it yet
+        metric = {getattr(made.test, "metric", "")} - {""} - later
+        assert named_columns(made) | metric <= set(kept) | set(runs), made.id
+        known = _known_variants(experiment) | set(kept.get(made.named, ())) | set(runs["variant"])
+        assert set(made.test.variants()) <= known, made.id
+
+
+@cache
+def _kept(path: Path) -> pd.DataFrame:
+    return read_table(path)
+
+
+@cache
+def _known_variants(experiment: str) -> set[str]:
+    files = [SOURCE / "config.yaml", *(SOURCE / "workflow/presets").glob("*.yaml")]
+    entries = [(yaml.safe_load(path.read_text()) or {}).get("experiments") or {} for path in files]
+    return {name for entry in entries for name in entry.get(experiment, {}).get("variants", {})}

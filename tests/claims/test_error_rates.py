@@ -1,0 +1,153 @@
+"""Intervals cover, and verdicts err, as often as they say: on draws from populations that are known.
+
+With 1,000 draws the deviation of a rate of 5 % is 0.7 points, and of 2.5 % it is 0.5: bounds here are four away.
+"""
+
+import math
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kanpipe.claims import effects
+from kanpipe.claims.judge import read
+
+DRAWS = 1000
+HOLDS, FAILS, OPEN = range(3)
+
+
+def runs(values) -> pd.DataFrame:
+    return pd.DataFrame(np.reshape(values, (len(values), -1)))
+
+
+@cache
+def normal(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(DRAWS, *shape))
+
+
+def rates(found: list[effects.Effect], bounds: tuple[float, float], numbers=None) -> list[float]:
+    """How often a claim with these bounds holds, fails, and is left open."""
+    numbers = [None] * len(found) if numbers is None else numbers
+    readings = [read(effect, bounds, number)[0] for effect, number in zip(found, numbers, strict=True)]
+    return [readings.count(reading) / len(readings) for reading in (HOLDS, FAILS, OPEN)]
+
+
+def crossed(seed: int, trainings: int, draws: int, own: float, shared: float, rest: float) -> np.ndarray:
+    """Scores with noise of trainings, of draws that all trainings share, and of either pair."""
+    return (
+        own * normal(seed, trainings, 1)
+        + shared * normal(seed + 1, 1, draws)
+        + rest * normal(seed + 2, trainings, draws)
+    )
+
+
+@pytest.mark.parametrize("draws", [1, 5])
+def test_interval_of_a_mean_covers_it(draws):
+    found = [effects.level(runs(table)) for table in normal(0, 4, draws)]
+    covered = np.mean([effect.low <= 0 <= effect.high for effect in found])
+    assert covered == pytest.approx(0.95, abs=0.02) if draws == 1 else covered > 0.94
+
+
+@pytest.mark.parametrize("parts", [(1, 1, 0.2), (1, 0.5, 1), (0.3, 1, 0.3)])
+def test_noise_of_draws_that_trainings_share_is_in_the_interval(parts):
+    tables = crossed(3, 5, 5, *parts)
+    found = [effects.mean_of(table).effect("", "", "") for table in tables]
+    assert np.mean([effect.low <= 0 <= effect.high for effect in found]) > 0.93
+    blind = [effects.mean_of(table.mean(axis=1, keepdims=True)).effect("", "", "") for table in tables]
+    covered = np.mean([effect.low <= 0 <= effect.high for effect in blind])
+    assert covered < (0.93 if parts[1] >= parts[0] else 0.95), "averages over draws alone do not know of it"
+
+
+@cache
+def pairs(seeds: int = 4) -> list[effects.Effect]:
+    """Two nets that are as good, and share much of their noise."""
+    shared, left, right = 3 * normal(6, seeds), 0.5 * normal(7, seeds), 0.5 * normal(8, seeds)
+    return [
+        effects.difference(runs(common + one), runs(common + other))
+        for common, one, other in zip(shared, left, right, strict=True)
+    ]
+
+
+def rates_at(difference: float, low: float, high: float) -> list[float]:
+    """The rates of a claim when the truth is this difference: its bounds are moved instead of all draws."""
+    return rates(pairs(), (low - difference, high - difference))
+
+
+@pytest.mark.parametrize(
+    ("difference", "bounds", "wrong"),
+    [
+        (0.0, (0.0, math.inf), HOLDS),  # above, and they are the same
+        (0.0, (0.0, math.inf), FAILS),
+        (2.0, (-math.inf, 2.0), HOLDS),  # not above by more than 2, and it is so at the edge
+        (2.0, (-2.0, 2.0), HOLDS),  # equal up to 2, and it is so at the edge
+        (2.0, (-2.0, 2.0), FAILS),
+    ],
+)
+def test_wrong_verdict_at_a_bound_is_as_rare_as_one_end_of_the_interval(difference, bounds, wrong):
+    assert rates_at(difference, *bounds)[wrong] == pytest.approx(0.025, abs=0.02)
+
+
+def test_right_verdicts_are_found():
+    assert rates_at(5.0, 0.0, math.inf)[HOLDS] > 0.98
+    assert rates_at(0.0, -5.0, 5.0)[HOLDS] > 0.98, "equality can be shown"
+    assert rates_at(0.0, -math.inf, 5.0)[HOLDS] > 0.98, "and so can being no worse"
+    assert rates_at(9.0, -2.0, 2.0)[FAILS] > 0.98
+
+
+def test_without_pairs_an_interval_covers_too():
+    left, right = normal(9, 3), 3 * normal(10, 5)
+    found = [
+        effects.difference(runs(one), runs(other).rename(lambda seed: seed + 10))
+        for one, other in zip(left, right, strict=True)
+    ]
+    assert rates(found, (0.0, math.inf))[OPEN] == pytest.approx(0.95, abs=0.02)
+
+
+@pytest.mark.parametrize(("draws", "shared"), [(1, 0.0), (4, 0.5)])
+def test_a_published_run_of_the_same_kind_is_rarely_told_apart(draws, shared):
+    tables = crossed(11, 5, draws, 1, shared, 0.3)
+    published = normal(14) + shared * normal(15, draws).mean(1) + 0.3 * normal(16, draws).mean(1)
+    found = [effects.one_more_run(runs(table)) for table in tables]
+    wrong = [
+        read(effect, (number - 0.5, number + 0.5), number)[0] == FAILS
+        for effect, number in zip(found, published, strict=True)
+    ]
+    assert np.mean(wrong) < 0.05 + 4 * 0.007
+    far = [read(effect, (9.5, 10.5), 10.0)[0] == FAILS for effect in found]
+    assert np.mean(far) > 0.97
+
+
+@pytest.mark.parametrize(("others", "wrong"), [((0.0, 0.0, 0.0), FAILS), ((0.0, 3.0, 3.0), HOLDS)])
+def test_least_is_not_judged_by_a_chosen_rival(others, wrong):
+    """All equal: it must not fail for being beaten by the luckiest; equal to one: it must not hold."""
+    noise = 0.5 * normal(20, 4, 4)
+    found = [
+        effects.least(runs(table[0]), [runs(mean + other) for mean, other in zip(others, table[1:], strict=True)])
+        for table in noise[:500]
+    ]
+    assert rates(found, (-math.inf, 0.0))[wrong] < 0.05
+    covered = np.mean([effect.low <= -min(others) <= effect.high for effect in found])
+    assert covered > 0.93
+
+
+def test_least_is_found():
+    found = [
+        effects.least(runs(table[0] - 4), [runs(other) for other in table[1:]])
+        for table in 0.5 * normal(21, 4, 4)[:100]
+    ]
+    assert rates(found, (-math.inf, 0.0))[HOLDS] > 0.95
+
+
+def test_order_of_models_without_a_trend_is_rarely_one():
+    found = [effects.trend(range(6), means, "") for means in normal(22, 6)[:300]]
+    holds, fails, _ = rates(found, (0.0, math.inf))
+    assert holds + fails < 0.09  # 5 % and three deviations of 1.3 %
+    assert rates([effects.trend(range(6), range(6), "")], (0.0, math.inf))[HOLDS] == 1
+
+
+def test_share_errs_no_more_often_than_it_says():
+    successes = np.random.default_rng(0).binomial(40, 0.3, DRAWS)
+    found = {number: effects.share(int(number), 40) for number in np.unique(successes)}
+    wrong = [read(found[number], (0.3, 1.0))[0] != OPEN for number in successes]
+    assert np.mean(wrong) <= 0.06

@@ -1,0 +1,276 @@
+"""Every kind of claim comes out each way, on rows whose right verdict is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from toys import PARAMETERS, claim, compared, own, rows, verdict
+
+from kanpipe.claims.judge import holm, judge
+from kanpipe.errors import UserError
+
+LOW, HIGH, LOOSE = [1.0, 1.1, 0.9], [2.0, 2.11, 1.92], [1.4, 0.2, 1.9]
+
+
+@pytest.mark.parametrize(
+    ("kind", "bounds", "kan", "expected"),
+    [
+        ("above", {}, HIGH, "reproduced"),
+        ("above", {}, LOW[::-1], "within noise"),
+        ("above", {}, [0.5, 0.61, 0.41], "not reproduced"),
+        ("above", {"times": 1.5}, HIGH, "reproduced"),
+        ("above", {"times": 2}, [2.0, 2.205, 1.81], "borderline"),
+        ("above", {"times": 3}, HIGH, "not reproduced"),
+        ("not_above", {"margin": 0.5}, [1.01, 1.1, 0.9], "reproduced"),  # as good, though the KAN is no better
+        ("not_above", {"margin": 0.5}, HIGH, "not reproduced"),
+        ("not_above", {"margin": 0.5}, LOOSE, "within noise"),
+        ("not_above", {"times": 3}, HIGH, "reproduced"),
+        ("equal", {"margin": 0.2}, [1.01, 1.1, 0.9], "reproduced"),
+        ("equal", {"margin": 0.2}, HIGH, "not reproduced"),
+        ("equal", {"margin": 0.2}, LOOSE, "within noise"),
+    ],
+)
+def test_two_variants(kind, bounds, kan, expected):
+    assert verdict(compared(kind, **bounds), rows(kan=kan, mlp=LOW))["verdict"] == expected
+
+
+def test_own_hypotheses_have_words_of_their_own():
+    test = {"kind": "above", "metric": "loss", "left": "kan", "right": "mlp"}
+    found = [verdict(own(test), rows(kan=kan, mlp=LOW))["verdict"] for kan in (HIGH, [0.5, 0.61, 0.41], LOOSE)]
+    assert found == ["supported", "refuted", "undecided"]
+    assert verdict(own(test), rows(kan=HIGH, mlp=LOW))["group"] == "own"
+
+
+def test_pairs_by_seed_see_what_noise_in_common_hides():
+    noise = np.array([0.0, 5.0, 9.0])
+    kan, mlp = (noise + [0.1, 0.11, 0.12]).tolist(), noise.tolist()
+    paired = verdict(compared("above"), rows(kan=kan, mlp=mlp))
+    assert (paired["verdict"], paired["n"]) == ("reproduced", "3 pairs")
+    assert paired["rests_on"] == "runs: kan, mlp; paired by seed; noise of runs"
+    apart = rows(kan=kan, mlp=mlp)
+    apart.loc[apart["variant"] == "mlp", "seed"] += 10
+    unpaired = verdict(compared("above"), apart)
+    assert (unpaired["verdict"], unpaired["n"]) == ("within noise", "3 and 3 runs")
+
+
+def test_interval_without_pairs_is_welchs():
+    frame = rows(kan=[2.0, 2.1, 1.9], mlp=LOW)
+    frame.loc[frame["variant"] == "mlp", "seed"] += 10
+    found = verdict(compared("above"), frame)
+    # By hand: means 2 and 1, each variance 0.01, so the error is sqrt(0.02 / 3) and the degrees of freedom are 4.
+    half = 2.7764451 * np.sqrt(0.02 / 3)
+    assert (found["effect"], found["low"], found["high"]) == pytest.approx((1, 1 - half, 1 + half))
+    assert found["measured"] == "2.000 against 1.000"
+
+
+@pytest.mark.parametrize(
+    ("bounds", "expected"),
+    [
+        ({"low": 1.7, "high": 2.3}, "reproduced"),
+        ({"high": 1.7}, "not reproduced"),
+        ({"low": 2.3}, "not reproduced"),
+        ({"low": 1.9, "high": 2.1}, "within noise"),
+    ],
+)
+def test_level_is_judged_by_the_interval_of_the_mean(bounds, expected):
+    found = verdict(claim({"kind": "level", "metric": "loss", "variant": "kan"} | bounds), rows(kan=[2.0, 2.1, 1.9]))
+    # mean 2, standard error 0.1/sqrt(3), t quantile of two degrees of freedom 4.303
+    assert (found["low"], found["high"]) == pytest.approx((1.7516, 2.2484), abs=1e-4)
+    assert found["verdict"] == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "within", "expected"),
+    [
+        (2.1, 1.0, "reproduced"),
+        (2.6, 1.2, "reproduced"),  # told apart, and still within what was called the same
+        (2.6, 0.7, "not reproduced"),  # told apart, and not shown to be the same
+        (9.0, 0.1, "not reproduced"),
+        (2.1, 0.3, "within noise"),
+    ],
+)
+def test_one_published_number_meets_the_interval_of_one_more_run(value, within, expected):
+    test = {"kind": "number", "metric": "loss", "variant": "kan", "value": value, "within": within}
+    found = verdict(claim(test), rows(kan=[2.0, 2.1, 1.9]))
+    half = 4.302653 * 0.1 * np.sqrt(1 + 1 / 3)
+    assert (found["low"], found["high"]) == pytest.approx((2 - half, 2 + half), abs=1e-6)
+    assert (found["verdict"], found["effect_of"]) == (expected, "one more run")
+
+
+def times(ratio, low, high, **columns):
+    row = {"variant": "kan", "setup": "layer", "forward_ms": 1.0, "forward_over_mlp": ratio, "rounds": 11}
+    row |= {"forward_over_mlp_low": low, "forward_over_mlp_high": high, "device": "CPU"}
+    return pd.DataFrame([row | {"setup": "other", "forward_over_mlp": 100.0}, row | columns])
+
+
+@pytest.mark.parametrize(
+    ("ratio", "expected"),
+    [((3.3, 3.2, 3.4), "reproduced"), ((9.0, 8.0, 9.5), "not reproduced"), ((3.0, 2.5, 3.5), "within noise"),
+     ((3.0, 2.99, 3.01), "borderline"), ((2.0, 1.9, 2.1), "not reproduced")],
+)  # fmt: skip
+def test_ratio_of_times_has_two_ends(ratio, expected):
+    test = {"kind": "ratio", "phase": "forward", "left": "kan", "right": "mlp", "low": 3.0, "high": 3.6}
+    made = claim(test, where={"setup": "layer"}, frame="speed")
+    found = verdict(made, times(*ratio))
+    assert (found["verdict"], found["effect"], found["n"]) == (expected, ratio[0], "11 rounds")
+    assert verdict(made, times(*ratio, setup="third"))["verdict"] == "not run"
+    other = verdict(claim(test, where={"setup": "layer"}, frame="speed", scale={"device": "GPU"}), times(*ratio))
+    assert (other["verdict"], other["why"]) == ("not comparable", "device CPU, claimed for GPU")
+
+
+@pytest.mark.parametrize(
+    ("bounds", "first", "expected"),
+    [({"high": 6.5}, "mlp", "reproduced"), ({"low": 7}, "mlp", "not reproduced"), ({"low": 6}, "mlp", "borderline"),
+     ({"high": 6.5}, "third", "not run")],
+)  # fmt: skip
+def test_estimate_is_judged_by_its_own_interval_if_it_is_to_the_named_row(bounds, first, expected):
+    frame = pd.DataFrame([(first, 1.0, 1.0, 1.0), ("kan", 6.0, 5.9, 6.1)], columns=["variant", "ratio", "from", "to"])
+    test = {"kind": "estimate", "metric": "ratio", "ends": ["from", "to"], "variant": "kan", "to": "mlp"}
+    assert verdict(claim(test | bounds, frame="speed"), frame.assign(rounds=11))["verdict"] == expected
+
+
+MODELS = {f"m{place}": float(place) for place in range(6)}
+
+
+@pytest.mark.parametrize(
+    ("means", "expected"),
+    [([1, 2, 3, 4, 5, 6], "reproduced"), ([6, 5, 4, 3, 2, 1], "not reproduced"), ([3, 1, 6, 2, 5, 4], "within noise")],
+)
+def test_trend_permutes_models_and_not_their_seeds(means, expected):
+    test = {"kind": "trend", "metric": "loss", "along": MODELS, "direction": "rises"}
+    once = pd.DataFrame({"variant": list(MODELS), "seed": 0, "loss": means, "status": "finished"})
+    thrice = pd.concat([once.assign(seed=seed, loss=once["loss"] + 0.01 * seed) for seed in range(3)])
+    found = [verdict(claim(test), frame) for frame in (once, thrice)]
+    assert [each["verdict"] for each in found] == [expected, expected]
+    assert found[0]["p"] == found[1]["p"] and found[1]["n"] == "6 models"
+    few = claim(test | {"along": {name: MODELS[name] for name in ("m0", "m1", "m2", "m3")}})
+    assert verdict(few, once)["verdict"] == "preliminary"
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [(0.5, "reproduced"), (2.8, "not reproduced"), (2.02, "within noise"), (3.0, "not reproduced")],
+)
+def test_least_is_compared_with_every_other(first, expected):
+    noise = {"m0": [0, 0.1, -0.1], "m1": [0.1, -0.1, 0], "m2": [-0.1, 0, 0.12]}
+    table = [
+        (name, seed, mean + noise[name][seed])
+        for name, mean in (("m0", first), ("m1", 2.0), ("m2", 3.2))
+        for seed in range(3)
+    ]
+    frame = pd.DataFrame(table, columns=["variant", "seed", "loss"]).assign(status="finished")
+    found = verdict(claim({"kind": "least", "metric": "loss", "variant": "m0", "others": ["m1", "m2"]}), frame)
+    assert found["verdict"] == expected
+    assert found["effect"] == pytest.approx(first - 2.0)
+
+
+@pytest.mark.parametrize(("below", "expected"), [(38, "reproduced"), (3, "not reproduced"), (20, "within noise")])
+def test_share_has_an_exact_interval(below, expected):
+    frame = pd.DataFrame({"variant": "kan", "loss": [0.0] * below + [1.0] * (40 - below)})
+    found = verdict(claim({"kind": "share", "metric": "loss", "variant": "kan", "below": 0.5, "low": 0.5}), frame)
+    assert (found["verdict"], found["measured"], found["n"]) == (expected, f"{below} of 40", "40 restarts")
+
+
+@pytest.mark.parametrize(
+    ("test", "more", "expected"),
+    [
+        ({"kind": "parameters", "variant": "kan"}, {"reported": 10}, "agrees"),
+        ({"kind": "parameters", "variant": "kan"}, {"reported": 11}, "differs"),
+        ({"kind": "parameters", "variant": "kan"}, {"reported": 11, "scale": {"steps": 7}}, "not comparable"),
+        ({"kind": "parameters", "variant": "kan"}, {"reported": 10, "scale": {"steps": 7}}, "agrees"),
+        ({"kind": "parameters", "variant": "third"}, {"reported": 10}, "not run"),
+        ({"kind": "parameter_ratio", "left": "kan", "right": "mlp", "high": 0.6}, {}, "agrees"),
+        ({"kind": "parameter_ratio", "left": "mlp", "right": "kan", "high": 0.6}, {}, "differs"),
+        ({"kind": "exact", "metric": "steps", "variant": "kan", "high": 100}, {}, "agrees"),
+        ({"kind": "exact", "metric": "steps", "variant": "kan", "low": 101}, {}, "differs"),
+        ({"kind": "rows", "metric": "equal", "variant": "kan"}, {}, "agrees"),
+        ({"kind": "rows", "metric": "unequal", "variant": "kan"}, {}, "differs"),
+    ],
+)
+def test_counts_are_exact(test, more, expected):
+    found = verdict(claim(test, **more), rows(kan=LOW, equal=0, unequal=[0, 1, 0]))
+    assert (found["verdict"], found["group"]) == (expected, "count")
+
+
+def test_what_no_measurement_decides_says_why():
+    found = verdict(claim({"kind": "undecidable", "reason": "it is a wish"}), None)
+    assert (found["verdict"], found["why"]) == ("undecidable", "it is a wish")
+
+
+def test_two_runs_are_preliminary_and_tell_what_they_read():
+    found = verdict(compared("above"), rows(kan=HIGH[:2], mlp=LOW))
+    assert (found["verdict"], found["why"]) == ("preliminary", "two runs; reads reproduced")
+    assert np.isfinite(found["low"]) and np.isnan(found["p"])
+    single = verdict(compared("above"), rows(kan=HIGH[:1], mlp=LOW))
+    assert (single["verdict"], single["why"], single["effect"]) == ("preliminary", "one run", 1.0)
+
+
+def test_diverged_runs_are_not_left_out_in_silence():
+    frame = rows(kan=[2.0, 2.1, 1.9, np.nan], mlp=LOW)
+    frame.loc[3, ["status", "steps"]] = ["diverged", 7]
+    found = verdict(compared("above", scale={"steps": 100}), frame)
+    assert found["verdict"] == "diverged"
+    assert found["why"].startswith("1 of 4 runs of kan diverged")
+    frame["status"] = "diverged"
+    assert verdict(compared("above"), frame.assign(loss=np.nan))["measured"] == "diverged against diverged"
+
+
+def test_another_scale_is_not_comparable_and_unequal_budgets_are_not():
+    found = verdict(compared("above", scale={"steps": 8000}), rows(kan=HIGH, mlp=LOW))
+    assert (found["verdict"], found["why"]) == ("not comparable", "steps 100, claimed for 8000")
+    unequal = rows(kan=HIGH, mlp=LOW, steps=[10] * 3 + [20] * 3)
+    assert verdict(compared("above", same=["steps"]), unequal)["why"] == "steps differ: 10, 20"
+    assert verdict(compared("above", scale={"steps": 100}), rows(kan=HIGH, mlp=LOW))["scale"] == "steps 100"
+
+
+def test_rows_of_a_frame_know_the_scale_of_their_run():
+    runs = rows(kan=HIGH, mlp=LOW, images=500).drop(columns="loss")
+    scores = rows(kan=HIGH, mlp=LOW).drop(columns="steps")
+    made = compared("above", frame="scores", scale={"images": 500, "steps": 100})
+    found = judge([made], {("toy", "runs"): runs, ("toy", "scores"): scores}, PARAMETERS).numbers.iloc[0]
+    assert found["verdict"] == "reproduced"
+
+
+@pytest.mark.parametrize("frame", [None, rows(kan=HIGH)])
+def test_missing_runs_are_not_run(frame):
+    found = verdict(compared("above"), frame)
+    assert (found["verdict"], found["measured"]) == ("not run", "not run")
+
+
+def test_of_several_variants_the_first_that_was_run_is_taken():
+    made = claim({"kind": "above", "metric": "loss", "left": ["third", "kan"], "right": "mlp"})
+    assert verdict(made, rows(kan=HIGH, mlp=LOW))["rests_on"].startswith("runs: kan, mlp")
+
+
+def test_metric_that_was_not_measured_was_not_run_if_it_is_optional():
+    made = claim({"kind": "level", "metric": "speed", "variant": "kan", "low": 2}, optional=True)
+    assert verdict(made, rows(kan=LOW))["verdict"] == "not run"
+    assert verdict(made, rows(kan=LOW, speed=np.nan))["why"] == "no speed was measured of kan"
+
+
+@pytest.mark.parametrize(
+    ("more", "column"),
+    [({"where": {"images": 7}}, "images"), ({"scale": {"images": 7}}, "images"), ({"same": ["images"]}, "images")],
+)
+def test_a_column_that_is_not_there_is_an_error_that_names_it(more, column):
+    with pytest.raises(UserError, match=f"claim toy.claim: toy/runs has no column {column}; it has loss, seed, status"):
+        verdict(compared("above", **more), rows(kan=LOW, mlp=HIGH))
+
+
+def test_holm_corrects_the_primary_claims_of_an_experiment():
+    assert holm(pd.Series([0.04, 0.01, 0.03])).tolist() == pytest.approx([0.06, 0.03, 0.06])
+    made = [
+        compared("above", id=f"toy.{name}", primary=primary)
+        for name, primary in (("a", True), ("b", True), ("c", False))
+    ]
+    table = judge(made, {("toy", "runs"): rows(kan=HIGH, mlp=LOW)}, PARAMETERS).numbers
+    assert table["p_holm"].tolist()[:2] == pytest.approx([2 * table["p"].iloc[0]] * 2)
+    assert np.isnan(table["p_holm"].iloc[2])
+
+
+def test_text_of_the_table_has_own_hypotheses_after_reported_claims_and_counts_last():
+    test = {"kind": "above", "metric": "loss", "left": "kan", "right": "mlp"}
+    made = [claim({"kind": "parameters", "variant": "kan"}, reported=10), own(test), claim(test, primary=True)]
+    text = judge(made, {("toy", "runs"): rows(kan=HIGH, mlp=LOW)}, PARAMETERS).text
+    assert text["group"].tolist() == ["reported", "own", "count"]
+    assert text["claim"].tolist() == ["something *", "something", "something"]
+    assert text["holds"].tolist() == ["above 0", "above 0", ""]
