@@ -1,7 +1,7 @@
 # Everything runs in .venv, which the first call installs from requirements.lock.
-# Variables: CORES (default all), PYTHON (default: the first complete Python from 3.11 on).
+# Variables: CORES (default all), PYTHON (default: the first complete Python from 3.11 on), TORCH_INDEX (docs/deployment.md).
 .DEFAULT_GOAL := help
-.PHONY: help quick test test-slurm check lint format bench lock clean
+.PHONY: help quick test test-slurm test-faults check lint format bench lock clean
 
 CORES ?= all
 IS_NEW := import sys; sys.exit(sys.version_info < (3, 11))
@@ -11,10 +11,12 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11; do \
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
 PIP := .venv/bin/pip --quiet --disable-pip-version-check
 STAMP := .venv/installed
+PINS := sed -n 's/ *\\$$//; /^[a-z]/p' requirements.lock
+OF_TORCH := ^(torch|torchvision|triton)==|^(nvidia|cuda)-
 BENCH := .venv-bench
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 quick: $(STAMP) ## run the whole chain at small scale, without downloads
 	@$(IN_VENV) snakemake --cores $(CORES) --config preset=quick
@@ -29,6 +31,9 @@ test-slurm: $(STAMP) ## run the tests that start a SLURM of two nodes here: as r
 
 check: lint ## the same without whole workflows and compilation: for while you work
 	@$(IN_VENV) OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m 'not slow and not workflow'
+
+test-faults: $(STAMP) ## injure jobs, disks, files and downloads some 200 times, and 2,000 configurations; see tests/faults
+	@$(IN_VENV) OMP_NUM_THREADS=1 pytest tests/faults --write-table
 
 lint: $(STAMP) ## check the style and the types
 	@$(IN_VENV) ruff check .
@@ -47,9 +52,9 @@ bench: $(BENCH)/installed ## time layers against other packages', and training s
 	@OMP_WAIT_POLICY=passive $(BENCH)/bin/python benchmarks/training_step.py
 
 lock: ## pin what pyproject.toml asks for (needs uv); present pins stay where they fit
-	uv pip compile --quiet --universal --python-version 3.11 --extra dev --group build --no-annotate \
+	uv pip compile --quiet --universal --python-version 3.11 --extra dev --group build --no-annotate --generate-hashes \
 		--no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
-	{ sed '/- pip:/q' envs/kanpipe.yaml; sed -n '/^[^#]/s/^/      - /p' requirements.lock; } > envs/kanpipe.new
+	{ sed '/- pip:/q' envs/kanpipe.yaml; $(PINS) | sed 's/^/      - /'; } > envs/kanpipe.new
 	mv envs/kanpipe.new envs/kanpipe.yaml
 
 clean: ## remove the environment and caches; data and results stay
@@ -63,7 +68,14 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "Installing the pinned packages into .venv: once, some minutes, about 3 GB to download on Linux, 6 GB on the disk"
 	@rm -f $@
 	@$(PYTHON) -m venv .venv
+ifdef TORCH_INDEX
+	@$(PINS) | grep -E '^(torch|torchvision)==' > .venv/torch.txt
+	@awk '/^[a-z]/ { kept = !/$(OF_TORCH)/ } kept' requirements.lock > .venv/others.txt
+	@$(PIP) install --no-deps --index-url $(TORCH_INDEX) -r .venv/torch.txt
+	@$(PIP) install --no-deps -r .venv/others.txt
+else
 	@$(PIP) install -r requirements.lock
+endif
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -72,6 +84,7 @@ $(BENCH)/installed: $(STAMP)
 	@echo "Installing the packages to compare with into $(BENCH)"
 	@$(PYTHON) -m venv $(BENCH)
 	@$(BENCH)/bin/pip --quiet --disable-pip-version-check install -r requirements.lock
+	@$(PINS) > $(BENCH)/pins.txt
 	@$(BENCH)/bin/pip --quiet --disable-pip-version-check install --no-build-isolation \
-		--constraint requirements.lock --editable .[benchmarks]
+		--constraint $(BENCH)/pins.txt --editable .[benchmarks]
 	@touch $@

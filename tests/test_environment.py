@@ -1,6 +1,7 @@
 """The pinned environment, and the Makefile that installs it, are checked without installing anything."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCK_LINES = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
+LOCK_TEXT = (ROOT / "requirements.lock").read_text()
+LOCK_LINES = [line.removesuffix(" \\") for line in LOCK_TEXT.splitlines() if line[0] not in "# "]
 LOCK = [Requirement(line) for line in LOCK_LINES]
 PROJECT = PYPROJECT["project"]
 EXTRA = PROJECT["optional-dependencies"]["dev"]
@@ -53,8 +55,17 @@ def test_every_line_of_the_lock_is_an_exact_version():
 
 
 def test_lock_names_no_index_and_no_local_path():
-    text = (ROOT / "requirements.lock").read_text()
+    text = LOCK_TEXT.replace(" --hash=sha256:", "")
     assert not [word for word in ("://", "--", "file:", "/") if word in text]
+
+
+def test_every_pin_has_the_hashes_of_its_files():
+    blocks = re.split(r"\n(?=[^ #])", LOCK_TEXT)[1:]
+    hashes = {
+        block.split("==")[0]: re.findall(r"--hash=sha256:([0-9a-f]{64})(?= \\\n|\n|$)", block) for block in blocks
+    }
+    assert len(hashes) == len(LOCK) and all(hashes.values())
+    assert len(hashes["torch"]) >= 20, "of every Python and platform, or a machine of another kind cannot install it"
 
 
 def test_linux_only_packages_stay_on_linux():
@@ -164,6 +175,22 @@ def test_second_make_installs_nothing(checkout, tmp_path):
     assert third[-1].split()[0] == "pytest"
 
 
+def test_other_index_gives_torch_by_its_version_and_all_else_keeps_its_hashes(checkout, tmp_path):
+    python = f"PYTHON={fake_python(tmp_path / 'python')}"
+    _, calls = make(checkout, "quick", python, "TORCH_INDEX=https://host/cpu")
+    assert [call.split(" install ")[1] for call in installs(calls)[1:3]] == [
+        "--no-deps --index-url https://host/cpu -r .venv/torch.txt",
+        "--no-deps -r .venv/others.txt",
+    ]
+    of_torch = {"torch", "torchvision"} | {pin.name for pin in LOCK if is_linux_only(pin)}
+    assert (checkout / ".venv/torch.txt").read_text().splitlines() == [
+        line for line in LOCK_LINES if line.startswith(("torch==", "torchvision=="))
+    ]
+    blocks = re.split(r"\n(?=[^ #])", "\n" + (checkout / ".venv/others.txt").read_text())[1:]
+    assert [block.split("==")[0] for block in blocks] == [pin.name for pin in LOCK if pin.name not in of_torch]
+    assert all("--hash=sha256:" in block for block in blocks)
+
+
 @pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])
 def test_changed_dependencies_are_installed(checkout, tmp_path, name):
     python = f"PYTHON={fake_python(tmp_path / 'python')}"
@@ -189,7 +216,7 @@ def test_interrupted_install_is_not_taken_for_a_finished_one(checkout, tmp_path)
 def test_help_is_the_default_and_lists_every_target(checkout):
     result, calls = make(checkout)
     listed = [line.split()[1] for line in result.stdout.splitlines()]
-    assert listed == ["help", "quick", "test", "test-slurm", "check", "lint", "format", "bench", "lock", "clean"]
+    assert listed == ["help", "quick", "test", "test-slurm", "check", "test-faults", "lint", "format", "bench", "lock", "clean"]
     assert calls == []
 
 
