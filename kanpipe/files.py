@@ -3,9 +3,11 @@
 import json
 import logging
 import os
+import platform
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kanpipe")
 
+HOST = platform.node().partition(".")[0][:40]  # which the names of unfinished files have, with their process
 HASHES = ("config_hash", "code", "commit")  # columns of the tables of runs
 
 
@@ -25,8 +28,9 @@ HASHES = ("config_hash", "code", "commit")  # columns of the tables of runs
 def atomic(path: Path) -> Iterator[Path]:
     """A name beside `path` to write to; it becomes `path` when the block ends well, and is removed when not."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path)
     # The suffix stays, because writers such as numpy and matplotlib go by it.
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    beside = path.with_name(f".{path.stem}.{HOST}-{os.getpid()}.partial{path.suffix}")
     try:
         yield beside
         with open(beside, "rb+") as written:
@@ -34,6 +38,24 @@ def atomic(path: Path) -> Iterator[Path]:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what killed processes of this machine have left of `path`; those of others may still be writing."""
+    for left in path.parent.glob(f".{escape(path.stem)}.{escape(HOST)}-*.partial{escape(path.suffix)}"):
+        writer = left.name.removesuffix(f".partial{path.suffix}").rpartition("-")[2]
+        if writer.isdecimal() and not _is_running(int(writer)):
+            left.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it runs, and is somebody else's
+        return True
+    return True
 
 
 @contextmanager

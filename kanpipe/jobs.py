@@ -13,6 +13,7 @@ from pathlib import Path
 from kanpipe.errors import UserError
 
 log = logging.getLogger("kanpipe")
+log.addHandler(logging.NullHandler())  # so that nothing goes to the terminal where the log cannot be written
 
 LAST_WORDS = "kanpipe: "  # begins the sentence in which a job ends that fails
 
@@ -88,6 +89,10 @@ def explain(error: Exception, log_file: str) -> str:
     """One sentence: what happened and what to do."""
     if isinstance(error, UserError):
         return str(error)
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        return f"{error.filename or 'a file'} would be larger than `ulimit -f` lets it; raise that and run again"
+    if isinstance(error, OSError) and error.errno == errno.EROFS:
+        return f"{error.filename or error} lies on a file system that is read-only; make it writable and run again"
     # safetensors reports a full disk by an error of its own
     if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):
         file = getattr(error, "filename", None)

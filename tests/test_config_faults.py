@@ -87,11 +87,17 @@ def test_value_beyond_all_bounds_is_told_in_short(key, value, words):
     assert words in refusal(effective, changed(f"{SWISS_ROLL}.{key}", value))
 
 
-def test_network_that_cannot_fit_its_target_is_told():
-    key = "experiments.function_fit.variants.plane_deep_kan.widths"
-    assert (
-        refusal(effective, changed(key, [3, 1])) == f"{key}: [3, 1] cannot fit plane, which has 2 inputs and 1 output"
-    )
+@pytest.mark.parametrize(
+    ("variant", "change", "place", "words"),
+    [
+        ("function_fit.variants.plane_deep_kan", {"widths": [3, 1]}, "widths", "[3, 1] cannot fit plane, which has 2"),
+        ("cifar10_ddim.variants.unet", {"conv_out": {"input_norm": "layer"}}, "conv_out.input_norm", "the family mlp"),
+    ],
+)
+def test_network_that_cannot_be_built_is_told(variant, change, place, words):
+    experiment, variants, name = variant.split(".")
+    config = changed(f"experiments.{variant}", PAPER["experiments"][experiment][variants][name] | change)
+    assert refusal(effective, config).startswith(f"experiments.{variant}.{place}: {words}")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 import errno
 import json
 import math
+import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 
 from kanpipe.errors import UserError
 from kanpipe.files import (
+    HOST,
     atomic,
     read_arrays,
     read_json,
@@ -67,6 +70,20 @@ def test_full_disk_keeps_the_old_file(tmp_path, monkeypatch):
         write_json(path, {"new": 2})
     assert json.loads(path.read_text()) == {"old": 1}
     assert files(tmp_path) == ["a.json"]
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    gone, own, far = (
+        tmp_path / f".a.{host}-{process}.partial.json"
+        for host, process in ((HOST, dead.pid), (HOST, os.getppid()), ("elsewhere", dead.pid))
+    )
+    other = tmp_path / f".ab.{HOST}-{dead.pid}.partial.json"
+    for path in (gone, own, far, other):
+        path.touch()
+    write_json(tmp_path / "a.json", 1)
+    assert files(tmp_path) == sorted(["a.json", own.name, far.name, other.name])
 
 
 def test_block_that_writes_nothing_is_a_fault(tmp_path):

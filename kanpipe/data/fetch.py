@@ -4,12 +4,15 @@ import errno
 import logging
 import os
 import tarfile
+import time
+import zlib
 from collections.abc import Mapping
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from filelock import FileLock
 
@@ -20,6 +23,19 @@ log = logging.getLogger("kanpipe")
 
 CHUNK = 2**20  # bytes
 TIMEOUT = 30.0  # seconds without a byte
+PATIENCE, SLOWEST = 60.0, 1024  # seconds after which so many bytes a second, on average, are too few
+
+
+class _WebAlone(HTTPRedirectHandler):
+    """Follows no redirection to another protocol."""
+
+    def redirect_request(self, request, answer, code, message, headers, address):
+        if not address.startswith(("http://", "https://")):
+            raise OSError(f"the server sends one on to {address.partition(':')[0]}, which is not followed")
+        return super().redirect_request(request, answer, code, message, headers, address)
+
+
+OPENER = build_opener(_WebAlone)
 
 
 def configured_mirror(config: Mapping[str, Any]) -> str | None:
@@ -67,8 +83,9 @@ def _unpack(source: Source, archive: Path, path: Path) -> Path:
             if inside is None:
                 raise KeyError(source.name)
             _copy(inside, out, source.size + 1)
-    except (KeyError, tarfile.TarError) as error:
-        raise UserError(f"{archive} has no file {source.name} ({error}); delete it and run again") from error
+    except (KeyError, tarfile.TarError, EOFError, zlib.error, RecursionError) as error:  # a link to itself: the last
+        said = " ".join(str(error).split())
+        raise UserError(f"{archive} has no file {source.name} ({said}); delete it and run again") from error
     if fault := _refused(source, part, path, number=0):
         raise UserError(f"{source.name} of {archive}: {fault}; delete the archive and run again")
     os.replace(part, path)
@@ -119,7 +136,14 @@ def _download(url: str, part: Path, size: int) -> bool:
     have = part.stat().st_size if part.exists() else 0
     have = have if have < size else 0
     wanted = {"Range": f"bytes={have}-"} if have else {}
-    with urlopen(Request(url, headers={"User-Agent": "kanpipe", **wanted}), timeout=TIMEOUT) as answer:
+    try:
+        answer = OPENER.open(Request(url, headers={"User-Agent": "kanpipe", **wanted}), timeout=TIMEOUT)
+    except HTTPError as error:
+        if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not have:
+            raise
+        part.unlink()  # a server that gives no parts would refuse this one for ever
+        return _download(url, part, size)
+    with answer:
         resumed = answer.status == 206
         if resumed and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             raise OSError("the server sent another part than it was asked for")
@@ -133,10 +157,14 @@ def _download(url: str, part: Path, size: int) -> bool:
 
 def _copy(file: IO[bytes], out: IO[bytes], most: int) -> int:
     """Copy up to `most` bytes; returns how many."""
-    done = 0
-    while chunk := file.read(min(CHUNK, most - done)):
+    done, started = 0, time.monotonic()
+    read = getattr(file, "read1", file.read)  # the one that does not wait for all that it is asked for
+    while chunk := read(min(CHUNK, most - done)):
         out.write(chunk)
         done += len(chunk)
+        seconds = time.monotonic() - started
+        if seconds > PATIENCE and done < SLOWEST * seconds:
+            raise TimeoutError(f"only {done:,} bytes came in {seconds:.0f} seconds")
     return done
 
 
@@ -148,7 +176,7 @@ def _is_ours(error: Exception, part: Path) -> bool:
 
 def _in_words(error: Exception) -> str:
     if isinstance(error, HTTPError):
-        return f"the server answers {error.code} {error.reason}"
+        return f"the server answers {error.code} {' '.join(str(error.reason).split())}"
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     return str(getattr(error, "reason", None) or error) or type(error).__name__
