@@ -61,6 +61,11 @@ class Downloads(Section):
         None,
         description="a weight file of torch-fidelity's FID Inception to use instead of the published one",
     )
+    reference: Path | None = Field(
+        None,
+        description="a folder or URL that offers weights and samples of kept runs (`snakemake fetch_reference`); what "
+        "they must be stands in results/reference/shipped.csv",
+    )
 
 
 class Limits(Section):

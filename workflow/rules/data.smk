@@ -110,6 +110,19 @@ rule photographs_prepare:
         "../scripts/prepare.py"
 
 
+# What is there is checked, and brought where it is not; so there is no output to go by.
+rule fetch_reference:
+    log:
+        "<data>/logs/fetch_reference.log",
+    localrule: True
+    conda:
+        "../../envs/kanpipe.yaml"
+    message:
+        "bringing the offered weights and samples of kept runs"
+    script:
+        "../scripts/fetch_reference.py"
+
+
 rule download:
     input:
         all_downloaded(),
