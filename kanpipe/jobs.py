@@ -79,6 +79,7 @@ def _log_to(path: Path) -> None:
         datefmt="%H:%M:%S",
         force=True,
     )
+    logging.raiseExceptions = False  # a log on a full disk says nothing on the terminal: the job's sentence does
     log.setLevel(logging.INFO)
     logging.captureWarnings(True)
     # A toolkit without a GPU is no news to somebody who trains on a CPU.
@@ -100,5 +101,7 @@ def explain(error: Exception, log_file: str) -> str:
         return f"the disk is full{where}; free some space and run the same command again: what is done is kept"
     if isinstance(error, PermissionError):
         return f"{error.filename or error} may not be opened; mend its permissions or choose another results_dir"
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"{error.filename} is gone; leave the results alone while jobs run, and run the same command again"
     said = " ".join(str(error).split())
     return f"{type(error).__name__}: {said} (the whole story is in {log_file})"

@@ -56,6 +56,27 @@ def test_full_disk_says_that_the_work_is_kept(log_file, capsys):
     )
 
 
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EFBIG, "kanpipe: a.npz would be larger than `ulimit -f` lets it; raise that and run again"),
+        (errno.EROFS, "kanpipe: a.npz lies on a file system that is read-only; make it writable and run again"),
+        (
+            errno.ENOENT,
+            "kanpipe: a.npz is gone; leave the results alone while jobs run, and run the same command again",
+        ),
+    ],
+)
+def test_fault_of_the_file_system_names_the_file_and_the_remedy(log_file, capsys, number, words):
+    assert sentence(OSError(number, os.strerror(number), "a.npz"), log_file, capsys) == words
+
+
+def test_log_that_cannot_be_written_says_nothing_on_the_terminal(log_file, capsys):
+    log_file.parent.mkdir()
+    log_file.symlink_to("/dev/full")
+    assert sentence(UserError("a.pt is damaged"), log_file, capsys) == "kanpipe: a.pt is damaged"
+
+
 def test_full_disk_without_a_file_name_does_not_say_none(log_file, capsys):
     assert sentence(OSError(errno.ENOSPC, "full"), log_file, capsys).startswith("kanpipe: the disk is full; free some")
 
