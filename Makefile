@@ -21,7 +21,8 @@ help: ## list these targets
 quick: $(STAMP) ## run the whole chain at small scale, without downloads
 	@$(IN_VENV) snakemake --cores $(CORES) --config preset=quick
 	@$(IN_VENV) snakemake --config preset=quick --report results/quick/report.html
-	@echo "Tables: results/quick/tables; figures: results/quick/*/figures; report: results/quick/report.html"
+	@echo "Tables: results/quick/tables; figures: results/quick/*/figures; Snakemake's report: results/quick/report.html"
+	@echo "What was claimed, what was measured, on one page: $(CURDIR)/results/quick/index.html"
 
 test: lint ## check the style and run all tests: nine to twelve minutes on two cores
 	@$(IN_VENV) OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile

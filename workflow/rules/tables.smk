@@ -59,3 +59,27 @@ rule cost:
         "collecting time, memory and disk of all jobs"
     script:
         "../scripts/cost.py"
+
+
+rule page:
+    input:
+        [getattr(rules, name).input for name in PLANS],
+        claims=rules.claims.output.csv,
+        words=WORKFLOW / "sources.yaml",
+        template=[WORKFLOW / f"report/page/page.{suffix}" for suffix in ("html", "css", "js")],
+    output:
+        page="<results>/index.html",
+        headlines=table("headlines", "headlines").values(),
+        verdicts=table("verdicts", "verdicts").values(),
+    log:
+        "<logs>/page.log",
+    localrule: True
+    conda:
+        "../../envs/kanpipe.yaml"
+    params:
+        kinds={name: plan.kind for name, plan in PLANS.items()},
+        code=code_hash("kanpipe.reporting.page.render"),
+    message:
+        "writing the page of all results"
+    script:
+        "../scripts/page.py"

@@ -1,0 +1,123 @@
+"""Claims and their verdicts as the page shows them."""
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from kanpipe.reporting.page.folders import Link, Results
+from kanpipe.reporting.page.forest import Mark, mark
+
+COLUMNS = {  # of the table of claims that a reader can unfold: its words
+    "reported": "Reported",
+    "measured": "Measured",
+    "effect": "Effect",
+    "interval": "95 % interval",
+    "bounds": "Holds where the effect is",
+    "n": "Number",
+    "p": "p",
+    "p_holm": "p after Holm's correction",
+    "scale": "Scale",
+    "why": "Why this verdict",
+    "place": "Place in the source",
+    "rests_on": "Rests on",
+}
+NUMBERS = ("effect", "low", "high", "bound_low", "bound_high")
+TONES = {  # of a verdict: what it says, for colours and marks
+    "reproduced": "for",
+    "supported": "for",
+    "equal": "for",
+    "not reproduced": "against",
+    "refuted": "against",
+    "differs": "against",
+    "diverged": "against",
+    "within noise": "open",
+    "undecided": "open",
+    "borderline": "open",
+    "preliminary": "open",
+}  # and "silent", where nothing was measured that speaks to the claim
+VERDICTS = (*TONES, "not comparable", "undecidable", "not run")  # in the order in which they are counted
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim, its verdict, and what it rests on."""
+
+    id: str
+    experiment: str
+    source: str
+    statement: str
+    group: str
+    primary: bool
+    measured: str
+    verdict: str
+    why: str
+    mark: Mark | None
+    facts: list[tuple[str, str]]
+    frames: list[Link]
+    records: list[Link]
+
+    @property
+    def anchor(self) -> str:
+        return "claim-" + self.id.replace(".", "-").replace("_", "-")
+
+    @property
+    def rank(self) -> int:
+        """Primary claims come first, then the other reported ones, predictions of this project, and counts."""
+        return 0 if self.primary else {"own": 2, "count": 3}.get(self.group, 1)
+
+    @property
+    def tone(self) -> str:
+        return TONES.get(self.verdict, "silent")
+
+
+def judged(table: pd.DataFrame, results: Results) -> list[Judged]:
+    """The rows of a table of claims, with the files that they rest on."""
+    return [_judged(row, results) for _, row in table.iterrows()]
+
+
+def _judged(row: pd.Series, results: Results) -> Judged:
+    experiment = row["id"].split(".")[0]
+    words = row.drop(list(NUMBERS)).map(lambda value: "" if pd.isna(value) else str(value))
+    numbers = row[list(NUMBERS)].astype(float)
+    frames, records = results.evidence(experiment, words["rests_on"])
+    return Judged(
+        experiment=experiment,
+        primary=words["primary"] == "True",
+        mark=mark(*numbers),
+        facts=_facts(words, numbers),
+        frames=frames,
+        records=records,
+        **{key: words[key] for key in ("id", "source", "statement", "group", "measured", "verdict", "why")},
+    )
+
+
+def _facts(words: pd.Series, numbers: pd.Series) -> list[tuple[str, str]]:
+    """What can be unfolded: its words and what it is, where it is anything."""
+    effect, low, high, bound_low, bound_high = numbers
+    shown = words.to_dict() | {
+        "effect": "" if pd.isna(effect) else f"{effect:.4g} ({words['effect_of']})",
+        "interval": "" if pd.isna(low) or pd.isna(high) else f"{low:.4g} to {high:.4g}",
+        "bounds": _range(bound_low, bound_high),
+        "p": _rounded(words["p"]),
+        "p_holm": _rounded(words["p_holm"]),
+    }
+    return [(title, shown[name]) for name, title in COLUMNS.items() if shown[name]]
+
+
+def _range(low: float, high: float) -> str:
+    if math.isfinite(low) and math.isfinite(high):
+        return f"{low:.4g} to {high:.4g}"
+    if math.isfinite(low):
+        return f"above {low:.4g}"
+    return f"below {high:.4g}" if math.isfinite(high) else ""
+
+
+def _rounded(p: str) -> str:
+    return f"{float(p):.2g}" if p else ""
+
+
+def counted(claims: list[Judged]) -> dict[str, int]:
+    """How many claims have each verdict that one of them has."""
+    counts = {verdict: sum(claim.verdict == verdict for claim in claims) for verdict in VERDICTS}
+    return {verdict: count for verdict, count in counts.items() if count}

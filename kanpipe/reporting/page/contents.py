@@ -1,0 +1,160 @@
+"""What the page shows: the claims, and of each experiment its words, table and figures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2.sandbox import SandboxedEnvironment
+
+from kanpipe.config import load_yaml
+from kanpipe.errors import UserError
+from kanpipe.experiments.protocol import table_name
+from kanpipe.files import read_table
+from kanpipe.reporting.claim_file import load_claims
+from kanpipe.reporting.claims import judge
+from kanpipe.reporting.page.claims import COLUMNS, NUMBERS, Judged, judged
+from kanpipe.reporting.page.folders import Link, Results
+from kanpipe.reporting.page.pictures import Picture, embedded
+from kanpipe.reporting.values import Values
+
+KEYS = {"title", "source", "url", "question", "claimed", "measured", "table", "figures", "hard", "left_out"}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The table of reported against measured numbers, and what is said below it."""
+
+    columns: list[str]
+    rows: list[list[str]]
+    note: str
+    whole: Link
+
+
+@dataclass(frozen=True)
+class Figure:
+    picture: Picture
+    alt: str
+    file: Link
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment as it is shown; `words` are those of its kind in sources.yaml."""
+
+    name: str
+    words: Mapping[str, Any]
+    measured: str
+    scale: str
+    partial: str
+    claims: list[Judged]
+    headline: Headline | None
+    figures: list[Figure]
+    readme: Link | None
+    believe: str
+
+    def with_verdict(self, *tones: str) -> list[Judged]:
+        """Its claims, counts left out, whose verdicts say one of these."""
+        return [claim for claim in self.claims if claim.tone in tones and claim.group != "count"]
+
+
+def load_words(path: Path) -> dict[str, dict[str, Any]]:
+    """What sources.yaml says of each kind; UserError where something is missing."""
+    words = load_yaml(path)
+    for kind, said in words.items():
+        if missing := KEYS - said.keys():
+            raise UserError(f"{path}: {kind} lacks {', '.join(sorted(missing))}")
+    return words
+
+
+def all_claims(results: Results, claims_file: Path) -> list[Judged]:
+    """The judged claims of a run, or of all that is kept; claims of what was not kept read `not run`."""
+    if not results.kept:
+        return judged(_complete(read_table(results.root / "tables/claims.csv")), results)
+    kept = [read_table(path) for path in sorted(results.root.glob("*/tables/claims.csv"))]
+    known = {path.parents[1].name for path in results.root.glob("*/tables/claims.csv")}
+    others = [claim for claim in load_claims(claims_file) if claim["experiment"] not in known]
+    nothing = pd.DataFrame(columns=["experiment", "variant", "parameters"])
+    return judged(_complete(pd.concat([*kept, judge(others, {}, nothing).numbers], ignore_index=True)), results)
+
+
+def _complete(table: pd.DataFrame) -> pd.DataFrame:
+    names = ["id", "source", "statement", "group", "primary", "verdict", "effect_of", *COLUMNS, *NUMBERS]
+    return table.reindex(columns=list(dict.fromkeys(name for name in names if name not in ("interval", "bounds"))))
+
+
+def experiment(
+    name: str, words: Mapping[str, Any], results: Results, claims: list[Judged], jinja: SandboxedEnvironment
+) -> Experiment:
+    """The section of one experiment."""
+    values = Values(results.root / name, results.tables(name))
+    readme = results.root / name / "README.md"
+    runs = results.runs(name)
+    names = {key: getattr(values, key) for key in ("mean", "sd", "n", "cell")}
+    own = [claim for claim in claims if claim.experiment == name]
+    device = runs["device_type"].iloc[0] if "device_type" in runs and len(runs) else ""
+    return Experiment(
+        name=name,
+        words=words,
+        measured=jinja.from_string(words["measured"]).render(names, device_type=device),
+        scale=_scale(runs),
+        partial=_partial(own),
+        claims=own,
+        headline=_headline(results, name, words["table"]),
+        figures=_figures(results, name, words["figures"]),
+        readme=Link("the page of this experiment", f"{name}/README.md") if readme.exists() else None,
+        believe=_believe(readme),
+    )
+
+
+def _scale(runs: pd.DataFrame) -> str:
+    """How many runs there are, and of how many training seeds each network."""
+    if runs.empty:
+        return "not run"
+    if "config_hash" not in runs:  # nothing was trained
+        return f"{len(runs)} rows of times; no trainings"
+    seeds = runs.groupby("variant")["seed"].nunique()
+    each = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
+    networks = f"{len(seeds)} network{'s' if len(seeds) > 1 else ''}"
+    return f"{len(runs)} trainings of {networks}, {each} training seed{'' if each == '1' else 's'} each"
+
+
+def _partial(claims: list[Judged]) -> str:
+    """In what the runs differ from what claims are about, as verdicts say it: "channels 32, reported 128"."""
+    parts = (part for claim in claims if claim.verdict == "not comparable" for part in claim.why.split("; "))
+    return "; ".join(dict.fromkeys(part for part in parts if ", reported " in part))
+
+
+def _headline(results: Results, name: str, spec: Mapping[str, Any]) -> Headline | None:
+    """The published rows of a table; None where the table is not there or has no such row."""
+    path = results.tables(name) / f"{table_name(name, spec['name'])}.md"
+    if not path.exists():
+        return None
+    lines = [line for line in path.read_text().splitlines() if line.strip()]
+    cells = [_cells(line) for line in lines if line.startswith("|")]
+    table = pd.DataFrame([*cells[2:]], columns=cells[0])  # the second line is the rule below the header
+    table = table[table[spec["published"]] != ""] if spec["published"] in table else table.iloc[:0]
+    table = table[[column for column in spec["columns"] if column in table]]
+    note = " ".join(line for line in lines if not line.startswith("|"))
+    link = Link(path.stem, str(path.relative_to(results.root)))
+    return Headline(list(table.columns), table.to_numpy().tolist(), note, link) if len(table) else None
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def _figures(results: Results, name: str, alts: Mapping[str, str]) -> list[Figure]:
+    paths = {alt: results.figure(name, stem) for stem, alt in alts.items()}
+    return [
+        Figure(embedded(path), alt, Link(path.stem, str(path.relative_to(results.root))))
+        for alt, path in paths.items()
+        if path.exists()
+    ]
+
+
+def _believe(readme: Path) -> str:
+    """What the page of kept results begins with, marked as a quotation: what to believe, in a sentence or two."""
+    lines = readme.read_text().splitlines() if readme.exists() else []
+    return " ".join(line[2:] for line in lines if line.startswith("> "))

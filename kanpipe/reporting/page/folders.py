@@ -1,0 +1,74 @@
+"""Where results stand: those of one preset, or those that are kept, of which each experiment has its own tables."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from kanpipe.files import read_json, read_table
+from kanpipe.reporting.reference import record_path
+
+LINKED_FRAME = re.compile(r"(\w+): ([^;]*)")  # of what a claim rests on: "runs: kan, mlp; paired by seed"
+
+
+@dataclass(frozen=True)
+class Link:
+    """A file of the results, from the folder of the page."""
+
+    words: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """The folder of a preset's results, or of the kept ones."""
+
+    root: Path
+
+    @cached_property
+    def kept(self) -> bool:
+        return not (self.root / "tables/claims.csv").exists()
+
+    def tables(self, experiment: str) -> Path:
+        """The folder of the tables of an experiment."""
+        return self.root / experiment / "tables" if self.kept else self.root / "tables"
+
+    def figure(self, experiment: str, name: str) -> Path:
+        return self.root / experiment / "figures" / f"{name}.png"
+
+    def runs(self, experiment: str) -> pd.DataFrame:
+        """The rows of an experiment's runs; none where there are none."""
+        path = self.root / experiment / "runs.csv"
+        return read_table(path) if path.exists() else pd.DataFrame({"variant": []})
+
+    def records(self, experiment: str, variants: list[str]) -> list[Link]:
+        """The records of the runs of some variants, those of a training."""
+        rows = self.runs(experiment)
+        rows = rows[rows["variant"].isin(variants)]
+        if "config_hash" not in rows:
+            return []
+        paths = [(f"{row['variant']}, seed {row['seed']}", self._record(row)) for _, row in rows.iterrows()]
+        return [Link(words, str(path)) for words, path in paths if (self.root / path).exists()]
+
+    def evidence(self, experiment: str, rests_on: str) -> tuple[list[Link], list[Link]]:
+        """The frames that a claim rests on, and the records of the runs in them."""
+        frames, records = [], []
+        for frame, variants in LINKED_FRAME.findall(rests_on):
+            path = Path(experiment) / f"{frame}.csv"
+            if (self.root / path).exists():
+                frames.append(Link(path.name, str(path)))
+                records += self.records(experiment, [name.strip() for name in variants.split(",")])
+        return frames, list(dict.fromkeys(records))
+
+    def origins(self) -> Iterator[dict]:
+        """The records of all runs."""
+        pattern = "*/runs/*/*.json" if self.kept else "*/*/seed*/run.json"
+        return map(read_json, sorted(self.root.glob(pattern)))
+
+    def _record(self, row: pd.Series) -> Path:
+        if self.kept:
+            return record_path(row)
+        return Path(row["experiment"]) / row["variant"] / f"seed{row['seed']}" / "run.json"

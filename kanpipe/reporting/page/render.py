@@ -1,0 +1,92 @@
+"""The page, one file that needs no other and has links to what lies beside it, and its first section as tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import FileSystemLoader
+from jinja2.sandbox import SandboxedEnvironment
+
+from kanpipe.files import atomic
+from kanpipe.reporting.page import contents, forest
+from kanpipe.reporting.page.claims import VERDICTS, Judged, counted
+from kanpipe.reporting.page.contents import Experiment
+from kanpipe.reporting.page.folders import Results
+from kanpipe.reporting.tables import Table
+from kanpipe.reporting.values import environment
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that is shown of some results: experiments and claims in the order of the page."""
+
+    experiments: list[Experiment]
+    claims: list[Judged]
+    origin: dict[str, Any]
+    jinja: SandboxedEnvironment
+
+    @property
+    def verdicts(self) -> list[str]:
+        """Those that a claim has."""
+        return [verdict for verdict in VERDICTS if any(claim.verdict == verdict for claim in self.claims)]
+
+    @property
+    def sources(self) -> dict[str, list[Judged]]:
+        """The claims of each source, sources in alphabetical order."""
+        names = sorted({claim.source for claim in self.claims})
+        return {name: [claim for claim in self.claims if claim.source == name] for name in names}
+
+    def write(self, out: Path, preset: str = "") -> None:
+        """Write the page to `out`, which lies in the folder of the results; `preset`: their scale, if all have one."""
+        template = self.jinja.get_template("page.html")
+        with atomic(out) as beside:
+            beside.write_text(template.render(page=self, preset=preset, counted=counted, forest=forest))
+
+    def tables(self) -> dict[str, Table]:
+        """What was claimed and measured, a row an experiment, and the number of claims by source and verdict."""
+        headlines = [
+            (e.words["title"], e.words["source"], e.words["claimed"], e.measured, e.scale) for e in self.experiments
+        ]
+        counts = [{"source": source, **counted(claims), "all": len(claims)} for source, claims in self.sources.items()]
+        counts.append({"source": "all", **counted(self.claims), "all": len(self.claims)})
+        verdicts = pd.DataFrame(counts, columns=["source", *self.verdicts, "all"]).convert_dtypes()
+        said = pd.DataFrame(headlines, columns=["experiment", "source", "claimed", "measured", "runs"])
+        return {
+            "headlines": Table(said, said),
+            "verdicts": Table(verdicts, verdicts.astype(object).where(verdicts.notna(), "").astype(str)),
+        }
+
+
+def gathered(root: Path, kinds: Mapping[str, str], workflow: Path) -> Page:
+    """The page of the results below `root`.
+
+    `kinds` has the kind of every experiment by its name; `workflow` is the folder of sources.yaml, claims.yaml and the
+    template. Raises UserError for words that are incomplete.
+    """
+    results = Results(root)
+    loader = FileSystemLoader(workflow / "report/page")
+    jinja = environment(loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=True)
+    words = contents.load_words(workflow / "sources.yaml")
+    names = sorted((name for name in kinds if kinds[name] in words), key=lambda name: list(words).index(kinds[name]))
+    claims = [c for c in contents.all_claims(results, workflow / "claims.yaml") if c.experiment in names]
+    claims.sort(key=lambda claim: (claim.rank, names.index(claim.experiment)))
+    experiments = [contents.experiment(name, words[kinds[name]], results, claims, jinja) for name in names]
+    return Page(experiments, claims, _origin(results), jinja)
+
+
+def _origin(results: Results) -> dict[str, Any]:
+    """The machines, versions and commits of all runs."""
+    records = list(results.origins())
+    versions: dict[str, set[str]] = {}
+    for record in records:
+        for name, version in record["versions"].items():
+            versions.setdefault(name, set()).add(version)
+    return {
+        "runs": len(records),
+        "devices": sorted({record["device"] for record in records}),
+        "commits": sorted({commit for record in records for commit in record["commit"].split()}),
+        "versions": {name: ", ".join(sorted(found)) for name, found in versions.items()},
+        "finished": max((record["finished"][:10] for record in records), default=""),
+    }

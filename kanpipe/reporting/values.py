@@ -1,0 +1,95 @@
+"""Numbers that prose quotes, looked up in the tables of an experiment.
+
+    {{ swiss_roll.mean("huber", "kan") | fixed(4) }}
+
+is an expression of Jinja over these objects. What was not measured reads `not run`.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import StrictUndefined
+from jinja2.sandbox import SandboxedEnvironment
+
+from kanpipe.files import read_table
+from kanpipe.reporting.tables import NOT_RUN
+from kanpipe.runs import FINISHED
+
+
+class Values:
+    """The rows below the folder of one experiment."""
+
+    def __init__(self, folder: Path, tables: Path) -> None:
+        self._folder, self._tables = folder, tables
+        self._frames: dict[Path, pd.DataFrame] = {}
+
+    def mean(self, column: str, variant: str, frame: str = "runs", **where: Any) -> float:
+        """The mean over the finished runs of a variant, of those rows that have the values of `where`."""
+        return float(self._column(column, variant, frame, where).mean())
+
+    def sd(self, column: str, variant: str, frame: str = "runs", **where: Any) -> float:
+        """The standard deviation of the sample."""
+        return float(self._column(column, variant, frame, where).std(ddof=1))
+
+    def n(self, column: str, variant: str, frame: str = "runs", **where: Any) -> int:
+        """How many rows have a value."""
+        return len(self._column(column, variant, frame, where))
+
+    def cell(self, table: str, row: str, column: str) -> float:
+        """The cell of a table's csv, in the row whose first column says `row`."""
+        rows = self._read(self._tables / f"{table}.csv")
+        found = rows.loc[rows.iloc[:, 0] == row, column] if column in rows else pd.Series(dtype=float)
+        return float(found.iloc[0]) if len(found) else math.nan
+
+    def claim(self, name: str, column: str) -> Any:
+        """What the table of claims has of `<experiment>.<name>`."""
+        claims = self._read(self._tables / "claims.csv")
+        found = claims[claims["id"] == f"{self._folder.name}.{name}"]
+        return found[column].iloc[0] if column in found and len(found) else math.nan
+
+    def verdicts(self, verdict: str) -> int:
+        """How many claims have it."""
+        return int((self._read(self._tables / "claims.csv")["verdict"] == verdict).sum())
+
+    def table(self, name: str) -> str:
+        """The Markdown of a table, its note included."""
+        return (self._tables / f"{name}.md").read_text().strip()
+
+    def _column(self, column: str, variant: str, frame: str, where: dict[str, Any]) -> pd.Series:
+        rows = self._read(self._folder / f"{frame}.csv")
+        if column not in rows:
+            return pd.Series(dtype=float)
+        chosen = rows[rows["variant"] == variant]
+        for key, value in where.items():
+            chosen = chosen[chosen[key] == value]
+        if "status" in chosen:
+            chosen = chosen[chosen["status"] == FINISHED]
+        return chosen[column].dropna()
+
+    def _read(self, path: Path) -> pd.DataFrame:
+        if path not in self._frames:
+            nothing = pd.DataFrame({"id": [], "variant": [], "verdict": []})
+            self._frames[path] = read_table(path) if path.exists() else nothing
+        return self._frames[path]
+
+
+def fixed(value: float, digits: int) -> str:
+    """With as many digits after the point, thousands apart; a minus is one that is read as such."""
+    return NOT_RUN if math.isnan(value) else f"{value:,.{digits}f}".replace("-", "−")
+
+
+def scientific(value: float, digits: int = 1) -> str:
+    """As 5.7e-7."""
+    if math.isnan(value):
+        return NOT_RUN
+    mantissa, exponent = f"{value:.{digits}e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def environment(**options: Any) -> SandboxedEnvironment:
+    """Jinja with the forms of numbers; a name that is not there is an error."""
+    jinja = SandboxedEnvironment(undefined=StrictUndefined, **options)
+    jinja.filters |= {"fixed": fixed, "scientific": scientific}
+    return jinja
