@@ -1,0 +1,116 @@
+"""The page: where its marks lie, and that it says what the tables say and links to what is there."""
+
+from html.parser import HTMLParser
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_results import CLAIMS, small_results
+
+from kanpipe.config import effective, load_yaml
+from kanpipe.errors import UserError
+from kanpipe.experiments import outputs
+from kanpipe.experiments.plan import Plan
+from kanpipe.reporting.page import contents
+from kanpipe.reporting.page.forest import WIDTH, mark
+from kanpipe.reporting.page.render import Page, gathered
+
+ROOT = Path(__file__).parents[2]
+NONE = float("nan")
+PLANS = [Plan(name, entry) for name, entry in effective(load_yaml(ROOT / "config.yaml"))["experiments"].items()]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "holds"),
+    [((1.0, NONE), lambda x: x > 1), ((NONE, 1.0), lambda x: x < 1), ((0.5, 1.5), lambda x: 0.5 < x < 1.5)],
+)
+def test_mark_lies_right_of_the_line_where_the_claim_holds(bounds, holds):
+    for effect, half in product(np.linspace(-1, 3, 41) + 0.013, (0.05, 0.3)):
+        found = mark(effect, effect - half, effect + half, *bounds)
+        assert (found.effect > WIDTH / 2) == holds(effect)
+        assert (found.low > WIDTH / 2) == (holds(effect - half) and holds(effect + half))
+
+
+def test_mark_beyond_the_edge_says_so():
+    found = mark(100, 99, 101, 0, NONE)
+    assert (found.beyond_right, found.beyond_left, found.effect) == (True, False, WIDTH)
+
+
+@pytest.mark.parametrize("numbers", [(1, NONE, 2, 0, NONE), (1, 0, 2, NONE, NONE), (1, 1, 1, 0, NONE)])
+def test_no_mark_without_interval_or_bound(numbers):
+    assert mark(*numbers) is None
+
+
+class Read(HTMLParser):
+    """Ids, links, and what an image or a script is loaded from."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.ids, self.links, self.loaded, self.alts, self.text = [], [], [], [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.ids += [found["id"]] if "id" in found else []
+        self.links += [found["href"]] if tag == "a" else []
+        self.loaded += [value for key, value in found.items() if key == "src" or (tag == "link" and key == "href")]
+        self.alts += [found.get("alt")] if tag == "img" else []
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture
+def page(tmp_path) -> Page:
+    return gathered(small_results(tmp_path), {"swiss_roll": "swiss_roll"}, ROOT / "workflow")
+
+
+@pytest.fixture
+def read(page, tmp_path) -> Read:
+    page.write(tmp_path / "index.html", preset="small")
+    return Read((tmp_path / "index.html").read_text())
+
+
+def test_links_lead_to_what_is_there(read, tmp_path):
+    assert len(read.ids) == len(set(read.ids))
+    own = [link for link in read.links if not link.startswith("https:")]
+    assert {link[1:] for link in own if link.startswith("#")} <= set(read.ids)
+    files = {link for link in own if not link.startswith("#")}
+    assert "swiss_roll/mlp/seed1/run.json" in files and "swiss_roll/runs.csv" in files
+    assert all((tmp_path / link).exists() for link in files)
+
+
+def test_page_loads_nothing(read):
+    assert read.loaded and all(source.startswith("data:") for source in read.loaded)
+    assert len(read.alts) == 2 and all(read.alts)
+
+
+def test_page_says_what_the_tables_say(page, read):
+    words = " ".join(" ".join(read.text).split())
+    for name, _, _, _, verdict, _ in CLAIMS:
+        assert f"Claim <{name}>" in words and verdict in words
+    assert "Huber loss 0.3000 (MLP), not run (KAN)" in words
+    assert "A note of <the> table." in words and "0.44862" in words and "mlp_as_kan" not in words
+    assert "2 trainings of 1 network, 2 training seeds each, preset small. Not the published scale: steps 10" in words
+    assert [claim.id.split(".")[1] for claim in page.claims] == ["noise", "holds", "other", "fails", "count"]
+
+
+def test_first_section_is_a_table_too(page):
+    counts = page.tables()["verdicts"].numbers.set_index("source")
+    assert counts.loc["001 kan-diffusion", "all"] == 4 and counts.loc["all", "within noise"] == 1
+    assert page.tables()["headlines"].text["experiment"].tolist() == ["Swiss-roll diffusion"]
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
+def test_every_kind_has_words_for_what_it_leaves(plan):
+    words = contents.load_words(ROOT / "workflow/sources.yaml")[plan.kind]
+    assert set(words["figures"]) <= set(plan.figures)
+    assert words["table"]["name"] in outputs(plan.kind).tables
+    assert words["table"]["published"] in words["table"]["columns"]
+
+
+def test_words_that_lack_something_are_named(tmp_path):
+    (tmp_path / "sources.yaml").write_text("swiss_roll: {title: a}")
+    with pytest.raises(UserError, match=r"sources.yaml: swiss_roll lacks claimed, figures, hard"):
+        contents.load_words(tmp_path / "sources.yaml")
