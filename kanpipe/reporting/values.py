@@ -17,6 +17,8 @@ from kanpipe.files import read_table
 from kanpipe.reporting.tables import NOT_RUN
 from kanpipe.runs import FINISHED
 
+METHODS = ("mean", "sd", "n", "cell", "cells", "spearman", "claim", "table")  # of `Values`, for expressions
+
 
 class Values:
     """The rows below the folder of one experiment."""
@@ -37,21 +39,28 @@ class Values:
         """How many rows have a value."""
         return len(self._column(column, variant, frame, where))
 
-    def cell(self, table: str, row: str, column: str) -> float:
-        """The cell of a table's csv, in the row whose first column says `row`."""
-        rows = self._read(self._tables / f"{table}.csv")
-        found = rows.loc[rows.iloc[:, 0] == row, column] if column in rows else pd.Series(dtype=float)
-        return float(found.iloc[0]) if len(found) else math.nan
+    def cell(self, table: str, column: str, variant: str, **where: Any) -> float:
+        """The cell of a table's csv in the row of a variant, the first that has the values of `where`."""
+        found = self.cells(table, column, variant=variant, **where)
+        return found[0] if found else math.nan
+
+    def cells(self, table: str, column: str, **where: Any) -> list[float]:
+        """A column of a table's csv, or of a frame's, of those rows that have the values of `where`, none empty."""
+        path = self._tables / f"{table}.csv"
+        rows = _where(self._read(path if path.exists() else self._folder / path.name), where)
+        return rows[column].dropna().tolist() if column in rows else []
+
+    def spearman(self, table: str, first: str, second: str, variants: str = "") -> float:
+        """Spearman's rank correlation of two columns of a table's csv, over variants that match a pattern."""
+        rows = self._read(self._tables / f"{table}.csv").dropna(subset=[first, second])
+        rows = rows[rows["variant"].str.match(variants)]
+        return float(rows[first].rank().corr(rows[second].rank()))
 
     def claim(self, name: str, column: str) -> Any:
         """What the table of claims has of `<experiment>.<name>`."""
         claims = self._read(self._tables / "claims.csv")
         found = claims[claims["id"] == f"{self._folder.name}.{name}"]
         return found[column].iloc[0] if column in found and len(found) else math.nan
-
-    def verdicts(self, verdict: str) -> int:
-        """How many claims have it."""
-        return int((self._read(self._tables / "claims.csv")["verdict"] == verdict).sum())
 
     def table(self, name: str) -> str:
         """The Markdown of a table, its note included."""
@@ -61,9 +70,7 @@ class Values:
         rows = self._read(self._folder / f"{frame}.csv")
         if column not in rows:
             return pd.Series(dtype=float)
-        chosen = rows[rows["variant"] == variant]
-        for key, value in where.items():
-            chosen = chosen[chosen[key] == value]
+        chosen = _where(rows, where | {"variant": variant})
         if "status" in chosen:
             chosen = chosen[chosen["status"] == FINISHED]
         return chosen[column].dropna()
@@ -75,9 +82,15 @@ class Values:
         return self._frames[path]
 
 
+def _where(rows: pd.DataFrame, values: dict[str, Any]) -> pd.DataFrame:
+    for key, value in values.items():
+        rows = rows[rows[key] == value]
+    return rows
+
+
 def fixed(value: float, digits: int) -> str:
-    """With as many digits after the point, thousands apart; a minus is one that is read as such."""
-    return NOT_RUN if math.isnan(value) else f"{value:,.{digits}f}".replace("-", "−")
+    """With as many digits after the point, thousands apart."""
+    return NOT_RUN if math.isnan(value) else f"{value:,.{digits}f}"
 
 
 def scientific(value: float, digits: int = 1) -> str:

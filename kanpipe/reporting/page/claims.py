@@ -7,6 +7,7 @@ import pandas as pd
 
 from kanpipe.reporting.page.folders import Link, Results
 from kanpipe.reporting.page.forest import Mark, mark
+from kanpipe.reporting.tables import Table
 
 COLUMNS = {  # of the table of claims that a reader can unfold: its words
     "reported": "Reported",
@@ -121,3 +122,22 @@ def counted(claims: list[Judged]) -> dict[str, int]:
     """How many claims have each verdict that one of them has."""
     counts = {verdict: sum(claim.verdict == verdict for claim in claims) for verdict in VERDICTS}
     return {verdict: count for verdict, count in counts.items() if count}
+
+
+def present(claims: list[Judged]) -> list[str]:
+    """The verdicts that a claim has, in their order."""
+    return [verdict for verdict in VERDICTS if any(claim.verdict == verdict for claim in claims)]
+
+
+def by_source(claims: list[Judged]) -> dict[str, list[Judged]]:
+    """The claims of each source, sources in alphabetical order."""
+    names = sorted({claim.source for claim in claims})
+    return {name: [claim for claim in claims if claim.source == name] for name in names}
+
+
+def verdict_table(claims: list[Judged]) -> Table:
+    """The number of claims by source and verdict."""
+    counts = [{"source": name, **counted(own), "all": len(own)} for name, own in by_source(claims).items()]
+    counts.append({"source": "all", **counted(claims), "all": len(claims)})
+    numbers = pd.DataFrame(counts, columns=["source", *present(claims), "all"]).convert_dtypes()
+    return Table(numbers, numbers.astype(object).where(numbers.notna(), "").astype(str))

@@ -1,5 +1,6 @@
 """What the page shows: the claims, and of each experiment its words, table and figures."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,9 @@ from kanpipe.reporting.claims import judge
 from kanpipe.reporting.page.claims import COLUMNS, NUMBERS, Judged, judged
 from kanpipe.reporting.page.folders import Link, Results
 from kanpipe.reporting.page.pictures import Picture, embedded
-from kanpipe.reporting.values import Values
+from kanpipe.reporting.values import METHODS, Values
 
+COMMENT = re.compile("<!--.*?-->")
 KEYS = {"title", "source", "url", "question", "claimed", "measured", "table", "figures", "hard", "left_out"}
 
 
@@ -91,7 +93,7 @@ def experiment(
     values = Values(results.root / name, results.tables(name))
     readme = results.root / name / "README.md"
     runs = results.runs(name)
-    names = {key: getattr(values, key) for key in ("mean", "sd", "n", "cell")}
+    names = {key: getattr(values, key) for key in METHODS}
     own = [claim for claim in claims if claim.experiment == name]
     device = runs["device_type"].iloc[0] if "device_type" in runs and len(runs) else ""
     return Experiment(
@@ -157,4 +159,4 @@ def _figures(results: Results, name: str, alts: Mapping[str, str]) -> list[Figur
 def _believe(readme: Path) -> str:
     """What the page of kept results begins with, marked as a quotation: what to believe, in a sentence or two."""
     lines = readme.read_text().splitlines() if readme.exists() else []
-    return " ".join(line[2:] for line in lines if line.startswith("> "))
+    return COMMENT.sub("", " ".join(line[2:] for line in lines if line.startswith("> ")))

@@ -11,7 +11,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from kanpipe.files import atomic
 from kanpipe.reporting.page import contents, forest
-from kanpipe.reporting.page.claims import VERDICTS, Judged, counted
+from kanpipe.reporting.page.claims import Judged, by_source, counted, present, verdict_table
 from kanpipe.reporting.page.contents import Experiment
 from kanpipe.reporting.page.folders import Results
 from kanpipe.reporting.tables import Table
@@ -30,13 +30,12 @@ class Page:
     @property
     def verdicts(self) -> list[str]:
         """Those that a claim has."""
-        return [verdict for verdict in VERDICTS if any(claim.verdict == verdict for claim in self.claims)]
+        return present(self.claims)
 
     @property
     def sources(self) -> dict[str, list[Judged]]:
-        """The claims of each source, sources in alphabetical order."""
-        names = sorted({claim.source for claim in self.claims})
-        return {name: [claim for claim in self.claims if claim.source == name] for name in names}
+        """The claims of each source."""
+        return by_source(self.claims)
 
     def write(self, out: Path, preset: str = "") -> None:
         """Write the page to `out`, which lies in the folder of the results; `preset`: their scale, if all have one."""
@@ -49,14 +48,8 @@ class Page:
         headlines = [
             (e.words["title"], e.words["source"], e.words["claimed"], e.measured, e.scale) for e in self.experiments
         ]
-        counts = [{"source": source, **counted(claims), "all": len(claims)} for source, claims in self.sources.items()]
-        counts.append({"source": "all", **counted(self.claims), "all": len(self.claims)})
-        verdicts = pd.DataFrame(counts, columns=["source", *self.verdicts, "all"]).convert_dtypes()
         said = pd.DataFrame(headlines, columns=["experiment", "source", "claimed", "measured", "runs"])
-        return {
-            "headlines": Table(said, said),
-            "verdicts": Table(verdicts, verdicts.astype(object).where(verdicts.notna(), "").astype(str)),
-        }
+        return {"headlines": Table(said, said), "verdicts": verdict_table(self.claims)}
 
 
 def gathered(root: Path, kinds: Mapping[str, str], workflow: Path) -> Page:

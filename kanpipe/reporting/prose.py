@@ -1,0 +1,115 @@
+"""Fill the numbers of the README and of the pages of kept results in from the kept tables.
+
+    python -m kanpipe.reporting.prose          # write them
+    python -m kanpipe.reporting.prose --check  # say which pages differ
+
+A number stands between two comments, the first of which names it:
+
+    the KAN scores <!-- value: swiss_roll.kan_huber -->0.2890<!-- --> in the mean
+
+results/reference/numbers.yaml says of each experiment what a name stands for: an expression of Jinja over
+`kanpipe.reporting.values`. Whole tables are filled in the same way.
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from jinja2 import TemplateError
+
+from kanpipe.config import load_yaml
+from kanpipe.errors import UserError
+from kanpipe.files import atomic
+from kanpipe.reporting.page.claims import verdict_table
+from kanpipe.reporting.page.contents import all_claims
+from kanpipe.reporting.page.folders import Results
+from kanpipe.reporting.reference import SOURCE
+from kanpipe.reporting.tables import NOT_RUN
+from kanpipe.reporting.values import METHODS, Values, environment
+
+VALUE = re.compile(r"<!-- value: (?P<name>[\w.]+) -->(?P<text>.*?)<!-- -->", re.DOTALL)
+ALL_VERDICTS = "all.verdicts"  # the one that is of no experiment
+
+
+def numbers(reference: Path) -> dict[str, str]:
+    """What every name stands for, as text; UserError for one that has no value, or is no expression."""
+    known = {ALL_VERDICTS: _verdicts(reference)}
+    for experiment, expressions in load_yaml(reference / "numbers.yaml").items():
+        values = Values(reference / experiment, reference / experiment / "tables")
+        names = {method: getattr(values, method) for method in METHODS}
+        for name, expression in expressions.items():
+            said = _said(expression, names, f"{reference / 'numbers.yaml'}: {experiment}.{name}")
+            known[f"{experiment}.{name}"] = said
+    return known
+
+
+def _said(expression: str, names: dict, place: str) -> str:
+    try:
+        said = environment().from_string("{{ " + expression + " }}").render(names)
+    except (TemplateError, TypeError, ValueError, KeyError) as error:
+        raise UserError(f"{place} cannot be looked up ({error})") from error
+    if said in ("", "nan", NOT_RUN):
+        raise UserError(f"{place} has no value")
+    return said
+
+
+def _verdicts(reference: Path) -> str:
+    claims = all_claims(Results(reference), SOURCE / "workflow/claims.yaml")
+    return verdict_table(claims).text.to_markdown(index=False, disable_numparse=True)
+
+
+def filled(text: str, known: dict[str, str], place: str) -> str:
+    """The text with every number as it is known; UserError, which names `place`, for a name that is not.
+
+    Markdown takes a line that begins with a comment for HTML, so that a number must not begin one; a table does.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        name = found["name"]
+        if name not in known:
+            raise UserError(f"{place}: there is no number {name}")
+        begins = not text[: found.start()].rpartition("\n")[2].strip()
+        if "\n" in known[name]:
+            return f"<!-- value: {name} -->\n\n{known[name]}\n\n<!-- -->"
+        if begins:
+            raise UserError(f"{place}: {name} begins a line, which Markdown then takes for HTML; break it elsewhere")
+        return f"<!-- value: {name} -->{known[name]}<!-- -->"
+
+    return VALUE.sub(value, text)
+
+
+def drifted(pages: list[Path], reference: Path, write: bool) -> list[Path]:
+    """The pages whose numbers differ from the tables; with `write` they are put right."""
+    known, found = numbers(reference), []
+    for path in pages:
+        old = path.read_text()
+        new = filled(old, known, str(path))
+        if new != old:
+            found.append(path)
+            if write:
+                with atomic(path) as beside:
+                    beside.write_text(new)
+    return found
+
+
+def all_pages(reference: Path) -> list[Path]:
+    """The README and the pages of kept results."""
+    return [SOURCE / "README.md", *sorted(reference.glob("*/README.md"))]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--check", action="store_true", help="write nothing; fail when a number differs")
+    check, reference = options.parse_args().check, SOURCE / "results/reference"
+    try:
+        found = drifted(all_pages(reference), reference, write=not check)
+    except UserError as error:
+        sys.exit(f"kanpipe: {error}")
+    for path in found:
+        print(f"{path} {'differs from the tables' if check else 'filled in'}")
+    sys.exit(1 if check and found else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Numbers in prose: filled in from the tables, and that those of the README and of the kept pages do not drift."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kanpipe.errors import UserError
+from kanpipe.files import read_table
+from kanpipe.reporting import prose
+
+KEPT = Path(__file__).parents[2] / "results/reference"
+KNOWN = {"a.loss": "0.25", "a.table": "| x |\n|:--|\n| 1 |"}
+
+
+def test_number_is_filled_in_again_and_again():
+    text = "A loss of <!-- value: a.loss -->0.3<!-- --> and <!-- value: a.loss --><!-- -->."
+    once = prose.filled(text, KNOWN, "page")
+    assert once == "A loss of <!-- value: a.loss -->0.25<!-- --> and <!-- value: a.loss -->0.25<!-- -->."
+    assert prose.filled(once, KNOWN, "page") == once
+
+
+def test_table_stands_in_lines_of_its_own():
+    once = prose.filled("Here:\n\n<!-- value: a.table -->old<!-- -->\n\nEnd", KNOWN, "page")
+    assert once == f"Here:\n\n<!-- value: a.table -->\n\n{KNOWN['a.table']}\n\n<!-- -->\n\nEnd"
+    assert prose.filled(once, KNOWN, "page") == once
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("of <!-- value: a.less -->1<!-- -->", "page: there is no number a.less"),
+        ("of\n  <!-- value: a.loss -->1<!-- -->", "page: a.loss begins a line"),
+    ],
+)
+def test_fault_in_a_page_is_named(text, sentence):
+    with pytest.raises(UserError, match=sentence):
+        prose.filled(text, KNOWN, "page")
+
+
+@pytest.mark.parametrize(
+    ("expression", "sentence"),
+    [
+        ('mean("huber", "kna") | fixed(2)', "has no value"),
+        ('mean("huber") | fixed(2)', "cannot be looked up"),
+        ("mean(", "cannot be looked up"),
+        ("''.__class__.__mro__", "cannot be looked up"),
+    ],
+)
+def test_fault_in_an_expression_is_named(tmp_path, expression, sentence):
+    (tmp_path / "numbers.yaml").write_text(f"swiss_roll:\n  loss: >-\n    {expression}\n")
+    (tmp_path / "swiss_roll").symlink_to(KEPT / "swiss_roll")
+    with pytest.raises(UserError, match=rf"numbers.yaml: swiss_roll.loss {sentence}"):
+        prose.numbers(tmp_path)
+
+
+def test_number_is_that_of_the_rows():
+    rows = read_table(KEPT / "swiss_roll/runs.csv").query("variant == 'kan'")
+    assert prose.numbers(KEPT)["swiss_roll.kan_huber"] == f"{rows['huber'].mean():.4f}"
+
+
+def test_prose_has_not_drifted():
+    drifted = prose.drifted(prose.all_pages(KEPT), KEPT, write=False)
+    assert not drifted, "run python -m kanpipe.reporting.prose"
+
+
+def test_every_number_is_quoted_somewhere():
+    quoted = {name for page in prose.all_pages(KEPT) for name, _ in prose.VALUE.findall(page.read_text())}
+    assert quoted == set(prose.numbers(KEPT))
+
+
+def test_drifted_page_is_put_right(tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text("Of <!-- value: swiss_roll.kan_huber -->0.1<!-- -->.")
+    assert prose.drifted([page], KEPT, write=True) == [page]
+    assert re.search(r"-->0\.2890<!--", page.read_text())
+    assert prose.drifted([page], KEPT, write=True) == []
