@@ -21,10 +21,9 @@ from jinja2 import TemplateError
 from kanpipe.config import load_yaml
 from kanpipe.errors import UserError
 from kanpipe.files import atomic
+from kanpipe.reporting.folders import SOURCE, Results
 from kanpipe.reporting.page.claims import verdict_table
 from kanpipe.reporting.page.contents import all_claims
-from kanpipe.reporting.page.folders import Results
-from kanpipe.reporting.reference import SOURCE
 from kanpipe.reporting.tables import NOT_RUN
 from kanpipe.reporting.values import METHODS, Values, environment
 
@@ -55,7 +54,7 @@ def _said(expression: str, names: dict, place: str) -> str:
 
 
 def _verdicts(reference: Path) -> str:
-    claims = all_claims(Results(reference), SOURCE / "workflow/claims.yaml")
+    claims = all_claims(Results(reference))
     return verdict_table(claims).text.to_markdown(index=False, disable_numparse=True)
 
 

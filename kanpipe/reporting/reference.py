@@ -10,7 +10,6 @@ other together; the figures show the part that was kept last.
 """
 
 import argparse
-import hashlib
 import shutil
 import sys
 from pathlib import Path
@@ -28,9 +27,9 @@ from kanpipe.experiments.protocol import table_name
 from kanpipe.files import read_table, write_table
 from kanpipe.models.counting import parameter_count
 from kanpipe.reporting.cost import cost_table
+from kanpipe.reporting.folders import SOURCE, record_path
 from kanpipe.reporting.tables import Table
 
-SOURCE = Path(__file__).parents[2]
 RUN = ["variant", "seed"]
 KEY = ["experiment", *RUN, "config_hash", "code", "device"]
 
@@ -101,13 +100,6 @@ def _counted(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
         return runs[columns].dropna().drop_duplicates()
     models = stage(plan.kind, "models")(parsed(plan.kind, plan.blocks("models")))
     return pd.DataFrame([(plan.name, name, parameter_count(model)) for name, model in models.items()], columns=columns)
-
-
-def record_path(row: pd.Series) -> Path:
-    """Where the record of a kept row stands below the reference folder."""
-    made_by = hashlib.sha256(" ".join(row[["config_hash", "code", "device"]]).encode()).hexdigest()[:8]
-    name = f"seed{row['seed']}-{made_by}.json"
-    return Path(row["experiment"]) / "runs" / row["variant"] / name
 
 
 def _added(path: Path, new: pd.DataFrame, frame: str) -> pd.DataFrame:

@@ -92,7 +92,8 @@ def test_page_says_what_the_tables_say(page, read):
         assert f"Claim <{name}>" in words and verdict in words
     assert "Huber loss 0.3000 (MLP), not run (KAN)" in words
     assert "A note of <the> table." in words and "0.44862" in words and "mlp_as_kan" not in words
-    assert "2 trainings of 1 network, 2 training seeds each, preset small. Not the published scale: steps 10" in words
+    assert "2 trainings of 1 network, 2 training seeds each, preset small." in words
+    assert "Not the published scale: steps 10 (claimed for 8000)." in words
     assert [claim.id.split(".")[1] for claim in page.claims] == ["noise", "holds", "other", "fails", "count"]
 
 

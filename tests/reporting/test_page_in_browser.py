@@ -30,14 +30,14 @@ addEventListener("load", async () => {
   const images = [...document.images];
   for (const image of images) image.loading = "eager";
   await new Promise((done) => setTimeout(done, 200));
-  const counts = { all: shown() };
+  const counts = { first: shown() };
   const form = document.getElementById("filters");
   form.verdict.value = "within noise";
   form.verdict.dispatchEvent(new Event("change", { bubbles: true }));
   counts.filtered = shown();
-  form.reset();
+  form.querySelector("button").click();
   await new Promise((done) => setTimeout(done, 50));
-  counts.reset = shown();
+  counts.all = shown();
   location.hash = "#claim-swiss-roll-noise";
   await new Promise((done) => setTimeout(done, 50));
   const unfolded = document.querySelectorAll("details[open]").length;
@@ -85,7 +85,7 @@ def test_page_works_alone(page, width, colours):
     assert said["faults"] == []
     assert said["requests"] == []
     assert said["images"] and all(said["images"])
-    assert said["counts"] == {"all": 5, "filtered": 1, "reset": 5}
+    assert said["counts"] == {"first": 2, "filtered": 1, "all": 5}
     assert said["unfolded"] == 1, "a link to a claim unfolds it"
     assert said["overflow"] <= 0, "nothing has to be scrolled sideways but tables in their frames"
     assert not said["violations"], "axe-core"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from kanpipe.config import effective, load_yaml
 from kanpipe.errors import UserError
+from kanpipe.reporting.folders import SOURCE
 from kanpipe.reporting.page.render import gathered
-from kanpipe.reporting.reference import SOURCE
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from kanpipe.reporting.page.folders import Link, Results
+from kanpipe.reporting.folders import Link, Results
 from kanpipe.reporting.page.forest import Mark, mark
 from kanpipe.reporting.tables import Table
 
@@ -19,6 +19,7 @@ COLUMNS = {  # of the table of claims that a reader can unfold: its words
     "p": "p",
     "p_holm": "p after Holm's correction",
     "scale": "Scale",
+    "bound_because": "Why these bounds",
     "why": "Why this verdict",
     "place": "Place in the source",
     "rests_on": "Rests on",
@@ -27,7 +28,7 @@ NUMBERS = ("effect", "low", "high", "bound_low", "bound_high")
 TONES = {  # of a verdict: what it says, for colours and marks
     "reproduced": "for",
     "supported": "for",
-    "equal": "for",
+    "agrees": "for",
     "not reproduced": "against",
     "refuted": "against",
     "differs": "against",

@@ -13,13 +13,12 @@ from kanpipe.config import load_yaml
 from kanpipe.errors import UserError
 from kanpipe.experiments.protocol import table_name
 from kanpipe.files import read_table
-from kanpipe.reporting.claim_file import load_claims
-from kanpipe.reporting.claims import judge
+from kanpipe.reporting.folders import Link, Results
 from kanpipe.reporting.page.claims import COLUMNS, NUMBERS, Judged, judged
-from kanpipe.reporting.page.folders import Link, Results
 from kanpipe.reporting.page.pictures import Picture, embedded
 from kanpipe.reporting.values import METHODS, Values
 
+OTHER_SCALE = re.compile(r"(\w+) ([^;]*), claimed for ([^;]*)")  # of why a claim is not comparable
 COMMENT = re.compile("<!--.*?-->")
 KEYS = {"title", "source", "url", "question", "claimed", "measured", "table", "figures", "hard", "left_out"}
 
@@ -70,15 +69,11 @@ def load_words(path: Path) -> dict[str, dict[str, Any]]:
     return words
 
 
-def all_claims(results: Results, claims_file: Path) -> list[Judged]:
-    """The judged claims of a run, or of all that is kept; claims of what was not kept read `not run`."""
-    if not results.kept:
-        return judged(_complete(read_table(results.root / "tables/claims.csv")), results)
-    kept = [read_table(path) for path in sorted(results.root.glob("*/tables/claims.csv"))]
-    known = {path.parents[1].name for path in results.root.glob("*/tables/claims.csv")}
-    others = [claim for claim in load_claims(claims_file) if claim["experiment"] not in known]
-    nothing = pd.DataFrame(columns=["experiment", "variant", "parameters"])
-    return judged(_complete(pd.concat([*kept, judge(others, {}, nothing).numbers], ignore_index=True)), results)
+def all_claims(results: Results) -> list[Judged]:
+    """The judged claims of a run, or of all that is kept."""
+    place = "*/tables/claims.csv" if results.kept else "tables/claims.csv"
+    tables = [read_table(path) for path in sorted(results.root.glob(place))]
+    return judged(_complete(pd.concat(tables, ignore_index=True)), results) if tables else []
 
 
 def _complete(table: pd.DataFrame) -> pd.DataFrame:
@@ -123,9 +118,12 @@ def _scale(runs: pd.DataFrame) -> str:
 
 
 def _partial(claims: list[Judged]) -> str:
-    """In what the runs differ from what claims are about, as verdicts say it: "channels 32, reported 128"."""
-    parts = (part for claim in claims if claim.verdict == "not comparable" for part in claim.why.split("; "))
-    return "; ".join(dict.fromkeys(part for part in parts if ", reported " in part))
+    """In what the runs differ from what claims are about: "channels 12, 32 (claimed for 128)"."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for claim in claims:
+        for name, value, claimed in OTHER_SCALE.findall(claim.why if claim.verdict == "not comparable" else ""):
+            found.setdefault((name.replace("_", " "), claimed), set()).add(value)
+    return "; ".join(f"{name} {', '.join(sorted(values))} (claimed for {n})" for (name, n), values in found.items())
 
 
 def _headline(results: Results, name: str, spec: Mapping[str, Any]) -> Headline | None:

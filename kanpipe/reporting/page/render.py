@@ -10,10 +10,10 @@ from jinja2 import FileSystemLoader
 from jinja2.sandbox import SandboxedEnvironment
 
 from kanpipe.files import atomic
+from kanpipe.reporting.folders import Results
 from kanpipe.reporting.page import contents, forest
 from kanpipe.reporting.page.claims import Judged, by_source, counted, present, verdict_table
 from kanpipe.reporting.page.contents import Experiment
-from kanpipe.reporting.page.folders import Results
 from kanpipe.reporting.tables import Table
 from kanpipe.reporting.values import environment
 
@@ -55,15 +55,15 @@ class Page:
 def gathered(root: Path, kinds: Mapping[str, str], workflow: Path) -> Page:
     """The page of the results below `root`.
 
-    `kinds` has the kind of every experiment by its name; `workflow` is the folder of sources.yaml, claims.yaml and the
-    template. Raises UserError for words that are incomplete.
+    `kinds` has the kind of every experiment by its name, `workflow` is the folder of sources.yaml and the template.
+    Raises UserError for words that are incomplete.
     """
     results = Results(root)
     loader = FileSystemLoader(workflow / "report/page")
     jinja = environment(loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=True)
     words = contents.load_words(workflow / "sources.yaml")
     names = sorted((name for name in kinds if kinds[name] in words), key=lambda name: list(words).index(kinds[name]))
-    claims = [c for c in contents.all_claims(results, workflow / "claims.yaml") if c.experiment in names]
+    claims = [c for c in contents.all_claims(results) if c.experiment in names]
     claims.sort(key=lambda claim: (claim.rank, names.index(claim.experiment)))
     experiments = [contents.experiment(name, words[kinds[name]], results, claims, jinja) for name in names]
     return Page(experiments, claims, _origin(results), jinja)

@@ -4,10 +4,8 @@ const form = document.getElementById("filters");
 const claims = [...document.querySelectorAll(".claim")];
 
 function filter() {
-  const { source, verdict } = Object.fromEntries(new FormData(form));
-  for (const claim of claims) {
-    claim.hidden = (source && claim.dataset.source !== source) || (verdict && claim.dataset.verdict !== verdict);
-  }
+  const wanted = [...new FormData(form)].filter(([, value]) => value);
+  for (const claim of claims) claim.hidden = wanted.some(([name, value]) => claim.dataset[name] !== value);
   const shown = claims.filter((claim) => !claim.hidden).length;
   form.querySelector("output").textContent = `${shown} of ${claims.length} claims`;
 }
@@ -23,8 +21,12 @@ function unfold() {
 }
 
 form.hidden = false;
+if (!claims.some((claim) => claim.dataset.which)) form.which.value = "";
 form.addEventListener("change", filter);
-form.addEventListener("reset", () => setTimeout(filter));
+form.querySelector("button").addEventListener("click", () => {
+  for (const select of form.querySelectorAll("select")) select.value = "";
+  filter();
+});
 addEventListener("hashchange", unfold);
 filter();
 unfold();

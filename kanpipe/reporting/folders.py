@@ -1,17 +1,25 @@
 """Where results stand: those of one preset, or those that are kept, of which each experiment has its own tables."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import pandas as pd
 
 from kanpipe.files import read_json, read_table
-from kanpipe.reporting.reference import record_path
 
+SOURCE = Path(__file__).parents[2]
 LINKED_FRAME = re.compile(r"(\w+): ([^;]*)")  # of what a claim rests on: "runs: kan, mlp; paired by seed"
+
+
+def record_path(row: pd.Series) -> Path:
+    """Where the record of a kept row stands below the reference folder."""
+    made_by = hashlib.sha256(" ".join(row[["config_hash", "code", "device"]]).encode()).hexdigest()[:8]
+    name = f"seed{row['seed']}-{made_by}.json"
+    return Path(row["experiment"]) / "runs" / row["variant"] / name
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Results:
     def runs(self, experiment: str) -> pd.DataFrame:
         """The rows of an experiment's runs; none where there are none."""
         path = self.root / experiment / "runs.csv"
-        return read_table(path) if path.exists() else pd.DataFrame({"variant": []})
+        return _rows(path, path.stat().st_mtime) if path.exists() else pd.DataFrame({"variant": []})
 
     def records(self, experiment: str, variants: list[str]) -> list[Link]:
         """The records of the runs of some variants, those of a training."""
@@ -72,3 +80,8 @@ class Results:
         if self.kept:
             return record_path(row)
         return Path(row["experiment"]) / row["variant"] / f"seed{row['seed']}" / "run.json"
+
+
+@lru_cache
+def _rows(path: Path, written: float) -> pd.DataFrame:  # each claim asks for them
+    return read_table(path)
