@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from kanpipe.experiments.protocol import Outputs
 from kanpipe.experiments.swiss_roll.config import Denoiser
 
-COMMON = ("data", "corruption", "generated", "loss_curves")
+COMMON = ("corruption", "generated", "loss_curves", "reverse")
 
 
 def figure_names(variants: Mapping[str, Denoiser]) -> list[str]:
     """The stems of the files that `figures` writes for these variants."""
-    each = [f"{kind}_{name}" for name in variants for kind in ("reverse", "generated")]
-    return [*COMMON, *each, *(f"edges_{name}" for name, variant in variants.items() if has_diagram(variant))]
+    return [*COMMON, *(f"edges_{name}" for name, variant in variants.items() if has_diagram(variant))]
 
 
 def has_diagram(variant: Denoiser) -> bool:

@@ -11,6 +11,7 @@ from kanpipe.experiments.function_fit.config import AnyNetwork, Mlp
 from kanpipe.experiments.function_fit.published import TEST_RMSE
 from kanpipe.reporting.plots import COLUMN, DATA, FULL, INK, MUTED, SPARE_COLOURS, statement
 from kanpipe.reporting.style import FAMILY_COLOURS, SHADES, Style
+from kanpipe.reporting.variants import seeds
 from kanpipe.runs import FinishedRun
 
 DEEP, SHALLOW, MLP = FAMILY_COLOURS["kan"], SHADES["kan"][1], FAMILY_COLOURS["mlp"]
@@ -61,9 +62,11 @@ def _with_kinds(stages: pd.DataFrame, runs: Runs) -> pd.DataFrame:
 
 
 def _log_axes(axes: Axes, name: str, sizes: list[float] | None = None) -> None:
-    """Logarithmic in both directions; ticks at the sizes that were used, or at 1, 2 and 5 of every decade."""
+    """Logarithmic in both directions; ticks at the sizes that were used, or at 1, 2 and 5 of a decade, if they fit."""
     axes.set(xscale="log", yscale="log", xlabel=name)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if sizes is None else FixedLocator(sizes))
+    low, high = axes.get_xlim()
+    subs = (1, 2, 5) if high < 25 * low else (1,)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs) if sizes is None else FixedLocator(sizes))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
@@ -131,11 +134,19 @@ def scaling(stages: pd.DataFrame, runs: Runs) -> Figure:
         column[0].set_title(problem.TARGETS[target].formula, size=6)
     for axes in panels[:, 0]:
         axes.set_ylabel(RMSE)
+    panels[0, 0].plot([], [], **PRINTED | {"color": MUTED}, label="published, in the colour of the network")
     handles = {
         name: handle for axes in panels.flat for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     figure.legend(handles.values(), handles.keys(), loc="outside lower left", ncols=6, columnspacing=1.2)
+    figure.suptitle(
+        f"Geometric means and ranges of {_seeds(usual)}; $G^{{-4}}$ through the second grid of the deep KAN"
+    )
     return figure
+
+
+def _seeds(stages: pd.DataFrame) -> str:
+    return seeds(int(stages.groupby("variant")["seed"].nunique().max()))
 
 
 def _errors(axes: Axes, stages: pd.DataFrame, size: str) -> None:
@@ -164,7 +175,7 @@ def _errors(axes: Axes, stages: pd.DataFrame, size: str) -> None:
             if pairs and network in ("deep", "shallow"):
                 places = [g if size == "grid_size" else found.loc[g, "parameters"] for g, _ in pairs]
                 style = PRINTED | {"color": hue}
-                axes.plot(places, [e for _, e in pairs], **style, label="published" if network == "deep" else None)
+                axes.plot(places, [e for _, e in pairs], **style)
 
 
 def _guide(axes: Axes, stages: pd.DataFrame) -> None:
@@ -193,6 +204,9 @@ def u_turn(stages: pd.DataFrame, runs: Runs) -> Figure:
             middle = np.exp(groups[metric].agg(lambda e: np.log(e.clip(lower=1e-16)).mean()))
             name = f"{samples:,} points" if metric == "test_rmse" else None
             axes.plot(middle.index, middle, color=hue, linestyle=line, marker="o", markersize=3, label=name)
+        axes.fill_between(
+            middle.index, groups["test_rmse"].min(), groups["test_rmse"].max(), color=hue, alpha=0.15, lw=0
+        )
         printed = TEST_RMSE.get(rows["variant"].iloc[0], {})
         sizes = rows.drop_duplicates("grid_size").set_index("grid_size")["parameters"]
         pairs = [(sizes[g], e) for g, e in printed.items() if g in sizes.index]
@@ -204,6 +218,6 @@ def u_turn(stages: pd.DataFrame, runs: Runs) -> Figure:
     axes.plot([], [], **PRINTED | {"color": MUTED}, label="published, test")
     _log_axes(axes, "parameters (dashed: as many as points)")
     axes.set_ylabel(RMSE)
-    axes.set_title(problem.TARGETS["plane"].formula)
+    axes.set_title(f"{problem.TARGETS['plane'].formula}: geometric means\nand ranges of {_seeds(own)}")
     figure.legend(loc="outside lower left", ncols=3, columnspacing=1.2)
     return figure

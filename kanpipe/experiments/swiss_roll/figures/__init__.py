@@ -20,7 +20,6 @@ from kanpipe.layers.kan_linear import KANLinear
 from kanpipe.machine import Machine
 from kanpipe.reporting import kan_diagram
 from kanpipe.reporting.plots import (
-    COLUMN,
     DATA,
     FULL,
     GENERATED,
@@ -29,8 +28,8 @@ from kanpipe.reporting.plots import (
     SMALL,
     canvas,
     house_style,
-    label,
     save,
+    statement,
     tile,
 )
 from kanpipe.reporting.style import shaded_looks
@@ -38,7 +37,7 @@ from kanpipe.reporting.variants import Variant, by_variant, seeds
 from kanpipe.runs import FinishedRun
 
 POINTS = 1000  # of each kind in a scatter, as published
-ROLL, NOISE = 1.65, 2.3  # half the side of a square that holds the roll, and of one that holds noise
+ROLL, NOISE = 1.65, 3.2  # half the side of a square that holds the roll, and of one that holds noise
 NOTHING = np.empty((0, 2))
 
 
@@ -55,15 +54,13 @@ def _all_figures(
     task, data, floors = spec.problem, problem.training_data(spec.problem), frames["floors"].set_index("name")
     variants = by_variant(runs, frames["runs"])
     two_layers = {run.variant for run in runs if has_diagram(run.spec.variant)}
-    yield "data", _data(data.numpy())
     yield "corruption", _corruption(data, task)
     yield "generated", _overview(data.numpy(), variants, floors)
     families = {name: variant.family for name, variant in spec.variants.items()}
     look = dict(zip(families, shaded_looks(families.values()), strict=True))
     yield "loss_curves", loss_curves(variants, floors, look)
+    yield "reverse", _reverse(variants)
     for variant in variants:
-        yield f"reverse_{variant.name}", _reverse(variant)
-        yield f"generated_{variant.name}", _generated(data.numpy(), variant, floors)
         if variant.name in two_layers:
             yield f"edges_{variant.name}", _edges(variant, data, task)
 
@@ -71,15 +68,6 @@ def _all_figures(
 def _samples(variant: Variant) -> dict[str, np.ndarray]:
     """The arrays that `sample` wrote for the first run that did not diverge."""
     return variant.runs[0].samples()
-
-
-def _data(points: np.ndarray) -> Figure:
-    """All training points (data-example)."""
-    figure = Figure(figsize=(COLUMN, COLUMN), layout="constrained")
-    axes = figure.add_subplot(aspect="equal", xlabel="$x$", ylabel="$y$", xlim=(-ROLL, ROLL), ylim=(-ROLL, ROLL))
-    axes.scatter(points[:, 0], points[:, 1], s=1, c=DATA, linewidths=0, rasterized=True)
-    axes.set_title(f"The swiss roll: {len(points):,} training points")
-    return figure
 
 
 def _corruption(data: Tensor, task: Problem) -> Figure:
@@ -107,53 +95,34 @@ def _step(axes: Axes, left: float, side: float, points: np.ndarray, colour: str,
     axes.text(left + side / 2, 0.36 + side + 0.05, name, ha="center", va="bottom")
 
 
-def _reverse(variant: Variant) -> Figure:
-    """The reverse process at several stages of training (s1, mlp-s1, smol-kan-s1)."""
-    if not variant.runs:
-        return variant.diverged()
-    samples, scores = _samples(variant), variant.rows.set_index("seed").loc[variant.runs[0].seed]
-    side, pitch, left, epochs = 0.51, 0.535, 1.06, samples["strip_epochs"]
-    bottoms = [0.1 + pitch * row for row in reversed(range(len(epochs)))]
+def _reverse(variants: list[Variant]) -> Figure:
+    """The reverse process of every network at the end of its training (the last rows of s1, mlp-s1, smol-kan-s1)."""
+    trained = [variant for variant in variants if variant.runs]
+    if not trained:
+        return statement("The reverse process: every run diverged")
+    side, pitch, left = 0.51, 0.535, 1.06
+    bottoms = [0.1 + pitch * row for row in reversed(range(len(trained)))]
     top = bottoms[0] + side
     figure, axes = canvas(FULL, top + 0.5)
-    title = f"{variant.title}: the reverse process at stages of training, seed {variant.runs[0].seed}"
+    first = trained[0].runs[0]
+    title = f"The reverse process after {first.spec.training.epochs:,} epochs, {_of_seed(variants)}"
     axes.text(0.1, top + 0.36, title, va="center")
-    for column, t in enumerate(samples["strip_times"]):
-        name = f"$t={t}$" if column == 0 else f"{t}"
-        axes.text(left + column * pitch + side / 2, top + 0.05, name, ha="center", va="bottom")
-    for epoch, bottom, strip in zip(epochs, bottoms, samples["strips"], strict=True):
-        score = scores.get("huber" if epoch == epochs[-1] else f"huber_epoch_{epoch}", np.nan)
-        axes.text(0.1, bottom + side / 2 + 0.01, f"epoch {epoch:,}", va="bottom")
-        axes.text(0.1, bottom + side / 2 - 0.01, f"Huber {score:.4f}", va="top", color=MUTED)
-        for column, points in enumerate(strip):
+    for variant, bottom in zip(trained, bottoms, strict=True):
+        samples = _samples(variant)
+        name = "\n".join(textwrap.wrap(variant.name_in_title, 14))
+        axes.text(0.1, bottom + side / 2, name, va="center", size=SMALL)
+        for column, (t, points) in enumerate(zip(samples["strip_times"], samples["strips"][-1], strict=True)):
             tile(axes, (left + column * pitch, bottom), side, points, NOISE, GENERATED, marker_size=1.2)
+            if bottom == bottoms[0]:
+                centre = left + column * pitch + side / 2
+                axes.text(centre, top + 0.05, f"$t={t}$" if column == 0 else f"{t}", ha="center", va="bottom")
     return figure
 
 
-def _generated(data: np.ndarray, variant: Variant, floors: pd.DataFrame) -> Figure:
-    """Training points beside generated ones (s2, mlp-s2, smol-kan-s2)."""
-    if not variant.runs:
-        return variant.diverged()
-    generated = _samples(variant)["generated"][:POINTS]
-    real, count = floors.loc["real against real"], len(variant.scores("swd"))
-    scores = f"SWD {variant.score('swd', 3)}, nearest {variant.score('nearest', 4)}\nmean ± sd of {seeds(count)}"
-    sides = (
-        (
-            data[:POINTS],
-            DATA,
-            "training points",
-            f"fresh points: SWD {real['swd']:.3f}, nearest {real['nearest']:.4f}\n",
-        ),
-        (generated, GENERATED, f"points from the {label(variant.name)}", scores),
-    )
-    side, pitch, margin = 2.45, 2.5, 0.1
-    figure, axes = canvas(side + pitch + 2 * margin, side + 0.65)
-    for column, (points, hue, origin, distance) in enumerate(sides):
-        left = margin + column * pitch
-        tile(axes, (left, margin), side, points, ROLL, hue, marker_size=3)
-        axes.text(left, margin + side + 0.4, f"{len(points):,} {origin}", color=hue, va="center")
-        axes.text(left, margin + side + 0.3, distance, color=MUTED, va="top", size=SMALL)
-    return figure
+def _of_seed(variants: list[Variant]) -> str:
+    """Which runs and which samples a figure shows."""
+    shown = sorted({variant.runs[0].seed for variant in variants if variant.runs})
+    return f"training seed {', '.join(map(str, shown))}"
 
 
 def _overview(data: np.ndarray, variants: list[Variant], floors: pd.DataFrame) -> Figure:
@@ -191,7 +160,7 @@ def _meaning_of_scores(variants: list[Variant], floors: pd.DataFrame) -> str:
     points = int(floors.loc["real against real", "n"])
     return (
         f"SWD: sliced Wasserstein distance to {points:,} fresh points of the roll; nearest: mean distance to the "
-        f"nearest of them; {spread}."
+        f"nearest of them; {spread}. Shown: {POINTS:,} points of {_of_seed(variants)}."
     )
 
 
