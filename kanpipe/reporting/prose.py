@@ -16,11 +16,13 @@ import re
 import sys
 from pathlib import Path
 
+import pandas as pd
 from jinja2 import TemplateError
 
+from kanpipe.claims.summary import summary
 from kanpipe.config import load_yaml
 from kanpipe.errors import UserError
-from kanpipe.files import atomic
+from kanpipe.files import atomic, read_table
 from kanpipe.reporting.folders import SOURCE, Results
 from kanpipe.reporting.page.claims import verdict_table
 from kanpipe.reporting.page.contents import all_claims
@@ -54,8 +56,10 @@ def _said(expression: str, names: dict, place: str) -> str:
 
 
 def _verdicts(reference: Path) -> str:
-    claims = all_claims(Results(reference))
-    return verdict_table(claims).text.to_markdown(index=False, disable_numparse=True)
+    """A table by source of all claims, and what is left of the primary ones of kept runs after a correction."""
+    table = verdict_table(all_claims(Results(reference))).text.to_markdown(index=False, disable_numparse=True)
+    kept = pd.concat(read_table(path) for path in sorted(reference.glob("*/tables/claims.csv")))
+    return f"{table}\n\n{summary(kept)}"
 
 
 def filled(text: str, known: dict[str, str], place: str) -> str:

@@ -18,6 +18,7 @@ import pandas as pd
 
 from kanpipe.claims.file import claim_files, load_claims
 from kanpipe.claims.judge import judge
+from kanpipe.claims.model import Claim
 from kanpipe.config import effective, load_yaml
 from kanpipe.config.kinds import parsed
 from kanpipe.errors import UserError
@@ -71,12 +72,15 @@ def _delete_pages(target: Path) -> None:
 
 
 def judge_again(reference: Path) -> None:
-    """Compute the verdicts on all claims again: of every experiment in `reference`, from the latest row of each run."""
+    """Compute the verdicts on all claims again, from the latest row of each kept run."""
     for target in sorted(path.parent for path in reference.glob("*/runs.csv")):
-        plan = _plan(target.name)
         frames = {path.stem: _latest(read_table(path)) for path in target.glob("*.csv")}
-        _judge(plan, frames).write(target / "tables/claims")
+        _judge(_plan(target.name), frames).write(target / "tables/claims")
         _delete_pages(target)
+
+
+def _claims() -> list[Claim]:
+    return load_claims(claim_files(SOURCE / "workflow/claims"))
 
 
 def _plan(experiment: str) -> Plan:
@@ -87,17 +91,16 @@ def _plan(experiment: str) -> Plan:
 
 
 def _judge(plan: Plan, frames: dict[str, pd.DataFrame]) -> Table:
-    files = claim_files(SOURCE / "workflow/claims")
-    claims = [claim for claim in load_claims(files) if claim.experiment == plan.name]
+    claims = [claim for claim in _claims() if claim.experiment == plan.name]
     named = {(plan.name, name): frame for name, frame in frames.items()}
-    return judge(claims, named, _counted(plan, frames["runs"]))
+    return judge(claims, named, _counted(plan, frames))
 
 
-def _counted(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
-    """The parameters of every variant: of the kept runs, or of the configuration where nothing is trained."""
+def _counted(plan: Plan, frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The parameters of every variant: of the kept runs, or of the configuration where nothing was trained."""
     columns = ["experiment", "variant", "parameters"]
-    if plan.has("train"):
-        return runs[columns].dropna().drop_duplicates()
+    if plan.has("train") and "runs" in frames:
+        return frames["runs"][columns].dropna().drop_duplicates()
     models = stage(plan.kind, "models")(parsed(plan.kind, plan.blocks("models")))
     return pd.DataFrame([(plan.name, name, parameter_count(model)) for name, model in models.items()], columns=columns)
 
@@ -132,10 +135,9 @@ def main() -> None:
     if not chosen.judge_again and chosen.experiment is None:
         options.error("give a folder of results and an experiment, or --judge-again")
     try:
-        if chosen.judge_again:
-            judge_again(chosen.reference)
-        else:
+        if not chosen.judge_again:
             keep(chosen.results, chosen.experiment, chosen.reference)
+        judge_again(chosen.reference)
     except UserError as error:
         sys.exit(f"kanpipe: {error}")
     print(f"kept in {chosen.reference / (chosen.experiment or '')}")

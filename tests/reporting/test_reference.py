@@ -1,6 +1,7 @@
 """What is kept of a full run."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -102,3 +103,13 @@ def test_every_kept_row_has_its_record(experiment):
     for _, row in read_table(KEPT / experiment / "runs.csv").iterrows():
         record = json.loads((KEPT / reference.record_path(row)).read_text())
         assert {key: record[key] for key in reference.KEY} == {key: row[key] for key in reference.KEY}
+
+
+@pytest.mark.slow
+def test_kept_verdicts_are_those_of_the_kept_rows(tmp_path):
+    for path in KEPT.glob("*/*.csv"):
+        (tmp_path / path.parent.name).mkdir(exist_ok=True)
+        shutil.copyfile(path, tmp_path / path.parent.name / path.name)
+    reference.judge_again(tmp_path)
+    for path in KEPT.glob("*/tables/claims.csv"):
+        assert (tmp_path / path.relative_to(KEPT)).read_text() == path.read_text(), path
