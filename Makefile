@@ -27,7 +27,7 @@ quick: $(STAMP) ## run the whole chain at small scale, without downloads
 test: lint ## check the style and run all tests: nine to twelve minutes on two cores
 	@$(IN_VENV) OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
 
-test-slurm: $(STAMP) ## run the tests that start a SLURM of two nodes here: as root on Linux, half an hour
+test-slurm: $(STAMP) ## run the workflow on a SLURM started here, which root on Debian or Ubuntu can: half an hour
 	@$(IN_VENV) OMP_NUM_THREADS=1 pytest -m slurm -rs tests/slurm
 
 check: lint ## the same without whole workflows and compilation: for while you work

@@ -32,6 +32,7 @@ SlurmdSpoolDir={folder}/spool.%n
 SlurmdParameters=config_overrides
 ProctrackType=proctrack/linuxproc
 TaskPlugin={task_plugin}
+TaskProlog={folder}/bin/prolog
 SwitchType=switch/none
 MpiDefault=none
 SelectType=select/cons_tres
@@ -78,7 +79,7 @@ def free_ports(number: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-def wait_until(happened: Callable[[], object], what: str, seconds: float = 180) -> None:
+def wait_until(happened: Callable[[], object], what: str, seconds: float = 900) -> None:
     """Wait until something has happened; AssertionError that says `what` did not."""
     deadline = time.monotonic() + seconds
     while not happened():
@@ -105,11 +106,16 @@ class Cluster:
         (folder / "gres.conf").write_text("AutoDetect=off\nNodeName=n1 Name=gpu Type=fake File=/dev/null\n")
         (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
         # The executor takes every SLURM_* from the environment of the srun within a job; this one puts it back.
-        (folder / "bin").mkdir()
-        wrapper = folder / "bin/srun"
-        wrapper.write_text(f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {shutil.which("srun")} "$@"\n')
-        wrapper.chmod(0o755)
+        self._script("srun", f'SLURM_CONF={folder}/slurm.conf exec {shutil.which("srun")} "$@"')
+        # kanpipe refuses to compute on the CPU where a job has a GPU, which here is only a file.
+        self._script("prolog", "echo unset CUDA_VISIBLE_DEVICES; echo unset SLURM_STEP_GPUS; echo unset SLURM_JOB_GPUS")
         self.environment = {"SLURM_CONF": f"{folder}/slurm.conf", "PATH": f"{folder}/bin:{os.environ['PATH']}"}
+
+    def _script(self, name: str, line: str) -> None:
+        path = self.folder / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{line}\n")
+        path.chmod(0o755)
 
     def start(self) -> None:
         """Start the daemons and wait for the nodes."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from cluster import Cluster
 from test_workflow import copy_of_project, overlay
 
-EPOCHS = 3000  # of two steps each: twenty seconds, and longer where the machine has other work
+EPOCHS = 1500  # of two steps each: ten seconds, and longer where the machine has other work
 RUN = "results/tiny/swiss_roll/mlp/seed0"
 CHECKPOINT = f"{RUN}/.checkpoint/state.pt"
 

@@ -90,7 +90,7 @@ def test_job_without_enough_memory_is_given_more(project, assert_same):
 
 
 def test_orphan_of_a_killed_snakemake_that_is_left_to_end(project, orphan, assert_same):
-    wait_until(lambda: not project.cluster.jobs("RUNNING", "PENDING"), "the end of the orphan", seconds=600)
+    wait_until(lambda: not project.cluster.jobs("RUNNING", "PENDING"), "the end of the orphan")
     command = one_training(project.folder)
     assert project.run(*command) != 0
     assert "--unlock" in project.words()
@@ -109,12 +109,12 @@ def test_orphan_of_a_killed_snakemake_that_is_cancelled(project, orphan, assert_
 
 
 def test_orphan_that_slurm_starts_again_beside_the_rerun(project, orphan, assert_same):
+    project.cluster.asked("scontrol", "requeue", orphan)
     command = one_training(project.folder)
     assert project.run(*command, "--unlock") == 0
     rerun = project.start(*command)
-    project.cluster.asked("scontrol", "requeue", orphan)
     assert rerun.wait(timeout=900) == 0, project.words()
-    wait_until(lambda: not project.cluster.jobs("RUNNING", "PENDING"), "the end of the orphan", seconds=600)
+    wait_until(lambda: not project.cluster.jobs("RUNNING", "PENDING"), "the end of the orphan")
     assert_same()
 
 
