@@ -17,4 +17,4 @@ def test_readings_are_verdicts_of_one_claim():
     text = summary(table)
     assert text.startswith("5 verdicts on 4 claims")
     assert "Of 3 on primary claims that have a p, 2 have one below 0.05" in text
-    assert "correction 1 within their experiments, and 1 over all" in text
+    assert "correction 1 have within their experiments, and 1 over all" in text

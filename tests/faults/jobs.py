@@ -177,4 +177,4 @@ def _outputs(job: Job) -> Files:
 
 def leftovers(folder: Path) -> list[str]:
     """What no job should leave: partial files, checkpoints, locks."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob(".*") if path.name not in KEPT)
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob(".*") if KEPT.isdisjoint(path.parts))

@@ -15,6 +15,11 @@ def partial(job):
     return any(path.parent.exists() and list(path.parent.glob(".*.partial*")) for path in job.out)
 
 
+def forget(job):
+    for path in job.out:
+        path.unlink()
+
+
 def finish(job, killed, whole, injected, names=None):
     """Run the job again, and compare what it leaves with what the undisturbed one has left."""
     again = job.run()
@@ -46,8 +51,7 @@ def test_training_killed_after_its_first_checkpoint(whole, tmp_path, injected, s
 @pytest.mark.parametrize("try_", range(4))
 def test_job_killed_while_it_writes(results, whole, injected, stage, try_):
     job = Job(results, stage)
-    for path in job.out:
-        path.unlink()
+    shutil.rmtree(job.out[0].parent) if stage == "train" else forget(job)
     killed = job.killed_when(lambda: partial(job), delay=0.001 * try_)
     finish(job, killed, whole, injected, RESULTS if stage == "train" else None)
 
@@ -56,8 +60,7 @@ def test_job_killed_while_it_writes(results, whole, injected, stage, try_):
 @pytest.mark.parametrize("seed", range(5))
 def test_job_killed_at_any_time(results, whole, injected, stage, most, seed):
     job = Job(results, stage)
-    for path in job.out:
-        path.unlink()
+    forget(job)
     killed = job.killed_when(lambda: True, delay=random.Random(seed).random() * most)
     finish(job, killed, whole, injected)
 
