@@ -1,0 +1,196 @@
+"""KANs to be read: the function on every edge, the data below it, its knots, what it adds, and a formula that fits it.
+
+from kanpipe.plots import plot_edges
+plot_edges(model, inputs).savefig("edges.png")
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from kanpipe.layers.cox_de_boor import KnotSpline
+from kanpipe.layers.diagnostics import observe_inputs
+from kanpipe.layers.kan_layer import KANLayer
+from kanpipe.layers.kan_linear import BasisLinear
+from kanpipe.layers.splines import UniformSpline
+from kanpipe.reporting.plots import FULL, GROUND, INK, MUTED, SMALL, house_style
+from kanpipe.reporting.style import FAMILY_COLOURS
+
+Shape = Callable[[np.ndarray], np.ndarray]
+SHAPES: dict[str, Shape] = {  # from the simplest on: of those that fit as well the first is named
+    "linear": lambda s: s,
+    "square": lambda s: s**2,
+    "exp": np.exp,
+    "sin": np.sin,
+    "cube": lambda s: s**3,
+    "tanh": np.tanh,
+    "bell": lambda s: np.exp(-(s**2)),
+}
+AS_WELL, GOOD_ENOUGH = 10.0, 1e-4  # times the least unexplained share; an unexplained share
+SLOPES, SHIFTS = np.geomspace(0.25, 8, 16), np.linspace(-4, 4, 33)  # where the search for b and c starts
+SAMPLES = 201  # points of a curve that is read
+
+
+@dataclass(frozen=True)
+class Formula:
+    """a shape(b x + c) + d, and the share of the variance that it explains."""
+
+    name: str
+    r_squared: float
+    values: np.ndarray  # at the points to which it was fitted
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One edge over the inputs that it has met."""
+
+    layer: int
+    source: int
+    target: int
+    inputs: np.ndarray  # (n,), what the edge saw
+    x: np.ndarray  # (points,), from the 1st to the 99th percentile of the inputs
+    y: np.ndarray  # (points,), its function there
+    knots: np.ndarray  # those in that range
+    share: float  # of the variance that all edges into its target add, over the inputs
+    formula: Formula
+
+
+def suggest(x: np.ndarray, y: np.ndarray) -> Formula:
+    """The simplest of `SHAPES` that explains y (n,) at x (n,) as well as any, after affine maps of both.
+
+    A function that is constant is `zero`.
+    """
+    if np.ptp(y) < 1e-9:
+        return Formula("zero", 1.0, np.full_like(y, y.mean()))
+    found = [fitted(x, y, name) for name in SHAPES]
+    least = min(1 - formula.r_squared for formula in found)
+    return next(f for f in found if 1 - f.r_squared <= max(AS_WELL * least, GOOD_ENOUGH))
+
+
+def fitted(x: np.ndarray, y: np.ndarray, name: str) -> Formula:
+    """The shape of that name with the affine maps that leave the least squared distance from y."""
+    from scipy.optimize import minimize
+
+    s = 2 * (x - x.min()) / max(np.ptp(x), 1e-12) - 1
+
+    def terms(inner: np.ndarray) -> np.ndarray:
+        return SHAPES[name](np.clip(inner[..., :1] * s + inner[..., 1:], -50, 50))
+
+    starts = np.array([(b, c) for b in SLOPES for c in SHIFTS]) if name != "linear" else np.array([(1.0, 0.0)])
+    order = np.argsort(_unexplained(terms(starts), y), kind="stable")[:3]
+    found = [starts[k] for k in order]
+    if name != "linear":
+        options = {"xatol": 1e-8, "fatol": 1e-13, "maxiter": 600}
+        polished = (
+            minimize(lambda v: _unexplained(terms(v), y), v, method="Nelder-Mead", options=options) for v in found
+        )
+        found = [result.x for result in polished]
+    best = min(found, key=lambda inner: float(_unexplained(terms(inner), y)))
+    both = np.stack([terms(best), np.ones_like(s)], axis=1)
+    values = both @ np.linalg.lstsq(both, y, rcond=None)[0]
+    return Formula(name, 1 - float(((y - values) ** 2).mean() / y.var()), values)
+
+
+def _unexplained(terms: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(...,): the share of the variance of y (n,) that a line in terms (..., n) leaves; 1 for a constant."""
+    a, b = terms - terms.mean(-1, keepdims=True), y - y.mean()
+    scale = (a**2).sum(-1) * (b @ b)
+    return 1 - np.divide((a @ b) ** 2, scale, out=np.zeros_like(scale), where=scale > 1e-300)
+
+
+@torch.no_grad()
+def read_edges(model: nn.Module | Sequence[BasisLinear], inputs: Tensor) -> list[Edge]:
+    """All edges of a fully connected KAN layer, of those of a model, or of layers that follow one another.
+
+    `inputs` is what the model takes, (n, in). Raises ValueError when there is no such layer.
+    """
+    seen: list[tuple[BasisLinear, Tensor]] = []
+
+    def see(name: str, layer: KANLayer, x: Tensor) -> None:
+        if isinstance(layer, BasisLinear):
+            seen.append((layer, layer.basis_input(x).reshape(-1, layer.in_features)))
+
+    if isinstance(model, nn.Module):
+        with observe_inputs(model, see):
+            model(inputs)
+    else:
+        for layer in model:
+            see("", layer, inputs)
+            inputs = layer(inputs)
+    if not seen:
+        raise ValueError("the model has no fully connected KAN layer that was called")
+    return [edge for number, (layer, x) in enumerate(seen) for edge in _edges(number, layer, x)]
+
+
+def _edges(number: int, layer: BasisLinear, inputs: Tensor) -> list[Edge]:
+    """The edges of one layer, whose bases see `inputs` (n, in)."""
+    on_data = torch.stack([layer.edge_functions(column)[:, i] for i, column in enumerate(inputs.T)], dim=1)
+    variance = on_data.var(-1)  # (out, in)
+    share = (variance / variance.sum(1, keepdim=True).clamp_min(1e-300)).double().cpu().numpy()
+    edges = []
+    for i, column in enumerate(inputs.T):
+        low, high = torch.quantile(column.double(), torch.tensor([0.01, 0.99], dtype=torch.float64))
+        points = torch.linspace(float(low), float(high), SAMPLES, dtype=column.dtype)
+        curves = layer.edge_functions(points)[:, i].double().cpu().numpy()
+        x, knots = points.double().cpu().numpy(), _knots(layer, i)
+        inside = knots[(knots >= x[0]) & (knots <= x[-1])]
+        for o, y in enumerate(curves):
+            seen = column.double().cpu().numpy()
+            edges.append(Edge(number, i, o, seen, x, y, inside, float(share[o, i]), suggest(x, y)))
+    return edges
+
+
+def _knots(layer: BasisLinear, feature: int) -> np.ndarray:
+    """Where the grid of an input has a knot, or where centres lie."""
+    if isinstance(layer.basis, KnotSpline):
+        assert layer.grid is not None
+        return layer.grid[feature].double().cpu().numpy()
+    low, high = (float(end[feature]) if isinstance(end, Tensor) else float(end) for end in layer.grid_range)
+    return np.linspace(
+        low, high, layer.basis.grid_size + 1 if isinstance(layer.basis, UniformSpline) else layer.basis.size
+    )
+
+
+def plot_edges(model: nn.Module | Sequence[BasisLinear], inputs: Tensor, most: int = 24) -> Figure:
+    """The edges of a KAN on `inputs` (n, in), at most as many of a layer: those that add most.
+
+    A panel shows an edge's function, the distribution of its inputs (grey), its knots (ticks at the bottom), its share
+    of the variance that its target is sent, and the formula nearest to it with the R² that it reaches (dashed).
+    """
+    edges = read_edges(model, inputs)
+    layers = sorted({edge.layer for edge in edges})
+    chosen = [sorted([e for e in edges if e.layer == n], key=lambda e: -e.share)[:most] for n in layers]
+    chosen = [sorted(own, key=lambda edge: (edge.target, edge.source)) for own in chosen]
+    with house_style():
+        rows = [own[k : k + 6] for own in chosen for k in range(0, len(own), 6)]
+        figure = Figure(figsize=(FULL, 1.25 * len(rows)), layout="constrained")
+        panels = figure.subplots(len(rows), 6, squeeze=False)
+        for row, line in zip(panels, rows, strict=True):
+            for axes in row[len(line) :]:
+                axes.axis("off")
+            for axes, edge in zip(row, line, strict=False):
+                _panel(axes, edge)
+    return figure
+
+
+def _panel(axes: Axes, edge: Edge) -> None:
+    beneath = axes.twinx()
+    beneath.hist(edge.inputs, bins=30, range=(edge.x[0], edge.x[-1]), color=GROUND, edgecolor="#DDDDD5", linewidth=0.3)
+    beneath.set(yticks=[], ylim=(0, 1.6 * beneath.get_ylim()[1]))
+    beneath.spines[:].set_visible(False)
+    axes.set_zorder(beneath.get_zorder() + 1)
+    axes.patch.set_visible(False)
+    axes.plot(edge.x, edge.y, color=FAMILY_COLOURS["kan"], linewidth=1.4)
+    axes.plot(edge.x, edge.formula.values, color=INK, linewidth=0.8, linestyle="--")
+    axes.plot(
+        edge.knots, np.zeros_like(edge.knots), "|", color=MUTED, transform=axes.get_xaxis_transform(), markersize=4
+    )
+    head = rf"$x_{{{edge.source + 1}}}\to y_{{{edge.target + 1}}}$ of layer {edge.layer + 1}, {edge.share:.0%}"
+    axes.set_title(f"{head}\n{edge.formula.name}, $R^2$ {edge.formula.r_squared:.4f}", size=SMALL - 1)
+    axes.tick_params(labelsize=6)
+    axes.locator_params(nbins=3)

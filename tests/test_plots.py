@@ -1,0 +1,77 @@
+"""Edges that are read: known functions are named, shares are those of the variance, and figures show what was read."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from kanpipe.layers import FastKANLinear, KANLinear
+from kanpipe.plots import fitted, plot_edges, read_edges, suggest
+
+X = np.linspace(-1, 1, 201)
+KNOWN = {
+    "linear": 2 - 3 * X,
+    "square": 4 * (X - 0.3) ** 2 - 1,
+    "sin": 0.5 * np.sin(3.1 * X + 0.4),
+    "exp": np.exp(1.5 * X) - 2,
+    "cube": (X + 0.2) ** 3,
+    "tanh": np.tanh(4 * X - 1),
+    "bell": np.exp(-((3 * X) ** 2)),
+    "zero": np.full_like(X, 0.7),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_known_function_is_named(name):
+    found = suggest(10 * X + 3, KNOWN[name])
+    assert found.name == name
+    assert found.r_squared > 0.99999
+
+
+def test_r_squared_is_the_share_that_is_explained():
+    y = np.sin(7 * X)
+    found = fitted(X, y, "linear")
+    assert found.r_squared == pytest.approx(np.corrcoef(X, y)[0, 1] ** 2)
+    assert np.polyfit(X, found.values, 1) == pytest.approx(np.polyfit(X, y, 1))
+
+
+def with_functions(draw) -> KANLinear:
+    """A layer of two inputs whose edges are a square and a sine, by least squares."""
+    layer = KANLinear(2, 1, grid_size=20, dtype=torch.float64, base_activation=None, scaler=False)
+    points = torch.linspace(-1, 1, 400, dtype=torch.float64)
+    features = layer.features(points.unsqueeze(-1).expand(-1, 2)).unflatten(1, (-1, 2))  # (n, bases, in)
+    for i, function in enumerate((torch.square, lambda x: torch.sin(3 * x))):
+        with torch.no_grad():
+            layer.spline_weight[0, i] = torch.linalg.lstsq(features[:, :, i], function(points).unsqueeze(1))[0][:, 0]
+    return layer
+
+
+def test_edges_of_a_layer(draw):
+    layer, x = with_functions(draw), 2 * torch.rand((2000, 2), generator=draw, dtype=torch.float64) - 1
+    square, sine = read_edges(layer, x)
+    assert (square.formula.name, sine.formula.name) == ("square", "sin")
+    variance = np.var([x[:, 0].numpy() ** 2, np.sin(3 * x[:, 1].numpy())], axis=1)
+    assert (square.share, sine.share) == pytest.approx(tuple(variance / variance.sum()), rel=0.01)
+    assert square.knots == pytest.approx(np.arange(-0.9, 0.91, 0.1))
+    assert sine.y == pytest.approx(np.sin(3 * sine.x), abs=1e-4)
+
+
+def test_layers_are_read_in_a_model_and_one_after_another(draw):
+    layers, x = [KANLinear(2, 3), KANLinear(3, 1)], torch.rand((200, 2), generator=draw)
+    in_model, in_turn = read_edges(nn.Sequential(*layers), x), read_edges(layers, x)
+    assert [(e.layer, e.source, e.target) for e in in_model] == [(e.layer, e.source, e.target) for e in in_turn]
+    assert len(in_model) == 9
+    assert all((a.y == b.y).all() for a, b in zip(in_model, in_turn, strict=True))
+
+
+def test_model_without_kan_layers_is_refused():
+    with pytest.raises(ValueError, match="no KAN layer"):
+        read_edges(nn.Linear(2, 2), torch.rand(3, 2))
+
+
+@pytest.mark.parametrize("layer", [KANLinear, FastKANLinear])
+def test_figure_has_a_panel_for_each_edge_that_adds_most(draw, layer, tmp_path):
+    figure = plot_edges(layer(3, 5), torch.rand((300, 3), generator=draw), most=9)
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    assert len(titles) == 9 and all("R^2" in title for title in titles)
+    figure.savefig(tmp_path / "edges.png")
