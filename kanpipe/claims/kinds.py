@@ -53,6 +53,8 @@ def compared(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Fin
     sides = [of_variant(frame, side) for side in (test.left, test.right)]
     left, right = (scores(claim, side, test.metric) for side in sides)
     ratio = test.times is not None
+    if ratio and min(left.min(axis=None), right.min(axis=None)) <= 0:
+        raise NotRun(f"{test.metric} is not positive, so that it has no ratio")
     effect = effects.difference(left, right, ratio, claim.unit) if len(left) and len(right) else None
     return _finding(claim, _known(effect), f"{_mean(left)} against {_mean(right)}", sides, rows.few(left, right))
 

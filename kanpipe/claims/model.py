@@ -48,13 +48,14 @@ class Compared(Question):
 
 
 class Above(Compared):
-    """`left` lies above `right`, or above so many `times` it."""
+    """`left` lies above `right`, by more than `by` if that is given, or above so many `times` it."""
 
     kind: Literal["above"]
+    by: Positive | None = None
 
     @property
     def bounds(self) -> Bounds:
-        return (0.0 if self.times is None else self.times), inf
+        return self.times or self.by or 0.0, inf
 
 
 class NotAbove(Compared):

@@ -17,6 +17,8 @@ LOW, HIGH, LOOSE = [1.0, 1.1, 0.9], [2.0, 2.11, 1.92], [1.4, 0.2, 1.9]
         ("above", {}, HIGH, "reproduced"),
         ("above", {}, LOW[::-1], "within noise"),
         ("above", {}, [0.5, 0.61, 0.41], "not reproduced"),
+        ("above", {"by": 0.5}, HIGH, "reproduced"),
+        ("above", {"by": 2}, HIGH, "not reproduced"),
         ("above", {"times": 1.5}, HIGH, "reproduced"),
         ("above", {"times": 2}, [2.0, 2.205, 1.81], "borderline"),
         ("above", {"times": 3}, HIGH, "not reproduced"),
@@ -31,6 +33,11 @@ LOW, HIGH, LOOSE = [1.0, 1.1, 0.9], [2.0, 2.11, 1.92], [1.4, 0.2, 1.9]
 )
 def test_two_variants(kind, bounds, kan, expected):
     assert verdict(compared(kind, **bounds), rows(kan=kan, mlp=LOW))["verdict"] == expected
+
+
+def test_what_is_not_positive_has_no_ratio():
+    found = verdict(compared("above", times=2), rows(kan=HIGH, mlp=[1.0, -1.0, 2.0]))
+    assert (found["verdict"], found["why"]) == ("not run", "loss is not positive, so that it has no ratio")
 
 
 def test_own_hypotheses_have_words_of_their_own():

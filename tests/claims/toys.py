@@ -17,7 +17,7 @@ def claim(test: dict[str, Any], **more: Any) -> Claim:
 
 
 def compared(kind: str, **more: Any) -> Claim:
-    bounds = {key: more.pop(key) for key in ("margin", "times") if key in more}
+    bounds = {key: more.pop(key) for key in ("margin", "times", "by") if key in more}
     return claim(COMPARED | {"kind": kind} | bounds, **more)
 
 
