@@ -42,7 +42,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment as it is shown; `words` are those of its kind in sources.yaml."""
+    """One experiment as it is shown; `words` are its own or those of its kind in sources.yaml."""
 
     name: str
     words: Mapping[str, Any]

@@ -62,10 +62,11 @@ def gathered(root: Path, kinds: Mapping[str, str], workflow: Path) -> Page:
     loader = FileSystemLoader(workflow / "report/page")
     jinja = environment(loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=True)
     words = contents.load_words(workflow / "sources.yaml")
-    names = sorted((name for name in kinds if kinds[name] in words), key=lambda name: list(words).index(kinds[name]))
+    said = {name: name if name in words else kind for name, kind in kinds.items()}
+    names = sorted((name for name in kinds if said[name] in words), key=lambda name: list(words).index(said[name]))
     claims = [c for c in contents.all_claims(results) if c.experiment in names]
     claims.sort(key=lambda claim: (claim.rank, names.index(claim.experiment)))
-    experiments = [contents.experiment(name, words[kinds[name]], results, claims, jinja) for name in names]
+    experiments = [contents.experiment(name, words[said[name]], results, claims, jinja) for name in names]
     return Page(experiments, claims, _origin(results), jinja)
 
 
