@@ -186,8 +186,11 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in RECORDED}
 
 
-def origin(machine: Any, commits: list[str], devices: list[str]) -> dict[str, Any]:
-    """What a record says of the `kanpipe.machine.Machine`, and of the commits and devices, one a sitting each."""
+def origin(machine: Any, commits: list[str], devices: list[str], settings: dict[str, Any]) -> dict[str, Any]:
+    """What a record says of the `kanpipe.machine.Machine`, and of the commits and devices, one a sitting each.
+
+    And of the families of layers that the settings of the run bring from elsewhere.
+    """
     return {
         "sittings": len(commits),
         "peak_memory_mib": round(machine.peak_memory_mib(), 1),
@@ -196,5 +199,6 @@ def origin(machine: Any, commits: list[str], devices: list[str]) -> dict[str, An
         "threads": machine.threads,
         "commit": " ".join(dict.fromkeys(commits)),
         "versions": versions(),
+        "families": brought(settings),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }

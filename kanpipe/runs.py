@@ -86,6 +86,7 @@ class Record:
     last_learning_rate: float | None = None
     stopped_at_step: int | None = None  # the number of steps after which the scores were no better for too long
     best_step: int | None = None  # the number of steps after which the kept weights were scored
+    families: dict[str, dict[str, str]] | None = None  # that are brought: module, package with version, and SHA-256
 
     @classmethod
     def read(cls, folder: Path) -> "Record":
@@ -133,7 +134,8 @@ class FinishedRun:
         try:
             return trained(self.record.kind, self.record.spec)
         except (ValueError, ImportError) as error:
-            raise UserError(f"{self.folder / 'run.json'} is of another version of kanpipe; run again") from error
+            path = self.folder / "run.json"
+            raise UserError(f"{path} is of another version of kanpipe, or of its layers; run again") from error
 
     @property
     def variant(self) -> str:

@@ -306,9 +306,7 @@ def test_option_of_another_family_is_refused(family, option, value):
 
 def test_unknown_option_of_layers_is_told_with_the_known_ones():
     sentence = fault(changed("experiments.swiss_roll.variants.kan.grid", 5))
-    assert sentence.startswith(
-        "experiments.swiss_roll.variants.kan: unknown key grid; known here: family, linear_norm,"
-    )
+    assert sentence.startswith("experiments.swiss_roll.variants.kan: unknown key grid; known here: family, role,")
     assert sentence.endswith(", grid_size, spline_order")
 
 

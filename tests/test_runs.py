@@ -71,7 +71,7 @@ def test_finished_run_reads_its_record(tmp_path):
 
 def test_record_of_another_version_is_told_with_its_file(tmp_path):
     record(kind="swiss_roll", spec=SPEC | {"problem": {"colour": "red"}}).write(tmp_path)
-    with pytest.raises(UserError, match=f"^{tmp_path}/run.json is of another version of kanpipe; run again$"):
+    with pytest.raises(UserError, match=f"^{tmp_path}/run.json is of another version of kanpipe, or of its layers"):
         _ = FinishedRun.read(tmp_path).spec
 
 

@@ -2,10 +2,11 @@
 
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import Field, create_model, model_validator
 
+from kanpipe.config.brought import OrBrought
 from kanpipe.config.models import GridSize, Section, fault
 
 ConvNorm = Literal["none", "instance", "instance_affine", "batch", "layer"]
@@ -34,7 +35,14 @@ class LayerOptions(Section):
 class OfFamily(Section):
     """What names a family of layers."""
 
+    needs: ClassVar[tuple[str, ...]] = ()  # of the layers, beside fully connected ones (kanpipe/layers/conformance.py)
+    may_be_brought: ClassVar[bool] = True  # from another package
     family: str = Field(description="the layer family")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of the layers that are given; each family has its own."""
+        raise NotImplementedError
 
 
 class Layers(LayerOptions, OfFamily):
@@ -118,19 +126,21 @@ class FasterKan(FasterKanOptions, Layers):
 
 FAMILIES = (Mlp, Kan, FastKan, FasterKan)
 OPTIONS = frozenset().union(*(model.model_fields for model in FAMILIES)) - {"family"}
+WITH_MODELS = frozenset(get_args(model.model_fields["family"].annotation)[0] for model in FAMILIES)
 
 
 if TYPE_CHECKING:
-    Extra = TypeVar("Extra", bound=Layers)
+    Extra = TypeVar("Extra", bound=OfFamily)
     OfAnyFamily = Annotated[Extra, "a type checker sees the keys that all families share"]
 else:
 
     class OfAnyFamily:
         """`OfAnyFamily[Extra]` is the type of a section with the keys of `Extra` beside a family and its options."""
 
-        def __class_getitem__(cls, extra: type[Layers]) -> Any:
+        def __class_getitem__(cls, extra: type[OfFamily]) -> Any:
             members = [
                 create_model(f"{extra.__name__}Of{family.__name__}", __base__=(family, extra), __doc__=extra.__doc__)
                 for family in FAMILIES
             ]
-            return Annotated[reduce(or_, members), Field(discriminator="family", description=extra.__doc__)]
+            union = Annotated[reduce(or_, members), Field(discriminator="family", description=extra.__doc__)]
+            return Annotated[union, OrBrought(extra, WITH_MODELS)] if extra.may_be_brought else union

@@ -48,7 +48,7 @@ def maker(name: str) -> Callable[..., Any]:
     where = place(name)
     try:
         found = resolve_name(where)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # whatever a stranger's module may raise
         raise ValueError(f"the layer family {name!r} cannot be imported: {error}") from error
     if not callable(found):
         raise ValueError(f"{where} is no class or function that makes a layer family")

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from kanpipe.layers.families import family
+from kanpipe.layers.families import Family, family
 from kanpipe.models.classifier_blocks import (
     DepthwiseSeparableConv,
     ProjectedBlock,
@@ -82,19 +82,20 @@ class DigitClassifier(nn.Module):
     """Grey images (n, 1, 28, 28) -> logits of the ten digits (n, 10).
 
     `extractor` is wide, lean or none. `head` is linear, which has no hidden layer, or a family of layers: mlp, kan,
-    fastkan or fasterkan, made with `options` and with the widths `hidden` between the 256 features, or the 784 pixels,
-    and the logits. Raises ValueError for an unknown extractor or head, and for hidden widths of the head linear.
+    fastkan or fasterkan, made with `options`, or a family itself; it has the widths `hidden` between the 256 features,
+    or the 784 pixels, and the logits. Raises ValueError for an unknown extractor or head, and for hidden widths of the
+    head linear.
     """
 
     def __init__(
-        self, extractor: str, head: str, hidden: Sequence[int] = (), *, dropout: float = 0.25, **options: Any
+        self, extractor: str, head: str | Family, hidden: Sequence[int] = (), *, dropout: float = 0.25, **options: Any
     ) -> None:
         super().__init__()
         if extractor not in EXTRACTORS:
             raise ValueError(f"there is no extractor {extractor!r}; choose one of {', '.join(EXTRACTORS)}")
         if head == LINEAR and hidden:
             raise ValueError(f"the head linear has no hidden layer, so hidden {list(hidden)} needs the head mlp")
-        layers = family("mlp" if head == LINEAR else head, **options)
+        layers = family("mlp" if head == LINEAR else head, **options) if isinstance(head, str) else head
         inputs = PIXELS if extractor == "none" else FEATURES
         self.extractor = EXTRACTORS[extractor](dropout)
         self.head = FullyConnected(layers, [inputs, *hidden, CLASSES])

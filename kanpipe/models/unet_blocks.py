@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kanpipe.errors import UserError
 from kanpipe.layers.families import Family, FinishedLayer
 
 NORM_EPSILON = 1e-6
@@ -103,9 +104,14 @@ def start_small(layer: nn.Module, gain: float) -> None:
     A KAN layer is an ordinary layer on its features, so base and spline weights start alike. Source: `gain=1e-5` at
     the ends of blocks in github.com/CUHK-AIM-Group/U-KAN. Where a norm follows, it undoes the gain: outputs that are
     small against the root of its epsilon (3e-3) are only multiplied by its inverse, larger ones have variance 1 again.
+    Raises UserError for a layer without a weight of its own.
     """
     first = layer[0] if isinstance(layer, FinishedLayer) else layer
     parameters = dict(first.named_parameters(recurse=False))
+    if "weight" not in parameters:
+        raise UserError(
+            f"end_gain needs layers with a parameter `weight` of their own, which {type(first).__name__} lacks"
+        )
     nn.init.xavier_uniform_(parameters["weight"], gain=gain)
     if "bias" in parameters:
         nn.init.zeros_(parameters["bias"])

@@ -44,3 +44,8 @@ def shaded_looks(families: Iterable[str]) -> list[Look]:
         seen[family] += 1
         found.append((shades[number % len(shades)], (FAMILY_MARKS.get(family, "P"), *MARKS)[number % len(MARKS)]))
     return found
+
+
+def short_name(family: str) -> str:
+    """A family as figures call it: one that is brought as package.module:Family by what stands last."""
+    return family.rpartition(":")[2]

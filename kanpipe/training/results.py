@@ -40,7 +40,7 @@ def _record(run: Run, state: State, machine: Machine, files: dict[str, str]) -> 
     diverged_at, settings = state.diverged_at(), state.recipe.settings
     return Record(
         **run.identity(),
-        **provenance.origin(machine, state.commits, state.devices),
+        **provenance.origin(machine, state.commits, state.devices, run.identity()["spec"]),
         files=files,
         status=FINISHED if diverged_at is None else DIVERGED,
         diverged_at_step=diverged_at,

@@ -1,6 +1,6 @@
 """The keys of the denoising diffusion of small images in the configuration."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, create_model, model_validator
 
@@ -11,8 +11,8 @@ from kanpipe.config.layers import (
     Activation,
     ConvNorm,
     InputNorm,
-    Layers,
     OfAnyFamily,
+    OfFamily,
 )
 from kanpipe.config.models import (
     ChosenTiming,
@@ -49,8 +49,10 @@ class Place(Section):
         return self
 
 
-class Middle(Layers):
+class Middle(OfFamily):
     """Three layers on the pixels at the bottleneck, as in U-KAN, and their family."""
+
+    needs: ClassVar[tuple[str, ...]] = ("meta",)
 
 
 class Network(Section):
@@ -127,9 +129,10 @@ else:
     OwnTraining = _where_it_differs(Training, "The training of a denoiser, where it is not that of the others.")
 
 
-class UNet(Variant, Layers):
+class UNet(Variant, OfFamily):
     """A U-Net."""
 
+    needs: ClassVar[tuple[str, ...]] = ("conv2d", "meta")
     title: str | None = Field(None, min_length=1, description="what tables and figures call it")
     conv_in: Place | None = Field(None, description="options of the first convolution alone")
     conv_out: Place | None = Field(None, description="options of the last convolution alone")
@@ -141,10 +144,10 @@ class UNet(Variant, Layers):
 
     @model_validator(mode="after")
     def _fits_family(self) -> "UNet":
-        for name in ("conv_in", "conv_out"):
-            place = getattr(self, name)
-            if self.family == "mlp" and place is not None and place.input_norm is not None:
-                raise fault("the family mlp has no such key", name, "input_norm")
+        for place in ("conv_in", "conv_out"):
+            for option in getattr(getattr(self, place), "model_fields_set", ()):
+                if option not in type(self).model_fields:
+                    raise fault(f"the family {self.family} has no such key", place, option)
         return self
 
 

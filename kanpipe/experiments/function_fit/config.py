@@ -1,9 +1,11 @@
 """The keys of the fits of known functions in the configuration."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from kanpipe.config.brought import OrBrought
+from kanpipe.config.layers import WITH_MODELS
 from kanpipe.config.models import (
     Count,
     Distinct,
@@ -54,17 +56,27 @@ class Kan(Network):
     grid_sizes: list[GridSize] = Field(min_length=1, description="grid intervals of every stage, one after another")
 
 
-class Mlp(Network):
+class OneStage(Network):
+    """A network that is trained in one stage."""
+
+    needs: ClassVar[tuple[str, ...]] = ("float64",)  # of layers of another family, beside fully connected ones
+    family: str = Field(description="the kind of network")
+    matches: Count | None = Field(
+        None, description="the grid size at which the deep KAN has about as many parameters as this network"
+    )
+
+
+class Mlp(OneStage):
     """An MLP."""
 
     family: Literal["mlp"] = Field(description="the kind of network")
     activation: Literal["silu", "tanh", "relu"] = Field(description="what stands between the layers of an MLP")
-    matches: Count | None = Field(
-        None, description="the grid size at which the deep KAN has about as many parameters as this MLP"
-    )
 
 
-AnyNetwork = Annotated[Kan | Mlp, Field(discriminator="family")]
+if TYPE_CHECKING:
+    AnyNetwork = Kan | Mlp
+else:
+    AnyNetwork = Annotated[Kan | Mlp, Field(discriminator="family"), OrBrought(OneStage, WITH_MODELS)]
 
 
 class Problem(Section):

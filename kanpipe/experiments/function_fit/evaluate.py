@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from kanpipe.experiments.function_fit.config import Experiment, Growth, Mlp
+from kanpipe.experiments.function_fit.config import Experiment, Growth, Kan
 from kanpipe.experiments.function_fit.curves import locality, warm_up
 from kanpipe.experiments.function_fit.exponents import exponents
 from kanpipe.experiments.function_fit.growth import growth
@@ -68,7 +68,7 @@ def _metrics(run: FinishedRun, slope_from: int) -> dict[str, Any]:
     errors = {"train_rmse": last["train_rmse"], "test_rmse": last["test_rmse"]}
     logs = np.log10(stages["test_rmse"])
     found = {"log_test_rmse": logs.iloc[-1], "log_best_test_rmse": logs.min()}
-    if isinstance(variant, Mlp):
+    if not isinstance(variant, Kan):
         found |= {f"log_test_rmse_{variant.matches}": logs.iloc[-1]} if variant.matches else {}
         return scale | counts | errors | found
     found |= {f"log_test_rmse_{row.grid_size:.0f}": np.log10(row.test_rmse) for row in stages.itertuples()}

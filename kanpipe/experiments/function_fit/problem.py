@@ -5,11 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from kanpipe.experiments.function_fit.config import INPUTS, AnyNetwork, Experiment, Mlp, Problem
+from kanpipe.experiments.function_fit.config import INPUTS, AnyNetwork, Experiment, Kan, Mlp, Problem
 from kanpipe.experiments.function_fit.networks import KAN, MLP
+from kanpipe.layers.families import family
 from kanpipe.machine import derived_seed, seeded
+from kanpipe.models.fully_connected import FullyConnected
 
 Points = tuple[Tensor, Tensor]  # x (n, inputs) in [-1, 1], y (n, 1)
 
@@ -71,24 +73,29 @@ def test_set(task: Problem, target: str) -> Points:
 
 
 def grid_sizes(variant: AnyNetwork) -> list[int] | list[None]:
-    """The grid of every stage; an MLP has one stage, without a grid."""
-    return [None] if isinstance(variant, Mlp) else variant.grid_sizes
+    """The grid of every stage; all but a KAN have one stage, without a grid."""
+    return variant.grid_sizes if isinstance(variant, Kan) else [None]
 
 
-def build(variant: AnyNetwork, grid_size: int | None = None, *key: int | str) -> KAN | MLP:
-    """The variant's network with the initial weights of `key`; `grid_size` is that of a KAN, by default its last."""
+def build(variant: AnyNetwork, grid_size: int | None = None, *key: int | str) -> nn.Module:
+    """The variant's network with the initial weights of `key`; `grid_size` is that of a KAN, by default its last.
+
+    Layers of another package are made in float32 and moved.
+    """
     with seeded("init", *key):
+        if isinstance(variant, Kan):
+            return KAN(variant.widths, grid_size or variant.grid_sizes[-1])
         if isinstance(variant, Mlp):
             return MLP(variant.widths, variant.activation)
-        return KAN(variant.widths, grid_size or variant.grid_sizes[-1])
+        return FullyConnected(family(variant.family, **variant.options), variant.widths).double()
 
 
-def models(spec: Experiment) -> dict[str, KAN | MLP]:
+def models(spec: Experiment) -> dict[str, nn.Module]:
     """The network of every variant."""
     return {name: build(variant) for name, variant in spec.variants.items()}
 
 
-def restore(variant: AnyNetwork, grid_size: int | None, weights: dict[str, Tensor]) -> KAN | MLP:
+def restore(variant: AnyNetwork, grid_size: int | None, weights: dict[str, Tensor]) -> nn.Module:
     """The variant's network with these weights."""
     network = build(variant, grid_size)
     network.load_state_dict(weights)

@@ -167,7 +167,7 @@ def _record(run: Run, state: Outcome, machine: Machine, files: dict[str, str]) -
     steps, seconds = len(state.history), sum(state.seconds)
     return Record(
         **run.identity(),
-        **provenance.origin(machine, state.commits, state.devices),
+        **provenance.origin(machine, state.commits, state.devices, run.identity()["spec"]),
         files=files,
         status=DIVERGED if state.diverged else FINISHED,
         diverged_at_step=steps - 1 if state.diverged else None,

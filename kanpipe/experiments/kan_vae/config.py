@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from kanpipe.config.layers import Layers, OfAnyFamily
+from kanpipe.config.layers import OfAnyFamily, OfFamily
 from kanpipe.config.models import (
     ChosenTiming,
     Count,
@@ -25,7 +25,7 @@ FORMS = "forms of the images: grey, the decoder's means, or binary, cut at the t
 COMPILE = "whether torch.compile is used: worth it for thousands of images"
 
 
-class Autoencoder(Variant, Layers):
+class Autoencoder(Variant, OfFamily):
     """An autoencoder."""
 
     hidden: list[Width] = Field(

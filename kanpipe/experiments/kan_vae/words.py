@@ -4,7 +4,7 @@ import re
 
 from kanpipe.experiments.kan_vae.config import Autoencoder
 from kanpipe.reporting.plots import SPARE_COLOURS, label
-from kanpipe.reporting.style import FAMILY_COLOURS, SHADES
+from kanpipe.reporting.style import FAMILY_COLOURS, SHADES, short_name
 from kanpipe.reporting.variants import Variant
 
 # The source's own names for the three models that it discusses.
@@ -40,9 +40,9 @@ def heading(variant: Variant) -> str:
 
 
 def kind(variant: Autoencoder) -> str:
-    """What sort of autoencoder the settings of a variant describe; a key of KINDS, or the name of a family."""
+    """What sort of autoencoder the settings of a variant describe; a key of KINDS, or the name of another family."""
     names = {"mlp": "ordinary", "kan": "KAN", "fastkan": "FastKAN", "fasterkan": "FasterKAN"}
-    family = names.get(variant.family, variant.family)
+    family = names.get(variant.family, short_name(variant.family))
     first = names[variant.first_layer] if variant.first_layer else family
     if first != family:
         return f"{family}, {first} first layer"

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from kanpipe.config.layers import Layers, OfAnyFamily
+from kanpipe.config.layers import OfAnyFamily, OfFamily
 from kanpipe.config.models import Count, Distinct, Entry, Name, Section, Timing, Variant, Widths, fault
 
 Modes = Annotated[
@@ -12,7 +12,7 @@ Modes = Annotated[
 ]
 
 
-class Counted(Variant, Layers):
+class Counted(Variant, OfFamily):
     """A network without anything between its layers."""
 
     widths: Widths = Field(description="inputs, hidden units and outputs; two at least")
@@ -31,6 +31,12 @@ class Contenders(Section):
     kan_recompute: Modes | None = Field(None, description="the same, features computed again for the gradient")
     fastkan: Modes | None = Field(None, description="the FastKAN layer of this package")
     fasterkan: Modes | None = Field(None, description="the FasterKAN layer of this package")
+
+
+class Added(OfFamily):
+    """Layers of any family, timed beside the others with the options that stand here."""
+
+    modes: Modes = Field(description="eager, compiled, or both")
 
 
 class Setup(Section):
@@ -63,12 +69,18 @@ class Problem(Section):
     """What is timed."""
 
     contenders: Contenders = Field(description="the layers to time, each with its modes")
+    added: dict[Name, OfAnyFamily[Added]] = Field(
+        {}, description="more layers to time, by names of your choice; those without a convolution on features alone"
+    )
     setups: dict[Name, Setup] = Field(min_length=1, description="what the layers are timed on")
 
     @model_validator(mode="after")
     def _has_contenders(self) -> "Problem":
         if not self.contenders.model_fields_set:
             raise fault("{} should be non-empty", "contenders")
+        for name in self.added:
+            if name in Contenders.model_fields:
+                raise fault(f"{name} is one of the contenders: give it another name", "added", name)
         return self
 
 

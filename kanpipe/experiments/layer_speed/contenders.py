@@ -1,25 +1,28 @@
 """What is timed: each contender is a family of layers, so every network is built in one way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from kanpipe.experiments.layer_speed.config import Setup
+from kanpipe.experiments.layer_speed.config import Added, Setup
 from kanpipe.experiments.layer_speed.published_layers import (
     CoxDeBoorConv2d,
     CoxDeBoorLinear,
     FasterKANLayer,
     FastKANLayer,
 )
-from kanpipe.layers.families import Family, LayerFamily, ordinary
+from kanpipe.layers.families import Family, LayerFamily, family, ordinary
 from kanpipe.layers.fast_kan import FastKANConv2d, FastKANLinear
 from kanpipe.layers.faster_kan import FasterKANConv2d, FasterKANLinear
 from kanpipe.layers.kan_conv2d import KANConv2d
 from kanpipe.layers.kan_linear import KANLinear
+
+NONE_ADDED: Mapping[str, Added] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,13 @@ class Floor:
         return Copies(self.features)
 
 
-def contender(name: str, setup: Setup) -> Family:
-    """The family of layers called `name`, with as many basis functions a feature as the set-up asks for."""
+def contender(name: str, setup: Setup, added: Mapping[str, Added] = NONE_ADDED) -> Family:
+    """The family of layers called `name`, with as many basis functions a feature as the set-up asks for.
+
+    One of `added` has the options that it is configured with.
+    """
+    if name in added:
+        return family(added[name].family, **added[name].options)
     bases, order = setup.bases, setup.spline_order
     spline = {"grid_size": bases - order, "spline_order": order}
     radial = {"centres": bases, "layer_norm": setup.layer_norm}
@@ -95,14 +103,16 @@ def contender(name: str, setup: Setup) -> Family:
             raise ValueError(f"there is no contender {name!r}")
 
 
-def exists(name: str, setup: Setup) -> bool:
+def exists(name: str, setup: Setup, added: Mapping[str, Added] = NONE_ADDED) -> bool:
     """Whether the contender has a layer of the kind that the set-up asks for."""
-    return setup.kernel_size is None or getattr(contender(name, setup), "conv_layer", contender) is not None
+    chosen = contender(name, setup, added)
+    has_convolution = hasattr(chosen, "conv2d") and getattr(chosen, "conv_layer", contender) is not None
+    return setup.kernel_size is None or has_convolution
 
 
-def network(name: str, setup: Setup) -> nn.Module:
+def network(name: str, setup: Setup, added: Mapping[str, Added] = NONE_ADDED) -> nn.Module:
     """The layers of the set-up with the contender's activation between them."""
-    layers, chosen = [], contender(name, setup)
+    layers, chosen = [], contender(name, setup, added)
     for fan_in, fan_out in pairwise(setup.widths):
         layers += [chosen.activation(), _layer(chosen, fan_in, fan_out, setup)]
     return nn.Sequential(*layers[1:])
@@ -115,7 +125,7 @@ def _layer(chosen: Family, fan_in: int, fan_out: int, setup: Setup) -> nn.Module
 
 
 def multiply_adds(name: str, setup: Setup) -> int:
-    """Of the matmuls or convolutions of one forward pass; a backward pass has twice as many."""
+    """Of the matmuls or convolutions of a contender's forward pass; a backward pass has twice as many."""
     without_base = setup.bases
     inputs = {"mlp": 1, "fasterkan": without_base, "fasterkan_published": without_base}
     features = inputs.get(name, without_base + 1)

@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMetho
 from kanpipe.experiments.layer_speed.config import Experiment
 from kanpipe.experiments.layer_speed.outputs import FIGURES
 from kanpipe.experiments.layer_speed.published import REPORTED, Reported
-from kanpipe.experiments.layer_speed.words import COLOURS, CONTENDERS, setup_words
+from kanpipe.experiments.layer_speed.words import CONTENDERS, colour, in_order, setup_words, words
 from kanpipe.reporting.plots import FULL, GENERATED, INK, MUTED, SMALL, house_style, save, statement
 from kanpipe.reporting.style import Style
 from kanpipe.runs import FinishedRun
@@ -38,7 +38,7 @@ def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Expe
 def _panels(rows: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame, dict[str, int]], None]) -> Callable[[], Figure]:
     """A figure with a panel a set-up, in each a line a contender."""
     setups = list(rows["setup"].unique())
-    places = {name: -index for index, name in enumerate(name for name in CONTENDERS if name in set(rows["variant"]))}
+    places = {name: -index for index, name in enumerate(in_order(rows["variant"]))}
     lines = -(-len(setups) // 2)
 
     def make() -> Figure:
@@ -48,7 +48,7 @@ def _panels(rows: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame, dict[str, in
             own = rows[rows["setup"] == setup]
             draw(axes, own, places)
             axes.set_title(setup_words(own.iloc[0]), size=SMALL)
-            axes.set_yticks(list(places.values()), [CONTENDERS[name] for name in places])
+            axes.set_yticks(list(places.values()), [words(name) for name in places])
             axes.set_ylim(min(places.values()) - 0.6, 0.6)
             axes.tick_params(axis="y", length=0)
             axes.grid(axis="x", color="#E4E4E4", linewidth=0.5)
@@ -71,7 +71,7 @@ def _speed(axes: Axes, rows: pd.DataFrame, places: dict[str, int]) -> None:
     """Forward and backward pass, as a multiple of the floor's time (logarithmic; bars: 95 % intervals)."""
     for _, row in rows.iterrows():
         if pd.notna(row.get("both_over_floor")):
-            _point(axes, row, "both_over_floor", places[row["variant"]], COLOURS[row["variant"]])
+            _point(axes, row, "both_over_floor", places[row["variant"]], colour(row["variant"]))
     _ratio_axis(axes)
 
 
@@ -90,9 +90,9 @@ def _ratio_axis(axes: Axes) -> None:
 def _memory(axes: Axes, rows: pd.DataFrame, places: dict[str, int]) -> None:
     """MiB kept for the backward pass beyond input and parameters."""
     for _, row in rows.iterrows():
-        place, colour = places[row["variant"]] + SHIFTS[row["mode"]], COLOURS[row["variant"]]
-        axes.plot([0, row["saved_mib"]], [place, place], color=colour, linewidth=0.8)
-        axes.plot([row["saved_mib"]], [place], color=colour, marker="o", markersize=4, **STYLES[row["mode"]])
+        place, hue = places[row["variant"]] + SHIFTS[row["mode"]], colour(row["variant"])
+        axes.plot([0, row["saved_mib"]], [place, place], color=hue, linewidth=0.8)
+        axes.plot([row["saved_mib"]], [place], color=hue, marker="o", markersize=4, **STYLES[row["mode"]])
     axes.set_xlim(left=0)
 
 
@@ -125,8 +125,8 @@ def _published(rows: pd.DataFrame) -> Callable[[], Figure]:
         shown = [mode for mode in STYLES if mode in set(rows["mode"])]
         modes = [Line2D([], [], label=f"measured, {mode}", **dot, **STYLES[mode]) for mode in shown]
         told = Line2D([], [], label="reported, on a GPU", **diamond)
-        words = textwrap.fill(f"measured on {rows['device'].iloc[0]}", 60)
-        figure.legend(handles=[told, *modes], loc="outside upper left", ncols=3, title=words, alignment="left")
+        device = textwrap.fill(f"measured on {rows['device'].iloc[0]}", 60)
+        figure.legend(handles=[told, *modes], loc="outside upper left", ncols=3, title=device, alignment="left")
         return figure
 
     return make

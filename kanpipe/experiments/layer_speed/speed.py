@@ -1,6 +1,6 @@
 """Times and memory of every contender in every set-up, with the ratios of those that ran in the same rounds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
@@ -11,8 +11,9 @@ import pandas as pd
 import torch
 from torch import nn
 
+from kanpipe.evaluation.flops import multiplications
 from kanpipe.evaluation.timing import Work, estimate, interleaved, paired_ratio, peak_bytes, saved_bytes, stopwatch
-from kanpipe.experiments.layer_speed.config import Contenders, Experiment, Setup
+from kanpipe.experiments.layer_speed.config import Added, Experiment, Problem, Setup
 from kanpipe.experiments.layer_speed.contenders import exists, input_shape, multiply_adds, network
 from kanpipe.experiments.layer_speed.passes import BACKWARD, FORWARD, passes, training_passes
 from kanpipe.experiments.layer_speed.precision import PRECISIONS, matmul_tflops, precision
@@ -33,6 +34,7 @@ class Piece:
     """A contender made ready: its work, and what is known of it without timing."""
 
     work: Work
+    multiply_adds: int  # of the forward pass
     row: dict[str, Any]
 
 
@@ -80,13 +82,13 @@ def _setup_rows(name: str, spec: Experiment, machine: Machine) -> Iterator[dict[
     setup = spec.problem.setups[name]
     torch.compiler.reset()  # else a second shape would be compiled for any shape, which is slower
     with _denormals(bool(setup.flush_denormals)):
-        pieces = _pieces(setup, spec.problem.contenders, machine)
+        pieces = _pieces(setup, spec.problem, machine)
         works = {key: piece.work for key, piece in pieces.items()}
         seconds = interleaved(works, stopwatch(machine.device), **spec.timing.model_dump())
     times = {key: _phases(found) for key, found in seconds.items()}
     for (contender, mode), piece in pieces.items():
         key = {"setup": name, "variant": contender, "mode": mode, "rounds": spec.timing.rounds}
-        rate = {"tflops": 6 * multiply_adds(contender, setup) / np.median(times[contender, mode]["both"]) / 1e12}
+        rate = {"tflops": 6 * piece.multiply_adds / np.median(times[contender, mode]["both"]) / 1e12}
         yield key | _setup_columns(setup) | piece.row | rate | time_columns(times, contender, mode)
 
 
@@ -100,25 +102,27 @@ def _setup_columns(setup: Setup) -> dict[str, Any]:
     return setup.model_dump(exclude_none=True) | {"widths": "-".join(map(str, setup.widths))}
 
 
-def _pieces(setup: Setup, contenders: Contenders, machine: Machine) -> dict[Key, Piece]:
-    chosen = contenders.model_dump(exclude_none=True)
-    modes = [key for name, modes in chosen.items() if exists(name, setup) for key in product([name], modes)]
-    return {key: _piece(*key, setup, machine) for key in modes}
+def _pieces(setup: Setup, problem: Problem, machine: Machine) -> dict[Key, Piece]:
+    added = problem.added
+    chosen = problem.contenders.model_dump(exclude_none=True) | {name: one.modes for name, one in added.items()}
+    modes = [key for name, modes in chosen.items() if exists(name, setup, added) for key in product([name], modes)]
+    return {key: _piece(*key, setup, added, machine) for key in modes}
 
 
-def _piece(name: str, mode: str, setup: Setup, machine: Machine) -> Piece:
+def _piece(name: str, mode: str, setup: Setup, added: Mapping[str, Added], machine: Machine) -> Piece:
     with seeded("layer_speed"):
-        made = network(name, setup).to(machine.device)
+        made = network(name, setup, added).to(machine.device)
     parameters, held = parameter_count(made), [*made.parameters(), *made.buffers()]
-    if mode == "compiled":
-        made = cast(nn.Module, torch.compile(made, fullgraph=True, dynamic=False))
     draw = machine.generator("layer_speed", "input")
     x = torch.randn(input_shape(name, setup), generator=draw, device=machine.device)
+    counted = multiplications(made, x) if name in added else multiply_adds(name, setup)
+    if mode == "compiled":
+        made = cast(nn.Module, torch.compile(made, fullgraph=True, dynamic=False))
     work = (training_passes if setup.loss else passes)(made, x, draw)
     row = {"parameters": parameters, "saved_mib": saved_bytes(lambda: made(x), [x, *held]) / MEBI}
     if machine.device.type == "cuda":
         row["peak_mib"] = peak_bytes(work, machine.device) / MEBI
-    return Piece(work, row)
+    return Piece(work, counted, row)
 
 
 def time_columns(times: dict[Key, dict[str, np.ndarray]], contender: str, mode: str) -> dict[str, float]:

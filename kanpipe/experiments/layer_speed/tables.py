@@ -3,7 +3,7 @@
 import pandas as pd
 
 from kanpipe.experiments.layer_speed.published import REPORTED, Reported
-from kanpipe.experiments.layer_speed.words import CONTENDERS, PHASES, interval, setup_words
+from kanpipe.experiments.layer_speed.words import CONTENDERS, PHASES, interval, setup_words, words
 from kanpipe.reporting.tables import Table
 
 
@@ -17,7 +17,7 @@ def _times(runs: pd.DataFrame) -> Table:
     rows = [row for _, row in runs.iterrows()]
     columns = {
         "set-up": [setup_words(row) for row in rows],
-        "layer": [CONTENDERS[name] for name in runs["variant"]],
+        "layer": [words(name) for name in runs["variant"]],
         "mode": runs["mode"].tolist(),
         "precision": runs["precision"].tolist(),
         **{f"{phase}, ms": [_quartiles(row, phase) for row in rows] for phase in PHASES},

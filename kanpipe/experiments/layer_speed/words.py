@@ -1,9 +1,11 @@
 """Contenders and set-ups in words, colours and markers, the same in every figure and table."""
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from kanpipe.reporting.plots import INK, MUTED
-from kanpipe.reporting.style import FAMILY_COLOURS, SHADES
+from kanpipe.reporting.style import FAMILY_COLOURS, OTHER, SHADES
 
 CONTENDERS = {
     "mlp": "ordinary layer",
@@ -30,6 +32,21 @@ COLOURS = {
     "fasterkan": FAMILY_COLOURS["fasterkan"],
 }
 PHASES = ("forward", "backward", "both")
+
+
+def words(name: str) -> str:
+    """What tables and figures call a contender, or a layer that was added by a name."""
+    return CONTENDERS.get(name, name.replace("_", " "))
+
+
+def colour(name: str) -> str:
+    return COLOURS.get(name, OTHER)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """The contenders first, as they stand above, then what was added."""
+    present = list(dict.fromkeys(names))
+    return [name for name in CONTENDERS if name in present] + [name for name in present if name not in CONTENDERS]
 
 
 def setup_words(row: pd.Series) -> str:

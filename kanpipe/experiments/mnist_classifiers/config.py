@@ -1,10 +1,11 @@
 """The keys of the classifiers of digits in the configuration."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from kanpipe.config.layers import FasterKanOptions, FastKanOptions, KanOptions, LayerOptions
+from kanpipe.config.brought import OrBrought
+from kanpipe.config.layers import WITH_MODELS, FasterKanOptions, FastKanOptions, KanOptions, LayerOptions
 from kanpipe.config.models import (
     ChosenTiming,
     Count,
@@ -37,6 +38,7 @@ class OwnTraining(Section):
 class Classifier(Variant):
     """A classifier: a feature extractor, or none, and a head."""
 
+    needs: ClassVar[tuple[str, ...]] = ()  # of the layers of the head, beside fully connected ones
     extractor: Literal["wide", "lean", "none"] = Field(
         description="wide and lean are those of the two published networks; with none the head sees the pixels"
     )
@@ -89,6 +91,7 @@ class FasterKanHead(FasterKanOptions, Classifier):
 AnyClassifier = Annotated[
     LinearHead | MlpHead | KanHead | FastKanHead | FasterKanHead,
     Field(discriminator="head", description="A classifier: a feature extractor, or none, and a head."),
+    OrBrought(Classifier, WITH_MODELS | {"linear"}, tag="head"),
 ]
 
 

@@ -11,8 +11,9 @@ from kanpipe.config.models import Standardise
 from kanpipe.data.prepared import Images, load
 from kanpipe.data.splits import Split, stratified_split
 from kanpipe.experiments.mnist_classifiers.config import Classifier, Experiment, Problem
+from kanpipe.layers.families import family
 from kanpipe.machine import Machine, seeded
-from kanpipe.models.classifier import CLASSES, FEATURES, PIXELS, DigitClassifier
+from kanpipe.models.classifier import CLASSES, FEATURES, LINEAR, PIXELS, DigitClassifier
 from kanpipe.runs import FinishedRun
 
 SIDE = 28
@@ -46,8 +47,9 @@ def standardised(images: Tensor, scale: Standardise) -> Tensor:
 
 def build(variant: Classifier, seed: int = 0, dropout: float = DROPOUT) -> DigitClassifier:
     """The variant's classifier with the initial weights of `seed`."""
+    head = LINEAR if variant.head == LINEAR else family(variant.head, **variant.options)
     with seeded(seed, "init"):
-        return DigitClassifier(variant.extractor, variant.head, variant.hidden, dropout=dropout, **variant.options)
+        return DigitClassifier(variant.extractor, head, variant.hidden, dropout=dropout)
 
 
 def models(spec: Experiment) -> dict[str, DigitClassifier]:

@@ -4,6 +4,7 @@ import pandas as pd
 
 from kanpipe.experiments.mnist_classifiers.published import ACCURACY, EPOCHS, NETS, SECONDS_PER_EPOCH
 from kanpipe.experiments.mnist_classifiers.speed_table import speed_table
+from kanpipe.reporting.style import short_name
 from kanpipe.reporting.tables import Table, mean_and_sd, summarise
 
 DESIGN = ["variant", "extractor", "head", "widths", "published_gradient", "learning_rate", "parameters"]
@@ -65,7 +66,7 @@ def _cells(summary: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> dict[s
 
 
 def _head(row: pd.Series) -> str:
-    return f"{row['head']} {row['widths']}" + (", published gradient" if row["published_gradient"] else "")
+    return f"{short_name(row['head'])} {row['widths']}" + (", published gradient" if row["published_gradient"] else "")
 
 
 def _interval(row: pd.Series) -> str:

@@ -1,10 +1,10 @@
 """The keys of the range of the splines against initialisation in the configuration."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from kanpipe.config.layers import Layers, OfAnyFamily
+from kanpipe.config.layers import OfAnyFamily, OfFamily
 from kanpipe.config.models import (
     EpochTraining,
     Name,
@@ -17,9 +17,10 @@ from kanpipe.config.models import (
 )
 
 
-class Classifier(Variant, Layers):
+class Classifier(Variant, OfFamily):
     """A classifier."""
 
+    may_be_brought: ClassVar[bool] = False  # it is grids that are compared
     hidden: list[Width] = Field(
         min_length=1, description="widths of the hidden layers, each at least 1; one layer at least"
     )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from kanpipe.config.layers import Layers, OfAnyFamily
+from kanpipe.config.layers import OfAnyFamily, OfFamily
 from kanpipe.config.models import (
     Count,
     Distinct,
@@ -20,7 +20,7 @@ from kanpipe.config.models import (
 )
 
 
-class Denoiser(Variant, Layers):
+class Denoiser(Variant, OfFamily):
     """A denoiser."""
 
     hidden: list[Width] = Field(description="widths of the hidden layers, each at least 1")

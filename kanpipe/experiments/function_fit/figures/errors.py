@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 
 from kanpipe.experiments.function_fit import problem
-from kanpipe.experiments.function_fit.config import AnyNetwork, Mlp
+from kanpipe.experiments.function_fit.config import AnyNetwork, Kan
 from kanpipe.experiments.function_fit.published import TEST_RMSE
 from kanpipe.reporting.plots import COLUMN, DATA, FULL, INK, MUTED, SPARE_COLOURS, statement
-from kanpipe.reporting.style import FAMILY_COLOURS, SHADES, Style
+from kanpipe.reporting.style import FAMILY_COLOURS, OTHER, SHADES, Style, short_name
 from kanpipe.reporting.variants import seeds
 from kanpipe.runs import FinishedRun
 
@@ -38,9 +38,9 @@ def first_runs(runs: list[FinishedRun]) -> Runs:
 
 
 def network_kind(variant: AnyNetwork) -> str:
-    """What it is, whatever it fits: `deep`, `shallow`, `mlp` or `scratch`."""
-    if isinstance(variant, Mlp):
-        return "mlp"
+    """What it is, whatever it fits: `deep`, `shallow`, `mlp`, `scratch`, or the name of another family."""
+    if not isinstance(variant, Kan):
+        return short_name(variant.family)
     if len(variant.grid_sizes) == 1:
         return "scratch"
     return "shallow" if len(variant.widths) == 3 and variant.widths[1] > 1 else "deep"
@@ -119,7 +119,7 @@ def _grid_marks(axes: Axes, run: FinishedRun) -> None:
 def scaling(stages: pd.DataFrame, runs: Runs) -> Figure:
     """Errors against grid size (above) and parameters (below), a target in each column."""
     stages = _with_kinds(stages, runs)
-    usual = stages[stages["variant"].isin(leading(runs)) | stages["network"].isin(["mlp", "scratch"])]
+    usual = stages[stages["variant"].isin(leading(runs)) | ~stages["network"].isin(["deep", "shallow"])]
     targets = [name for name in problem.TARGETS if name in set(usual["target"])]
     figure = Figure(figsize=(FULL, 4.6), layout="constrained")
     panels = figure.subplots(2, len(targets), sharey=True, squeeze=False)
@@ -151,7 +151,8 @@ def _seeds(stages: pd.DataFrame) -> str:
 
 def _errors(axes: Axes, stages: pd.DataFrame, size: str) -> None:
     """Geometric means over seeds with the range of the seeds, and the published values."""
-    for network, (name, hue, marker, line) in STYLES.items():
+    others = {kind: (kind, OTHER, "P", "-") for kind in stages["network"].unique() if kind not in STYLES}
+    for network, (name, hue, marker, line) in (STYLES | others).items():
         own = stages[stages["network"] == network]
         if own.empty:
             continue

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from kanpipe.reporting.plots import MUTED
-from kanpipe.reporting.style import FAMILY_COLOURS
+from kanpipe.reporting.style import FAMILY_COLOURS, OTHER, short_name
 
 COLOURS = {"linear": MUTED} | FAMILY_COLOURS
 LINES = {"wide": "--", "lean": "-", "none": ":"}
@@ -13,12 +13,14 @@ HEADS = {"linear": "linear", "mlp": "MLP", "kan": "KAN", "fastkan": "FastKAN", "
 
 def colour(row: pd.Series) -> str:
     """Of the head of a network."""
-    return COLOURS[row["head"]]
+    return COLOURS.get(row["head"], OTHER)
 
 
 def name(row: pd.Series) -> str:
     """What a network is made of."""
-    head = HEADS[row["head"]] + (", published gradient" if row["published_gradient"] else "")
+    head = HEADS.get(row["head"], short_name(row["head"])) + (
+        ", published gradient" if row["published_gradient"] else ""
+    )
     return f"pixels, {head}" if row["extractor"] == "none" else f"{row['extractor']}, {head}"
 
 
