@@ -4,6 +4,7 @@ import copy
 from typing import Any
 
 from kanpipe.config.kinds import with_kinds
+from kanpipe.config.matched import with_widths
 from kanpipe.config.validation import check
 from kanpipe.errors import UserError, named
 
@@ -14,7 +15,7 @@ def effective(config: dict[str, Any]) -> dict[str, Any]:
     """The configuration composed, checked and reduced to what rules and stages read; UserError for the first fault."""
     chosen = composed(config)
     check(chosen)
-    return plain(chosen)
+    return plain(with_widths(chosen, without_nulls(config)))
 
 
 def composed(config: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ BLOCKS = {
     "speed": ("problem", "variants", "timing"),
     "figures": ("problem", "training", "variants", "evaluation", "figures"),
 }
-WORDS = {"role", "title"}  # of a variant: what is said of it, on which no number depends
+WORDS = {"role", "title", "match"}  # of a variant: what is said of it, on which no number depends
 
 
 @cache

@@ -50,12 +50,24 @@ class Section(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class Matching(Section):
+    """The variant that one is to be as large as."""
+
+    variant: str = Field(description="the other variant, which need not be trained")
+    by: Literal["parameters"] = Field("parameters", description="what both are to have as many of")
+
+
 class Variant(Section):
     """What every variant may say of itself beside its numbers."""
 
     role: Role = Field(
         "ablation",
         description="published: in the sources; control: not in them, to tell causes apart; ablation: anything changed",
+    )
+    match: Matching | None = Field(
+        None,
+        description="as large as another variant: hidden widths are then the proportions in which they grow, and a "
+        "U-Net has the channels that fit",
     )
 
 

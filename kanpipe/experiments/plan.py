@@ -58,6 +58,12 @@ class Plan:
         seeds |= self.settings.get("variant_seeds", {})
         return [run for variant, numbers in seeds.items() for run in product([variant], numbers)]
 
+    @property
+    def matched(self) -> dict[str, str]:
+        """By variant the other one that it was made as large as."""
+        variants = self.settings.get("variants", {})
+        return {name: own["match"]["variant"] for name, own in variants.items() if "match" in own}
+
     @cached_property
     def benchmarks(self) -> list[str]:
         """The benchmark files of all jobs, below the folder of benchmarks."""

@@ -1,5 +1,8 @@
 """The table of parameter counts."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import pandas as pd
 from torch import nn
 
@@ -7,11 +10,21 @@ from kanpipe.claims.model import Claim, Parameters
 from kanpipe.models.counting import parameter_count
 from kanpipe.reporting.tables import Table
 
+NOTHING: Mapping[tuple[str, str], str] = MappingProxyType({})
 
-def parameter_table(models: dict[tuple[str, str], nn.Module], claims: list[Claim]) -> Table:
-    """A row a variant, from {(experiment, variant): model} and the counts that the sources report."""
+
+def parameter_table(
+    models: dict[tuple[str, str], nn.Module], claims: list[Claim], matched: Mapping[tuple[str, str], str] = NOTHING
+) -> Table:
+    """A row a variant, from {(experiment, variant): model} and the counts that the sources report.
+
+    `matched` names the variants that others were made as large as.
+    """
     reported = {(claim.experiment, claim.test.variant): claim for claim in claims if isinstance(claim.test, Parameters)}
     rows = [_row(*key, model, reported.get(key)) for key, model in models.items()]
+    for row in rows:
+        if like := matched.get((row["experiment"], row["variant"])):
+            row["note"] = _nearness(row["parameters"], like, models.get((row["experiment"], like)))
     numbers = pd.DataFrame(rows, columns=["experiment", "variant", "parameters", "reported", "matches", "note"])
     numbers["reported"] = numbers["reported"].astype("Int64")
     text = numbers.assign(
@@ -30,6 +43,14 @@ def _row(experiment: str, variant: str, model: nn.Module, claim: Claim | None) -
     if other := _other_size(model, claim):
         return row | {"note": f"not comparable: {other}"}
     return row | {"matches": "yes" if count == claim.reported else "no", "note": claim.source}
+
+
+def _nearness(count: int, like: str, other: nn.Module | None) -> str:
+    """How near a variant came to the one that it was to be as large as."""
+    if other is None:
+        return f"as many as {like}, which is left out here"
+    wanted = parameter_count(other)
+    return f"as many as {like}, {wanted:,}: {100 * (count / wanted - 1):+.2f} %"
 
 
 def _other_size(model: nn.Module, claim: Claim) -> str:

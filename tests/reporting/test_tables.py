@@ -83,6 +83,14 @@ def test_count_of_a_model_of_another_size_is_not_compared():
     assert (row["matches"], row["note"]) == ("", "not comparable: channels 8, reported for 16")
 
 
+def test_parameters_say_how_near_a_variant_came_to_the_one_that_it_matches():
+    models = {("e", "kan"): model_of(80), ("e", "mlp"): model_of(82)}
+    notes = parameter_table(models, [], {("e", "mlp"): "kan"}).numbers["note"].tolist()
+    assert notes == ["no count reported", "as many as kan, 80: +2.50 %"]
+    notes = parameter_table({("e", "mlp"): model_of(82)}, [], {("e", "mlp"): "kan"}).numbers["note"].tolist()
+    assert notes == ["as many as kan, which is left out here"]
+
+
 def test_cost_is_summed_by_stage(tmp_path):
     header = "s\th:m:s\tmax_rss\tmean_load\n"
     for name, seconds, memory in (("train_kan_seed0", 60, 100), ("train_kan_seed1", 120, 300), ("sample", 30, "-")):

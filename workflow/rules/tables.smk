@@ -15,6 +15,7 @@ rule parameters:
     params:
         specs={name: plan.blocks("models") for name, plan in COUNTED.items()},
         kinds={name: plan.kind for name, plan in COUNTED.items()},
+        matched={name: plan.matched for name, plan in COUNTED.items()},
         code=[plan.code("models") for plan in COUNTED.values()] + [code_hash("kanpipe.reporting.parameters")],
     message:
         "counting the parameters of every variant"

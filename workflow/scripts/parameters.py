@@ -15,6 +15,11 @@ with job(snakemake.log[0]):
         for experiment, kind in snakemake.params.kinds.items()
         for variant, model in stage(kind, "models")(parsed(kind, snakemake.params.specs[experiment])).items()
     }
-    table = parameter_table(models, load_claims([Path(path) for path in snakemake.input.claims]))
+    matched = {
+        (experiment, variant): like
+        for experiment, found in snakemake.params.matched.items()
+        for variant, like in found.items()
+    }
+    table = parameter_table(models, load_claims([Path(path) for path in snakemake.input.claims]), matched)
     table.write(Path(snakemake.output.csv).with_suffix(""))
     print(f"\n{Path(snakemake.output.md).read_text()}\n{snakemake.output.md}")

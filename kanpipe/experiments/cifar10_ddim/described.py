@@ -9,7 +9,7 @@ from kanpipe.reporting.style import looks
 
 Settings = dict[str, Any]  # of a variant, those of all laid under its own; keys of inner sections joined by dots
 
-WORDS = {"role", "title"}
+WORDS = {"role", "title", "match"}
 WIDTH = {"network.channels", "network.multipliers", "network.groups"}
 AMOUNT = {"training.steps", "training.learning_rate"}  # what a variant may have another of and be the same network
 UNSAID = {"network.groups", "training.probe_steps", "training.compile", "training.cuda_graph", "training.micro_batches"}
