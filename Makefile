@@ -53,8 +53,9 @@ bench: $(BENCH)/installed ## time layers against other packages', and training s
 	@OMP_WAIT_POLICY=passive $(BENCH)/bin/python benchmarks/training_step.py
 
 lock: ## pin what pyproject.toml asks for (needs uv); present pins stay where they fit
-	uv pip compile --quiet --universal --python-version 3.11 --extra dev --group build --no-annotate --generate-hashes \
-		--no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra workflow --group build --no-annotate \
+		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+		--output-file requirements.lock pyproject.toml
 	{ sed '/- pip:/q' envs/kanpipe.yaml; $(PINS) | sed 's/^/      - /'; } > envs/kanpipe.new
 	mv envs/kanpipe.new envs/kanpipe.yaml
 

@@ -20,8 +20,9 @@ LOCK_TEXT = (ROOT / "requirements.lock").read_text()
 LOCK_LINES = [line.removesuffix(" \\") for line in LOCK_TEXT.splitlines() if line[0] not in "# "]
 LOCK = [Requirement(line) for line in LOCK_LINES]
 PROJECT = PYPROJECT["project"]
-EXTRA = PROJECT["optional-dependencies"]["dev"]
-DIRECT = [Requirement(line) for line in PROJECT["dependencies"] + EXTRA + PYPROJECT["build-system"]["requires"]]
+EXTRAS = PROJECT["optional-dependencies"]
+ASKED = PROJECT["dependencies"] + EXTRAS["workflow"] + EXTRAS["dev"] + PYPROJECT["build-system"]["requires"]
+DIRECT = [Requirement(line) for line in ASKED]
 MACOS = {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64"}
 LINUX = {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64"}
 
