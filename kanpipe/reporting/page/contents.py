@@ -16,6 +16,7 @@ from kanpipe.files import read_table
 from kanpipe.reporting.folders import Link, Results
 from kanpipe.reporting.page.claims import COLUMNS, NUMBERS, Judged, judged
 from kanpipe.reporting.page.pictures import Picture, embedded
+from kanpipe.reporting.tables import NOT_RUN
 from kanpipe.reporting.values import METHODS, Values
 
 OTHER_SCALE = re.compile(r"(\w+) ([^;]*), claimed for ([^;]*)")  # of why a claim is not comparable
@@ -94,7 +95,7 @@ def experiment(
     return Experiment(
         name=name,
         words=words,
-        measured=jinja.from_string(words["measured"]).render(names, device_type=device),
+        measured=_measured(jinja.from_string(words["measured"]).render(names, device_type=device), words["measured"]),
         scale=_scale(runs),
         partial=_partial(own),
         claims=own,
@@ -102,6 +103,14 @@ def experiment(
         figures=_figures(results, name, words["figures"]),
         readme=Link("the page of this experiment", f"{name}/README.md") if readme.exists() else None,
         believe=_believe(readme),
+    )
+
+
+def _measured(said: str, template: str) -> str:
+    """What is said of the measurements; that there are none, where every number reads `not run`."""
+    looked_up = template.count("{{")
+    return (
+        "None of the networks that this is about was run." if looked_up and said.count(NOT_RUN) == looked_up else said
     )
 
 
