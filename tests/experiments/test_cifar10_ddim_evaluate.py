@@ -235,6 +235,8 @@ def test_a_prelu_has_the_loss_and_the_shift_that_its_slope_leaves_of_perfect_noi
     found = colours.prelu([{"layer": "conv_out", "step": 9, "slope": 0.4}], 1024, 25.0)
     assert found["prelu_loss"] == pytest.approx((seen - z).square().sum(dim=(1, 2, 3)).mean().item(), rel=0.01)
     assert found["prelu_shift"] == pytest.approx(-25.0 * seen.mean().item(), rel=0.01)
+    free = colours.prelu([{"layer": "conv_out", "step": 9, "slope": 0.4}], 1024, 25.0, behind_norm=False)
+    assert free["prelu_slope"] == 0.4 and math.isnan(free["prelu_loss"])
     assert math.isnan(colours.prelu([{"layer": "conv_in", "step": 9, "slope": 0.4}], 1024, 25.0)["prelu_slope"])
 
 

@@ -70,16 +70,18 @@ def predicted_mean_sd(sampler: Sampler, diffusion: Diffusion) -> float:
     return steepest(sampler, diffusion) / SIDE
 
 
-def prelu(coverage: list[dict[str, Any]], values: int, steepest: float) -> dict[str, float]:
+def prelu(coverage: list[dict[str, Any]], values: int, steepest: float, behind_norm: bool = True) -> dict[str, float]:
     """What the slope a of a PReLU behind the last layer costs at the last look; NaN where there is none.
 
-    Of noise z that is predicted rightly before it, the half below 0 is multiplied by a: the squared error summed over
-    the `values` of an image is (1 - a)^2 / 2 of them, and the mean of each channel is (1 - a) / sqrt(2 pi) instead of
-    0, which the sampler takes from the image multiplied by `steepest`.
+    Behind an InstanceNorm, which lets nothing larger be given to it, the half of the noise below 0 is multiplied by a:
+    the squared error summed over the `values` of an image is at least some (1 - a)^2 / 2 of them, and the mean of each
+    channel (1 - a) / sqrt(2 pi) instead of 0, which the sampler takes from the image multiplied by `steepest`. Without
+    a norm the layer before it can make up for the slope, and both are NaN.
     """
     looks = [row for row in coverage if row["layer"] == LAST and not math.isnan(row["slope"])]
     if not looks:
         return dict.fromkeys(PRELU, math.nan)
-    missing = 1 - max(looks, key=lambda row: row["step"])["slope"]
+    slope = max(looks, key=lambda row: row["step"])["slope"]
+    missing = 1 - slope if behind_norm else math.nan
     shift = -missing / math.sqrt(2 * math.pi) * steepest
-    return {"prelu_slope": 1 - missing, "prelu_loss": missing**2 / 2 * values, "prelu_shift": shift}
+    return dict(zip(PRELU, (slope, missing**2 / 2 * values, shift), strict=True))

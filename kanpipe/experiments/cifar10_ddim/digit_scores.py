@@ -34,7 +34,7 @@ class DigitScores:
         self.judge = train_judge(data, machine, seed, steps=steps)
         self.features = judge(self.judge, data.train_images[:count]).features
         self.statistics, self.seed, self.device = _statistics(self.features), seed, machine.device
-        self.train = _flat(data.train_images).to(self.device)
+        self.train, self.test = _flat(data.train_images).to(self.device), data.test_images
 
     def rows(self, images: np.ndarray, head: Row) -> list[Row]:
         """A row for every score, each begun with `head`."""

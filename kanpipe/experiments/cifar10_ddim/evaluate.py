@@ -16,7 +16,7 @@ from kanpipe.experiments.cifar10_ddim.colours import (
     prelu,
     steepest,
 )
-from kanpipe.experiments.cifar10_ddim.config import Experiment, Sampler
+from kanpipe.experiments.cifar10_ddim.config import Experiment, Sampler, UNet
 from kanpipe.experiments.cifar10_ddim.coverage import MEASURES, coverage_frame
 from kanpipe.experiments.cifar10_ddim.floors import floors
 from kanpipe.experiments.cifar10_ddim.image_scores import ImageScores, summary
@@ -62,7 +62,7 @@ class Evaluation:
         self.coverage += coverage
         row = run.row() | self._scale(run, samples) | {"gflop_per_step": gflop_per_step(run.spec)}
         row |= {"last_loss": last_loss(run), "outside_knots": outside_knots(coverage)} | held_out(run)
-        row |= prelu(coverage, math.prod(self.kind.shape), self.steepest)
+        row |= prelu(coverage, math.prod(self.kind.shape), self.steepest, ends_in_norm(run.spec.variant))
         row |= self._scores(run, samples) | dict.fromkeys(COLOURS, math.nan)
         if len(samples[self.main]):
             row |= colours(samples, self.main, run.sampling_seconds()[self.main])
@@ -116,6 +116,12 @@ def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine:
         "coverage": pd.DataFrame(evaluation.coverage, columns=COVERAGE),
         "means": pd.DataFrame(evaluation.means, columns=MEANS),
     }
+
+
+def ends_in_norm(variant: UNet) -> bool:
+    """Whether an InstanceNorm stands behind the last convolution."""
+    own = variant.conv_out.conv_norm if variant.conv_out else None
+    return (own or variant.conv_norm) == "instance"
 
 
 def last_loss(run: FinishedRun) -> float:

@@ -51,12 +51,18 @@ class ImageScores:
         return np.ascontiguousarray(images[:, inner, inner, 0])
 
     def floor(self, others: np.ndarray) -> list[Row]:
-        """The rows of other real images; where there are too few, of one half of the reference against the other."""
+        """The rows of other real images; where there are too few, of one half of the reference against the other.
+
+        Of digits it is the test images that are read: the nearest training image of a training image is itself.
+        """
         head, half = {"variant": FLOOR}, len(self.images) // 2
         if len(others) >= SPLITS:
-            return self.rows(others, head)
-        first, second = (self._measured(part) for part in (self.images[:half], self.images[half:]))
-        return [head | row for row in self._rows(second, first)]
+            rows = self._rows(self._measured(others), self.reference)
+        else:
+            first, second = (self._measured(part) for part in (self.images[:half], self.images[half:]))
+            rows = self._rows(second, first)
+        read = self.digits.rows(self.digits.test[: len(others) or half], head) if self.digits else []
+        return [head | row for row in rows] + read
 
     def _measured(self, images: np.ndarray) -> Measured:
         seen = images[..., 0] if images.shape[-1] == 1 else images  # the networks repeat grey images in three channels
