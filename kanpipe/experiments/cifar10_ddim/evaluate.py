@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kanpipe.config.layers import OfAnyFamily
 from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim.colours import (
     COLOURS,
@@ -118,10 +119,10 @@ def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine:
     }
 
 
-def ends_in_norm(variant: UNet) -> bool:
+def ends_in_norm(variant: OfAnyFamily[UNet]) -> bool:
     """Whether an InstanceNorm stands behind the last convolution."""
     own = variant.conv_out.conv_norm if variant.conv_out else None
-    return (own or variant.conv_norm) == "instance"
+    return (own or variant.options.get("conv_norm")) == "instance"
 
 
 def last_loss(run: FinishedRun) -> float:
