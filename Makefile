@@ -1,7 +1,7 @@
 # Everything runs in .venv, which the first call installs from requirements.lock.
 # Variables: CORES (default all), PYTHON (default: the first complete Python from 3.11 on), TORCH_INDEX (docs/deployment.md).
 .DEFAULT_GOAL := help
-.PHONY: help quick test test-slurm test-faults check lint format bench lock clean
+.PHONY: help quick test test-slurm test-faults test-gpu check lint format bench bench-gpu lock clean
 
 CORES ?= all
 IS_NEW := import sys; sys.exit(sys.version_info < (3, 11))
@@ -48,9 +48,15 @@ format: $(STAMP) ## repair the style
 	@$(IN_VENV) ruff format .
 	@$(IN_VENV) snakefmt Snakefile workflow
 
+test-gpu: $(STAMP) ## run the tests that need a GPU, the cheapest first: eight minutes at most
+	@$(IN_VENV) pytest -x -rs --durations=10 tests/gpu tests/layers/test_transforms.py tests/training/test_step.py
+
 bench: $(BENCH)/installed ## time layers against other packages', and training steps
 	@OMP_WAIT_POLICY=passive $(BENCH)/bin/python benchmarks/layers.py
 	@OMP_WAIT_POLICY=passive $(BENCH)/bin/python benchmarks/training_step.py
+
+bench-gpu: $(STAMP) ## time the U-Nets and the layers on a GPU: eight minutes
+	@$(IN_VENV) python benchmarks/gpu.py
 
 lock: ## pin what pyproject.toml asks for (needs uv); present pins stay where they fit
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra workflow --group build --no-annotate \

@@ -22,3 +22,14 @@ def machine():
 def draw():
     """A generator of the same numbers in every run of the tests."""
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def datasets(tmp_path_factory):
+    """The folder of the datasets that need no network."""
+    from kanpipe.data.prepare import prepare
+
+    folder = tmp_path_factory.mktemp("data")
+    for name in ("digits", "photographs"):
+        prepare(name, folder, folder / f"{name}.npz")
+    return folder

@@ -2,11 +2,13 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import torch
 
+from kanpipe.config.kinds import trained
 from kanpipe.experiments.layer_speed.config import Setup
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
@@ -78,3 +80,50 @@ def test_readme_has_the_table_of_the_results(layers):
     shown = (FOLDER / "README.md").read_text().split(BEGIN)[1].split(END)[0].strip()
     assert shown == render(pd.read_csv(FOLDER / "layers.csv"))
     assert (FOLDER / "layers.md").read_text().strip() == shown
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """The script for a GPU."""
+    monkeypatch.syspath_prepend(FOLDER)
+    import gpu
+
+    yield gpu
+    sys.modules.pop("gpu")
+
+
+def small_unets(gpu):
+    """The specs of both U-Nets, as narrow as the tests have them."""
+    plan = gpu.plans()["cifar10_ddim"]
+    block = plan.blocks("train")
+    narrow = {"network": block["problem"]["network"] | {"channels": 8, "multipliers": [1, 2], "groups": 4}}
+    few = {"problem": block["problem"] | narrow, "training": block["training"] | {"batch_size": 2}}
+    return {name: trained(plan.kind, few | {"variant": plan.variant(name)}) for name in gpu.UNETS}
+
+
+def test_steps_of_the_unets_are_timed_in_turns(gpu, machine):
+    rows = gpu.unet_rows(small_unets(gpu), machine, modes=["eager"], rounds=2, block_seconds=1e-3)
+    assert rows["variant"].tolist() == list(gpu.UNETS) and set(rows["mode"]) == {"eager"}
+    assert (rows["step_ms"] > 0).all() and rows["over_first"][0] == 1
+    assert rows["parameters"][0] < rows["parameters"][1] and rows["peak_mib"].isna().all()
+
+
+def test_layers_are_timed_for_as_long_as_there_is_time(gpu, machine, monkeypatch, capsys):
+    plan = gpu.plans()["layer_speed"]
+    plan.settings["problem"]["setups"] = {"first": SETUP.model_dump(), "second": SETUP.model_dump()}
+    plan.settings["problem"]["contenders"] = {"mlp": ["eager"], "kan": ["eager"]}
+    plan.settings["timing"] = {"rounds": 6, "block_seconds": 1e-5}
+    clock = iter([0.0, 9.0])
+    monkeypatch.setattr(gpu, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    rows = gpu.layer_rows(plan, machine, until=5.0)
+    assert set(rows["setup"]) == {"first"} and set(rows["variant"]) == {"mlp", "kan"}
+    assert "no time is left for the set-up second" in capsys.readouterr().out
+    page = gpu.page(machine, "some clocks", rows.head(1), rows)
+    assert "some clocks" in page and f"torch {gpu.versions()['torch']}" in page and "| first" in page
+
+
+def test_without_a_gpu_nothing_is_measured(gpu, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["gpu.py"])
+    gpu.main()
+    assert capsys.readouterr().out == "torch sees no CUDA device: nothing is measured\n"

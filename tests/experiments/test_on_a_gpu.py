@@ -1,40 +1,23 @@
 """Every stage that trains, samples or scores makes its tensors where the GPU is, of every kind and layer family."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from pretended_gpu import CUDA, pretended_gpu
-from snakemake.utils import update_config
+from tiny_entries import plans, run_of
 from torch import nn
 
-from kanpipe.config import effective, load_yaml
-from kanpipe.config.kinds import parsed, trained
-from kanpipe.data.prepare import DATASETS
+from kanpipe.config.kinds import parsed
 from kanpipe.experiments import stage
-from kanpipe.experiments.plan import Plan
 from kanpipe.experiments.protocol import Inputs
-from kanpipe.files import write_arrays
 from kanpipe.layers.families import family
 from kanpipe.layers.registry import FAMILIES
 from kanpipe.machine import seeded
-from kanpipe.runs import FinishedRun, Run
-
-ROOT = Path(__file__).parents[2]
-
-
-def plans():
-    """The entries that compute on a GPU, at the scale of the tests; no graph is captured, which needs a real one."""
-    config = load_yaml(ROOT / "config.yaml")
-    update_config(config, load_yaml(ROOT / "workflow/presets/tiny.yaml"))
-    every = {name: Plan(name, entry) for name, entry in effective(config)["experiments"].items()}
-    for plan in every.values():
-        if "cuda_graph" in plan.settings.get("training", {}):
-            plan.settings["training"]["cuda_graph"] = False
-    return {name: plan for name, plan in every.items() if plan.has("train") and plan.kind != "function_fit"}
-
+from kanpipe.runs import FinishedRun
 
 PLANS = plans()
+for plan in PLANS.values():  # no graph is captured, which needs a real GPU
+    if "cuda_graph" in plan.settings.get("training", {}):
+        plan.settings["training"]["cuda_graph"] = False
 
 
 @pytest.fixture
@@ -43,26 +26,15 @@ def gpu():
         yield machine
 
 
-@pytest.fixture(scope="module")
-def datasets(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    for name in ("digits", "photographs"):
-        write_arrays(folder / f"{name}.npz", DATASETS[name](folder))
-    return folder
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PLANS)
 def test_stages_of_an_entry_run_on_a_gpu(gpu, datasets, tmp_path, name):
     plan = PLANS[name]
-    data = datasets / f"{plan.dataset}.npz" if plan.dataset else None
-    runs = []
-    for variant in plan.settings["variants"]:
-        spec = trained(plan.kind, plan.blocks("train") | {"variant": plan.variant(variant)})
-        run = Run(name, plan.kind, variant, 0, spec, "code", tmp_path / variant / "seed0", data)
+    started = [run_of(plan, variant, tmp_path, datasets) for variant in plan.settings["variants"]]
+    for run in started:
         stage(plan.kind, "train")(run, gpu, checkpoint_seconds=1e9)
-        runs.append(FinishedRun.read(run.folder))
-        assert runs[-1].record.status == "finished"
+    runs, data = [FinishedRun.read(run.folder) for run in started], started[0].data
+    assert all(run.record.status == "finished" for run in runs)
     if plan.has("sample"):
         for run in runs:
             sampling = parsed(plan.kind, plan.blocks("sample"))
