@@ -159,8 +159,8 @@ def _knots(layer: BasisLinear, feature: int) -> np.ndarray:
 def plot_edges(model: nn.Module | Sequence[BasisLinear], inputs: Tensor, most: int = 24) -> Figure:
     """The edges of a KAN on `inputs` (n, in), at most as many of a layer: those that add most.
 
-    A panel shows an edge's function, the distribution of its inputs (grey), its knots (ticks at the bottom), its share
-    of the variance that its target is sent, and the formula nearest to it with the R² that it reaches (dashed).
+    A panel names the layer and the edge, its share of the variance that its target is sent, and the formula nearest to
+    it with its R² (dashed); it shows the function, the distribution of its inputs (grey), and the knots (ticks below).
     """
     edges = read_edges(model, inputs)
     layers = sorted({edge.layer for edge in edges})
@@ -190,7 +190,7 @@ def _panel(axes: Axes, edge: Edge) -> None:
     axes.plot(
         edge.knots, np.zeros_like(edge.knots), "|", color=MUTED, transform=axes.get_xaxis_transform(), markersize=4
     )
-    head = rf"$x_{{{edge.source + 1}}}\to y_{{{edge.target + 1}}}$ of layer {edge.layer + 1}, {edge.share:.0%}"
+    head = rf"{edge.layer + 1}: $x_{{{edge.source + 1}}}\to y_{{{edge.target + 1}}}$, {edge.share:.0%}"
     axes.set_title(f"{head}\n{edge.formula.name}, $R^2$ {edge.formula.r_squared:.4f}", size=SMALL - 1)
     axes.tick_params(labelsize=6)
     axes.locator_params(nbins=3)

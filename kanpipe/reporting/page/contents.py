@@ -108,10 +108,8 @@ def experiment(
 
 def _measured(said: str, template: str) -> str:
     """What is said of the measurements; that there are none, where every number reads `not run`."""
-    looked_up = template.count("{{")
-    return (
-        "None of the networks that this is about was run." if looked_up and said.count(NOT_RUN) == looked_up else said
-    )
+    nothing = said.count(NOT_RUN) == template.count("{{") > 0
+    return "None of the networks that this is about was run." if nothing else said
 
 
 def _scale(runs: pd.DataFrame) -> str:

@@ -34,4 +34,4 @@ def _all_figures(
     yield "locality", locality_figure(frames["locality"])
     for name, run in first.items():
         if has_edges(run.spec.variant):
-            yield f"edges_{name}", edges(run)
+            yield f"edges_{name}", edges(run, frames["runs"].query("variant == @name"))

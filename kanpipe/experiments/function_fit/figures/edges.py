@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,11 +11,14 @@ from matplotlib.figure import Figure
 from kanpipe.experiments.function_fit import problem
 from kanpipe.experiments.function_fit.local_splines import EdgeFunctions
 from kanpipe.experiments.function_fit.networks import KAN
+from kanpipe.plots import suggest
 from kanpipe.reporting.plots import DATA, FULL, INK, MUTED, SMALL
 from kanpipe.reporting.style import FAMILY_COLOURS
+from kanpipe.reporting.variants import seeds
 from kanpipe.runs import FinishedRun
 
 LEARNED, WANTED = FAMILY_COLOURS["kan"], DATA
+UNUSED = 0.02  # of the height of a panel: what moves by less is not used
 Shape = Callable[[np.ndarray], np.ndarray]
 # What each edge's function is, but for an affine map, in layers: squares, sine, exponential.
 SHAPES: dict[str, tuple[Shape, ...]] = {
@@ -24,11 +28,13 @@ SHAPES: dict[str, tuple[Shape, ...]] = {
 
 
 @torch.no_grad()
-def edges(run: FinishedRun) -> Figure:
+def edges(run: FinishedRun, rows: pd.DataFrame) -> Figure:
     """Eleven panels: eight squares (or nothing) in the first layer, two sines, and the exponential.
 
     A KAN finds a composition but for affine maps between its layers, so the functions of the composition are drawn
-    after the affine map of input and output that brings them nearest.
+    after the affine map of input and output that brings them nearest. What stands above each edge is the formula that
+    `kanpipe.plots.suggest` names without knowing the target. `rows` are those of the variant's runs: how many of its
+    starts come so far is said too.
     """
     variant = run.spec.variant
     network = problem.restore(variant, variant.grid_sizes[-1], run.tensors("weights.safetensors"))
@@ -44,12 +50,15 @@ def edges(run: FinishedRun) -> Figure:
             for o in range(layer.out_features):
                 axes = figure.add_subplot(grid[_place(depth, i, o)])
                 _edge(axes, x[:, i].numpy(), values[:, i, o].numpy(), exponents[depth], limit)
-                axes.set_title(_name(depth, i, o), size=SMALL)
+                named = _named(x[:, i].numpy(), values[:, i, o].numpy(), limit)
+                axes.set_title(f"{_name(depth, i, o)}{named}", size=SMALL)
         assert layer.bias is not None
         x = values.sum(1) + layer.bias
     figure.axes[0].plot([], [], color=LEARNED, label=f"learned, {_size(network)}")
     figure.axes[0].plot([], [], color=WANTED, linestyle="--", label="square, sine, exponential, after affine maps")
-    figure.suptitle(f"{problem.TARGETS[variant.target].formula}, seed {run.seed}: curves on the edges, less their mean")
+    escaped, starts = int(rows["escaped"].sum()), int(rows["restarts"].sum())
+    found = f"{escaped} of {starts} starts of {seeds(len(rows))} come so far"
+    figure.suptitle(f"{problem.TARGETS[variant.target].formula}, edges less their mean, seed {run.seed}; {found}")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=2)
     return figure
 
@@ -65,6 +74,15 @@ def _name(depth: int, i: int, o: int) -> str:
     return (rf"$x_{i + 1} \to h_{o + 1}$", rf"$h_{i + 1} \to s$", r"$s \to y$")[depth]
 
 
+def _named(s: np.ndarray, values: np.ndarray, limit: float) -> str:
+    """What the curve looks like, and the R² of it; nothing for an edge that is not used."""
+    if np.ptp(values) <= UNUSED * limit:
+        return ""
+    some = np.argsort(s)[:: max(1, len(s) // 400)]
+    formula = suggest(s[some], values[some])
+    return f"\n{formula.name}, $R^2$ {formula.r_squared:.4f}"
+
+
 def _size(network: KAN) -> str:
     return f"$G={network.grid_size}$"
 
@@ -73,7 +91,7 @@ def _edge(axes: Axes, s: np.ndarray, values: np.ndarray, shape: Shape, limit: fl
     order = np.argsort(s)
     s, values = s[order], values[order] - values.mean()
     axes.plot(s, values, color=LEARNED, linewidth=1.6)
-    if np.ptp(values) > 0.02 * limit:
+    if np.ptp(values) > UNUSED * limit:
         axes.plot(s, _nearest(s, values, shape), color=WANTED, linestyle="--", linewidth=1)
     else:
         axes.text(0.5, 0.85, "not used", transform=axes.transAxes, ha="center", color=MUTED, size=SMALL)
