@@ -38,13 +38,11 @@ def pytest_sessionfinish(session):
     if session.config.getoption("--write-table") and faults:
         before, rest = README.read_text().split(BEGIN)
         table, after = rest.split(END)
-        run = {what for what, _ in faults}
-        others = {key: counts for key, counts in _rows(table) if key[0] not in run}
-        README.write_text(before + BEGIN + _table(others | faults) + END + after)
+        README.write_text(before + BEGIN + _table(dict(_rows(table)) | faults) + END + after)
 
 
 def _rows(table: str) -> Iterator[tuple[tuple[str, str], Counter]]:
-    """What an earlier session has written of the files that this one has not run."""
+    """What earlier sessions have written, which stays where this one has not injected the same."""
     for line in table.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 4 and cells[2].isdecimal() and cells[1]:
