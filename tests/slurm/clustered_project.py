@@ -49,7 +49,7 @@ class ClusteredProject:
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
 
-    def run(self, *arguments: str, minutes: float = 15) -> int:
+    def run(self, *arguments: str, minutes: float = 30) -> int:
         """Snakemake from beginning to end; its exit status."""
         process = self.start(*arguments)
         try:

@@ -66,7 +66,7 @@ def test_stopped_job_goes_on_by_itself(project, training, assert_same, disturban
     process, job = training
     (node,) = project.cluster.jobs("RUNNING", form="%N")
     project.cluster.asked(*disturbance.format(job=job, node=node).split())
-    assert process.wait(timeout=900) == 0, project.words()
+    assert process.wait(timeout=1800) == 0, project.words()
     project.cluster.asked("scontrol", "update", f"nodename={node}", "state=resume")
     assert_same(sittings=2)
 
@@ -78,14 +78,14 @@ def test_job_whose_time_is_over_goes_on_by_itself(project, training, assert_same
     (trains,) = [found for found in here if found.info["cmdline"][-1].endswith("train.py")]
     trains.suspend()  # so that it does not end within the minute that is the least limit
     project.cluster.asked("scontrol", "update", f"jobid={job}", "TimeLimit=1")
-    assert process.wait(timeout=900) == 0, project.words()
+    assert process.wait(timeout=1800) == 0, project.words()
     assert "TIMEOUT" in project.words()
     assert_same(sittings=2)
 
 
 def test_job_without_enough_memory_is_given_more(project, assert_same):
-    assert project.run(*one_training(project.folder, mem_mb=400)) == 0, project.words()
-    assert "Trying to restart job" in project.words(), "400 MB must not be enough, or this tests nothing"
+    assert project.run(*one_training(project.folder, mem_mb=500)) == 0, project.words()
+    assert "Trying to restart job" in project.words(), "500 MB must not be enough, or this tests nothing"
     assert_same()
 
 
@@ -113,7 +113,7 @@ def test_orphan_that_slurm_starts_again_beside_the_rerun(project, orphan, assert
     command = one_training(project.folder)
     assert project.run(*command, "--unlock") == 0
     rerun = project.start(*command)
-    assert rerun.wait(timeout=900) == 0, project.words()
+    assert rerun.wait(timeout=1800) == 0, project.words()
     wait_until(lambda: not project.cluster.jobs("RUNNING", "PENDING"), "the end of the orphan")
     assert_same()
 
@@ -121,7 +121,7 @@ def test_orphan_that_slurm_starts_again_beside_the_rerun(project, orphan, assert
 def test_interrupt_cancels_the_job_and_the_same_command_goes_on(project, training, assert_same):
     process, job = training
     os.kill(process.pid, signal.SIGINT)
-    assert process.wait(timeout=120) != 0
+    assert process.wait(timeout=600) != 0
     wait_until(lambda: job not in project.cluster.jobs("RUNNING", "COMPLETING"), "the end of the job")
     assert project.run(*one_training(project.folder)) == 0, SAME_COMMAND
     assert_same(sittings=2)
