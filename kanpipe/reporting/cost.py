@@ -18,7 +18,7 @@ def cost_table(benchmarks: dict[str, list[Path]], folders: dict[str, Path]) -> T
     """
     rows = []
     for experiment, paths in benchmarks.items():
-        jobs = pd.concat([_read(path) for path in paths], ignore_index=True)
+        jobs = pd.concat([_read(path, folders[experiment]) for path in paths], ignore_index=True)
         stages = [*jobs.groupby("stage", sort=False), ("all", jobs)]
         rows += [{"experiment": experiment, "stage": stage, **_sums(group)} for stage, group in stages]
         rows[-1]["disk_mib"] = _disk_mib(folders[experiment])
@@ -29,8 +29,14 @@ def cost_table(benchmarks: dict[str, list[Path]], folders: dict[str, Path]) -> T
     return Table(numbers, text.rename(columns=lambda c: c.replace("_", " ")), note if devices else "")
 
 
-def _read(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, sep="\t", na_values="-").assign(stage=path.stem.split("_")[0])
+def _read(path: Path, folder: Path) -> pd.DataFrame:
+    """One job; a training that was resumed, or found finished, took what its record says of all sittings."""
+    stage, _, name = path.stem.partition("_")
+    jobs = pd.read_csv(path, sep="\t", na_values="-").assign(stage=stage)
+    record = folder.joinpath(*name.rsplit("_", 1), "run.json")
+    if stage == "train" and record.exists():
+        jobs["s"] = jobs["s"].clip(lower=json.loads(record.read_text()).get("seconds"))
+    return jobs
 
 
 def _sums(jobs: pd.DataFrame) -> dict[str, float]:

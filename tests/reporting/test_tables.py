@@ -99,3 +99,11 @@ def test_cost_is_summed_by_stage(tmp_path):
     assert table.loc["train", ["jobs", "minutes", "longest_minutes", "peak_memory_mib"]].tolist() == [2, 3, 2, 300]
     assert table.loc["all", "minutes"] == 3.5
     assert table.loc["all", "disk_mib"] == pytest.approx(sum(p.stat().st_size for p in tmp_path.glob("*.tsv")) / 2**20)
+
+
+def test_training_of_several_sittings_costs_all_of_them(tmp_path):
+    (tmp_path / "train_small_kan_seed0.tsv").write_text("s\tmax_rss\n6\t100\n")  # the last of them
+    (tmp_path / "small_kan/seed0").mkdir(parents=True)
+    (tmp_path / "small_kan/seed0/run.json").write_text('{"seconds": 120.0, "device": "a CPU"}')
+    table = cost_table({"toy": sorted(tmp_path.glob("*.tsv"))}, {"toy": tmp_path}).numbers.set_index("stage")
+    assert table.loc["train", "minutes"] == 2
