@@ -48,7 +48,7 @@ def test_cheap_saving_has_the_least_time_between_two(clock, cost):
     assert len(saved) == pytest.approx(6000 / (60 + cost), rel=0.05)
 
 
-@pytest.mark.parametrize("cost", [3, 10, 40, lambda count: 1 + count], ids=str)
+@pytest.mark.parametrize("cost", [3, 10, 40, lambda count: 1 + count], ids=["3", "10", "40", "growing"])
 def test_saving_takes_no_more_than_its_share(clock, cost):
     saved, rhythm = sitting(clock, cost, least=60, seconds=20_000)
     assert SHARE / 2 < rhythm.spent / clock.now <= SHARE + 1e-9
