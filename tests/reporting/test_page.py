@@ -12,6 +12,7 @@ from kanpipe.config import effective, load_yaml
 from kanpipe.errors import UserError
 from kanpipe.experiments import outputs
 from kanpipe.experiments.plan import Plan
+from kanpipe.files import read_table
 from kanpipe.reporting.page import contents
 from kanpipe.reporting.page.forest import WIDTH, mark
 from kanpipe.reporting.page.render import Page, gathered
@@ -105,13 +106,31 @@ def test_first_section_is_a_table_too(page):
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
 def test_every_kind_has_words_for_what_it_leaves(plan):
-    words = contents.load_words(ROOT / "workflow/sources.yaml")[plan.kind]
+    words = contents.load_words(ROOT / "workflow/sources.yaml")
+    words = words.get(plan.name, words[plan.kind])
     assert set(words["figures"]) <= set(plan.figures)
     assert words["table"]["name"] in outputs(plan.kind).tables
     assert words["table"]["published"] in words["table"]["columns"]
+
+
+def test_entry_without_words_of_its_own_says_that_it_is_another_problem(tmp_path):
+    page = gathered(small_results(tmp_path), {"my_roll": "swiss_roll"}, ROOT / "workflow")
+    (mine,) = page.experiments
+    assert mine.words["title"] == "Swiss-roll diffusion: my_roll" and mine.words["claimed"].startswith("Nothing")
+    assert page.claims == [] and mine.headline is None
 
 
 def test_words_that_lack_something_are_named(tmp_path):
     (tmp_path / "sources.yaml").write_text("swiss_roll: {title: a}")
     with pytest.raises(UserError, match=r"sources.yaml: swiss_roll lacks claimed, figures, hard"):
         contents.load_words(tmp_path / "sources.yaml")
+
+
+def test_kept_page_is_of_the_kept_claims():
+    kept = ROOT / "results/reference"
+    read = Read((kept / "index.html").read_text())
+    claims = {name for path in kept.glob("*/tables/claims.csv") for name in read_table(path)["id"]}
+    anchors = {"claim-" + name.replace(".", "-").replace("_", "-") for name in claims}
+    assert {name for name in read.ids if name.startswith("claim-")} == anchors, "run python -m kanpipe.reporting.page"
+    files = {link for link in read.links if not link.startswith(("https:", "#"))}
+    assert all((kept / link).exists() for link in files)

@@ -70,6 +70,14 @@ def load_words(path: Path) -> dict[str, dict[str, Any]]:
     return words
 
 
+def of_entry(name: str, said_of: str, words: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The words for an entry: where they are those of its kind they speak of another problem than the entry's."""
+    if name == said_of:
+        return words
+    other = "Nothing of this: it is the code of the same kind on another problem."
+    return {**words, "title": f"{words['title']}: {name}", "claimed": other, "hard": [], "left_out": []}
+
+
 def all_claims(results: Results) -> list[Judged]:
     """The judged claims of a run, or of all that is kept."""
     place = "*/tables/claims.csv" if results.kept else "tables/claims.csv"

@@ -66,7 +66,8 @@ def gathered(root: Path, kinds: Mapping[str, str], workflow: Path) -> Page:
     names = sorted((name for name in kinds if said[name] in words), key=lambda name: list(words).index(said[name]))
     claims = [c for c in contents.all_claims(results) if c.experiment in names]
     claims.sort(key=lambda claim: (claim.rank, names.index(claim.experiment)))
-    experiments = [contents.experiment(name, words[said[name]], results, claims, jinja) for name in names]
+    own = {name: contents.of_entry(name, said[name], words[said[name]]) for name in names}
+    experiments = [contents.experiment(name, own[name], results, claims, jinja) for name in names]
     return Page(experiments, claims, _origin(results), jinja)
 
 
