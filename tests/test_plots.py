@@ -28,6 +28,19 @@ def test_known_function_is_named(name):
     assert found.r_squared > 0.99999
 
 
+@pytest.mark.parametrize(("factor", "last"), [(1, 1), (np.pi, 0.5)], ids=["printed", "pykan's"])
+def test_composition_of_the_toy_function_is_named_over_its_inputs(factor, last):
+    """At errors of a thousandth of the range of each edge, as networks of grid size 10 have them."""
+    generator = np.random.default_rng(0)
+    x = generator.uniform(-1, 1, (400, 4))
+    inner = x[:, ::2] ** 2 + x[:, 1::2] ** 2
+    outer = np.sin(factor * inner).sum(axis=1)
+    edges = {"square": (x[:, 0], x[:, 0] ** 2), "sin": (inner[:, 0], np.sin(factor * inner[:, 0]))}
+    for name, (s, y) in (edges | {"exp": (outer, np.exp(last * outer))}).items():
+        found = suggest(s, y + 1e-3 * np.ptp(y) * generator.standard_normal(len(y)))
+        assert found.name == name and found.r_squared > 0.9999
+
+
 def test_r_squared_is_the_share_that_is_explained():
     y = np.sin(7 * X)
     found = fitted(X, y, "linear")
