@@ -12,14 +12,14 @@ from kanpipe.experiments.range_init.config import Experiment
 from kanpipe.experiments.range_init.outputs import FIGURES
 from kanpipe.experiments.range_init.published import ACCURACY
 from kanpipe.experiments.range_init.tables import were_published
-from kanpipe.reporting.plots import DATA, FULL, INK, MUTED, SMALL, SPARE_COLOURS, house_style, save, statement
-from kanpipe.reporting.style import FAMILY_COLOURS, Style
+from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL, SPARE_COLOURS, house_style, save, statement
+from kanpipe.reporting.style import FAMILY_COLOURS, SHADES, Style
 from kanpipe.reporting.tables import FINISHED
 from kanpipe.reporting.variants import seeds
 from kanpipe.runs import FinishedRun
 
-VIOLET, _, _, BROWN = SPARE_COLOURS
-COLOURS = {"pykan": DATA, "kaiming": FAMILY_COLOURS["kan"], "power_law": VIOLET, "torch_conv_kan": BROWN}
+ORANGE, GOLD, DARK = SHADES["kan"]
+COLOURS = {"pykan": DARK, "kaiming": ORANGE, "power_law": GOLD, "torch_conv_kan": SPARE_COLOURS[3]}  # all are KANs
 NAMES = {"kaiming": "Kaiming (efficient-kan)", "power_law": "power law", "torch_conv_kan": "torch-conv-kan"}
 MARKERS = "os^Dv"
 APART = 1.06  # the factor on the axis of ranges from one initialisation to the next, so that no mark hides another
@@ -93,9 +93,11 @@ def _by_share(axes: Axes, kans: pd.DataFrame, mlps: pd.DataFrame, shapes: dict[f
 
 
 def _over_training(axes: Axes, epochs: pd.DataFrame, shapes: dict[float, str]) -> None:
-    """The share of hidden values outside the grid at the start of every epoch kept, mean over the seeds."""
+    """The share of hidden values outside the grid at the start of every epoch kept: mean and range of the seeds."""
     for (init, reach), rows in epochs.groupby(["init", "range"], sort=False):
-        share = rows.groupby("epoch")["outside_hidden"].mean()
+        shares = rows.groupby("epoch")["outside_hidden"]
+        share = shares.mean()
+        axes.fill_between(share.index, shares.min(), shares.max(), color=COLOURS[init], alpha=0.2, linewidth=0)
         axes.plot(share.index, share, color=COLOURS[init], marker=shapes[reach], markersize=3, linewidth=0.9)
     axes.set(title="c  Where training takes them", xlabel="epoch", ylabel="hidden values outside the grid, %")
     axes.set_ylim(-4, 104)
@@ -115,7 +117,7 @@ def _legend(figure: Figure, kans: pd.DataFrame, shapes: dict[float, str], mlps: 
     handles = [Line2D([], [], color=COLOURS[init], label=NAMES.get(init, init)) for init in kans["init"].unique()]
     handles += [_dot(shape, _interval(reach)) for reach, shape in shapes.items()]
     if len(mlps):
-        words = f"MLP ({mlps['parameters'].iloc[0]:,} parameters)"
+        words = f"MLP ({mlps['parameters'].iloc[0]:,} parameters), mean of {seeds(len(mlps))}"
         handles.append(Line2D([], [], color=FAMILY_COLOURS["mlp"], linestyle="--", label=words))
     if published:
         handles.append(_dot("_", "published, best of 20 epochs", color=COLOURS["pykan"]))
