@@ -32,7 +32,8 @@ ALL_FAMILIES = tuple(FAMILIES)
 NO_NUMBERS: tuple[str, ...] = ("kanpipe", "kanpipe.errors", "kanpipe.files", "kanpipe.progress", "kanpipe.provenance")
 NO_NUMBERS += ("kanpipe.digests", "kanpipe.gpus", "kanpipe.experiments", "kanpipe.experiments.protocol")
 NO_NUMBERS += ("kanpipe.layers", "kanpipe.layers.registry")  # they say where the layers are
-DECLARATIONS = ("kanpipe.config", ".config", ".outputs")  # beginning or ends of the names of modules that only declare
+CONFIGURATION = "kanpipe.config"
+DECLARATIONS = (CONFIGURATION, ".config", ".outputs")  # beginning or ends of the names of modules that only declare
 RECORDED = ("torch", "numpy", "scipy", "scikit-learn", "pot", "pandas", "safetensors", "snakemake")
 
 
@@ -73,7 +74,10 @@ def imported_modules(module: str, families: Collection[str] = ALL_FAMILIES) -> s
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += _imports(name, _source(name)) | _parents(name)
+            # What checks a configuration, and looks for the widths in it, has done so before a stage begins.
+            waiting += (
+                _parents(name) if name.startswith(CONFIGURATION) else _imports(name, _source(name)) | _parents(name)
+            )
             waiting += map(_module_of, families) if name == SWITCH else []
     return found
 

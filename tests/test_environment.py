@@ -217,7 +217,7 @@ def test_interrupted_install_is_not_taken_for_a_finished_one(checkout, tmp_path)
 def test_help_is_the_default_and_lists_every_target(checkout):
     result, calls = make(checkout)
     listed = [line.split()[1] for line in result.stdout.splitlines()]
-    wanted = "help quick test test-slurm check test-faults lint format bench lock clean"
+    wanted = "help quick test test-slurm check test-faults lint format test-gpu bench bench-gpu lock clean"
     assert listed == wanted.split()
     assert calls == []
 
