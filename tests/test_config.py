@@ -176,7 +176,7 @@ def test_experiments_and_variants_can_be_left_out():
             "variants.kan.family",
             "kann",
             "variants.kan.family",
-            "'kann' is not one of ['mlp', 'kan', 'fastkan', 'fasterkan']",
+            "'kann' is not one of ['mlp', 'kan', 'fastkan', 'fasterkan', ",
         ),
         ("variants.kan", {"family": "kan"}, "variants.kan", "'hidden' is a required property"),
         ("variants.kan", "kan", "variants.kan", "'kan' is not of type 'object'"),

@@ -12,6 +12,10 @@ from kanpipe.config.models import GridSize, Section, fault
 ConvNorm = Literal["none", "instance", "instance_affine", "batch", "layer"]
 Activation = Literal["none", "prelu", "prelu_from_1", "silu", "gelu"]
 InputNorm = Literal["none", "layer"]
+Init = Literal[
+    "kaiming", "pykan", "power_law", "torch_conv_kan", "fast_kan", "faster_kan", "chebykan", "fourierkan",
+    "fourierkan_smooth", "linear",
+]  # fmt: skip
 CONV_NORM = "a norm after every convolution"
 OUTPUT_ACTIVATION = "an activation after every layer; the slope of prelu starts at 0.25, that of prelu_from_1 at 1"
 INPUT_NORM = "a norm of what the bases see, before every KAN layer; the base activation sees the input as it is"
@@ -55,24 +59,27 @@ class Mlp(Layers):
     family: Literal["mlp"] = Field(description="the layer family")
 
 
-class AnyKanOptions(LayerOptions):
+class EdgeOptions(LayerOptions):
     """Layers with a learned function on every edge."""
 
-    grid_range: list[float] | None = Field(
-        None, min_length=2, max_length=2, description="the two ends of the spline grid, the lower first"
-    )
     base_activation: Literal["silu", "gelu", "identity"] | None = Field(
         None, description="activation of the base branch"
     )
     scaler: bool | None = Field(None, description="whether each edge has a scale of its own beside its coefficients")
     bias: bool | None = Field(None, description="whether each output has a bias")
-    init: Literal["kaiming", "pykan", "power_law", "torch_conv_kan", "fast_kan", "faster_kan"] | None = Field(
-        None, description="how the weights start (kanpipe/layers/initialisation.py)"
-    )
+    init: Init | None = Field(None, description="how the weights start (kanpipe/layers/initialisation.py)")
     recompute: bool | None = Field(
         None, description="whether features are computed again instead of kept for the gradient"
     )
     input_norm: InputNorm | None = Field(None, description=INPUT_NORM)
+
+
+class AnyKanOptions(EdgeOptions):
+    """Layers whose functions stand in a range of the input."""
+
+    grid_range: list[float] | None = Field(
+        None, min_length=2, max_length=2, description="the two ends of the spline grid, the lower first"
+    )
 
     @model_validator(mode="after")
     def _orders_range(self) -> "AnyKanOptions":
@@ -124,7 +131,47 @@ class FasterKan(FasterKanOptions, Layers):
     family: Literal["fasterkan"] = Field(description="the layer family")
 
 
-FAMILIES = (Mlp, Kan, FastKan, FasterKan)
+class ChebyKan(EdgeOptions, Layers):
+    """Layers of Chebyshev polynomials."""
+
+    family: Literal["chebykan"] = Field(description="the layer family")
+    degree: int | None = Field(None, ge=1, description="the highest degree of ChebyKAN's polynomials, at least 1")
+    squash: bool | None = Field(None, description="whether ChebyKAN's polynomials see the tanh of the input")
+
+
+class FourierKan(EdgeOptions, Layers):
+    """Layers of sines and cosines."""
+
+    family: Literal["fourierkan"] = Field(description="the layer family")
+    frequencies: int | None = Field(None, ge=1, description="FourierKAN's frequencies, at least 1")
+
+
+class ReluKan(AnyKanOptions, Layers):
+    """Layers of the bumps of ReLU-KAN."""
+
+    family: Literal["relukan"] = Field(description="the layer family")
+    grid_size: int | None = Field(None, ge=1, description="grid intervals G, at least 1")
+    span: int | None = Field(None, ge=0, description="how many intervals a bump of ReLU-KAN reaches beyond its own")
+
+
+class WaveletKan(AnyKanOptions, Layers):
+    """Layers of wavelets at fixed places."""
+
+    family: Literal["waveletkan"] = Field(description="the layer family")
+    centres: int | None = Field(None, ge=2, description="places of wavelets, at least 2")
+    wavelet: Literal["mexican_hat", "dog", "morlet"] | None = Field(None, description="the mother wavelet")
+
+
+class RationalKan(Layers):
+    """Layers of KAT: a rational function a group of channels, then an ordinary layer."""
+
+    family: Literal["rationalkan"] = Field(description="the layer family")
+    rational_groups: int | None = Field(None, ge=1, description="groups of channels with a rational function each")
+    start: Literal["identity", "silu", "gelu"] | None = Field(None, description="what the rational functions start as")
+    bias: bool | None = Field(None, description="whether each output has a bias")
+
+
+FAMILIES = (Mlp, Kan, FastKan, FasterKan, ChebyKan, FourierKan, ReluKan, WaveletKan, RationalKan)
 OPTIONS = frozenset().union(*(model.model_fields for model in FAMILIES)) - {"family"}
 WITH_MODELS = frozenset(get_args(model.model_fields["family"].annotation)[0] for model in FAMILIES)
 

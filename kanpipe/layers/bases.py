@@ -1,6 +1,6 @@
 """What a basis is to a layer, and the bases of FastKAN and FasterKAN.
 
-All bases here are shifts of one function: B_j(u) = phi((u - c_j) s), with centres c_j and a scale s. A basis is a
+Those two are shifts of one function: B_j(u) = phi((u - c_j) s), with centres c_j and a scale s. A basis is a
 frozen description without tensors, so that it passes through `torch.compile` as a constant; ranges that differ
 from feature to feature come as a tensor `grid` beside it.
 """
@@ -52,6 +52,23 @@ class Basis(Protocol):
 
     def support(self, grid: Tensor | None) -> tuple[float | Tensor, float | Tensor]:
         """The interval outside which every function is 0 (infinite if none is)."""
+
+
+class Slopes:
+    """A basis whose pullback is the sum of its slopes, and which is 0 nowhere beyond an end, unless it says more."""
+
+    def slopes(self, u: Tensor, grid: Tensor | None) -> Sequence[Tensor]:
+        """The derivatives B_j'(u)."""
+        raise NotImplementedError
+
+    def pullback(self, u: Tensor, grid: Tensor | None, grads: Sequence[Tensor]) -> Tensor:
+        total = torch.zeros_like(u)
+        for slope, grad in zip(self.slopes(u, grid), grads, strict=True):
+            total = total + grad * slope
+        return total
+
+    def support(self, grid: Tensor | None) -> Range:
+        return (-math.inf, math.inf)
 
 
 class Shifts:

@@ -124,7 +124,7 @@ def radial_family(
 
 
 def family(name: str, **options: Any) -> Family:
-    """The family called `name` (mlp, kan, fastkan, fasterkan, or one that is brought), its layers made with `options`.
+    """The family called `name` (see `registry`, or one that is brought), its layers made with `options`.
 
     Raises ValueError for an unknown name, and TypeError for an option that its layers do not have.
     """

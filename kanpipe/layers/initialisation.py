@@ -78,6 +78,45 @@ def faster_kan(layer: "KANLayer") -> None:
     layer.spline_weight.uniform_(-bound, bound)
 
 
+def chebykan(layer: "KANLayer") -> None:
+    """ChebyKAN: normal coefficients with the standard deviation 1 / (in (degree + 1)); a base like `nn.Linear`."""
+    _start_others(layer)
+    layer.spline_weight.normal_(std=1 / (layer.fan_in * layer.basis.size))
+
+
+def fourierkan(layer: "KANLayer") -> None:
+    """FourierKAN: normal coefficients with the standard deviation 1 / sqrt(in frequencies)."""
+    _start_others(layer)
+    layer.spline_weight.normal_(std=1 / math.sqrt(layer.fan_in * layer.basis.size / 2))
+
+
+def fourierkan_smooth(layer: "KANLayer") -> None:
+    """FourierKAN with `smooth_initialization`: deviations 1 / (sqrt(in) k^2), k the frequency or another number."""
+    _start_others(layer)
+    multiples = getattr(layer.basis, "multiples", range(1, layer.basis.size + 1))
+    damping = torch.tensor([k**-2.0 for k in multiples], device=layer.weight.device)
+    damping = damping.repeat(layer.basis.size // len(damping))
+    drawn = torch.randn_like(layer.spline_weight.movedim(2, -1)) / math.sqrt(layer.fan_in)
+    layer.spline_weight.copy_((drawn * damping.to(drawn)).movedim(-1, 2))
+
+
+def linear(layer: "KANLayer") -> None:
+    """All weights of the basis, and the bias, as those of an `nn.Linear` of as many features."""
+    _start_others(layer)
+    bound = 1 / math.sqrt(layer.fan_in * layer.basis.size)
+    layer.spline_weight.uniform_(-bound, bound)
+    if layer.bias is not None:
+        nn.init.uniform_(layer.bias, -bound, bound)
+
+
+def _start_others(layer: "KANLayer") -> None:
+    """What the published layers of these bases do not have: a base like `nn.Linear`, a scaler of 1."""
+    if layer.base_weight is not None:
+        nn.init.kaiming_uniform_(layer.base_weight, a=math.sqrt(5))
+    if layer.spline_scaler is not None:
+        nn.init.ones_(layer.spline_scaler)
+
+
 def _noise_splines(layer: "KANLayer") -> Tensor:
     """Coefficients of splines through noise of ±0.05/grid_size at the grid points; noise itself for other bases."""
     basis, like = layer.basis, layer.spline_weight.movedim(2, -1)  # (out, in, *kernel, bases)
@@ -103,4 +142,8 @@ INITIALISATIONS: dict[str, Callable[["KANLayer"], None]] = {
     "torch_conv_kan": torch_conv_kan,
     "fast_kan": fast_kan,
     "faster_kan": faster_kan,
+    "chebykan": chebykan,
+    "fourierkan": fourierkan,
+    "fourierkan_smooth": fourierkan_smooth,
+    "linear": linear,
 }

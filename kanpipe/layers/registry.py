@@ -18,6 +18,11 @@ FAMILIES = {
     "kan": "kanpipe.layers.kan_conv2d:family",
     "fastkan": "kanpipe.layers.fast_kan:family",
     "fasterkan": "kanpipe.layers.faster_kan:family",
+    "chebykan": "kanpipe.layers.published_bases:chebykan",
+    "fourierkan": "kanpipe.layers.published_bases:fourierkan",
+    "relukan": "kanpipe.layers.published_bases:relukan",
+    "waveletkan": "kanpipe.layers.published_bases:waveletkan",
+    "rationalkan": "kanpipe.layers.rational:family",
 }
 GROUP = "kanpipe.families"  # the entry points of other packages
 DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"

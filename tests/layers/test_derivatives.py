@@ -5,7 +5,19 @@ import torch
 from torch import nn
 from torch.func import functional_call, hessian, jacfwd, jacrev, jvp
 
-from kanpipe.layers import FasterKANConv2d, FasterKANLinear, FastKANConv2d, FastKANLinear, KANConv2d, KANLinear
+from kanpipe.layers import (
+    BasisLinear,
+    Chebyshev,
+    FasterKANConv2d,
+    FasterKANLinear,
+    FastKANConv2d,
+    FastKANLinear,
+    Fourier,
+    KANConv2d,
+    KANLinear,
+    ReLUBumps,
+    Wavelets,
+)
 
 # torch itself scripts the formulas of its forward mode, and warns of it
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:FutureWarning")
@@ -22,6 +34,10 @@ CASES = {
     "switch": (FasterKANLinear, *LINEAR, {"centres": 3}),
     "Gaussian without norm": (FastKANLinear, *LINEAR, {"centres": 3, "layer_norm": False}),
     "switch without norm": (FasterKANLinear, *LINEAR, {"centres": 3, "layer_norm": False}),
+    "Chebyshev": (BasisLinear, *LINEAR, {"basis": Chebyshev(3)}),
+    "Fourier": (BasisLinear, *LINEAR, {"basis": Fourier(2)}),
+    "bumps": (BasisLinear, *LINEAR, {"basis": ReLUBumps(2, 2, (-2.0, 2.0))}),
+    "wavelets": (BasisLinear, *LINEAR, {"basis": Wavelets(3, wavelet="morlet")}),
     "convolution": (KANConv2d, *IMAGE, {"grid_size": 2, "padding": 1, "scaler": True}),
     "groups": (KANConv2d, *IMAGE, {"groups": 3, "grid_range": RANGES}),
     "convolution of Gaussians": (FastKANConv2d, *IMAGE, {"centres": 2}),

@@ -7,7 +7,20 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from kanpipe.layers import FasterKANConv2d, FasterKANLinear, FastKANConv2d, FastKANLinear, KANConv2d, KANLinear
+from kanpipe.layers import (
+    BasisConv2d,
+    BasisLinear,
+    Chebyshev,
+    FasterKANConv2d,
+    FasterKANLinear,
+    FastKANConv2d,
+    FastKANLinear,
+    Fourier,
+    KANConv2d,
+    KANLinear,
+    ReLUBumps,
+    Wavelets,
+)
 from kanpipe.layers.expansion import Expansion, expand
 from kanpipe.layers.splines import UniformSpline
 
@@ -24,6 +37,13 @@ LINEAR = {
     "Gaussian": (FastKANLinear, {"centres": 3}),
     "Gaussian without norm": (FastKANLinear, {"centres": 3, "layer_norm": False}),
     "switch": (FasterKANLinear, {"centres": 3}),
+    "Chebyshev": (BasisLinear, {"basis": Chebyshev(3)}),
+    "Chebyshev without tanh": (BasisLinear, {"basis": Chebyshev(4, squash=False), "base_activation": None}),
+    "Fourier": (BasisLinear, {"basis": Fourier(2), "scaler": True}),
+    "bumps": (BasisLinear, {"basis": ReLUBumps(2, 1, (-1.0, 2.0)), "bias": True}),
+    "Mexican hat": (BasisLinear, {"basis": Wavelets(3)}),
+    "dog": (BasisLinear, {"basis": Wavelets(3, wavelet="dog")}),
+    "Morlet": (BasisLinear, {"basis": Wavelets(3, wavelet="morlet")}),
 }
 CONVOLUTION = {
     "uniform": (KANConv2d, {"grid_size": 2}),
@@ -33,6 +53,8 @@ CONVOLUTION = {
     "zeros": (KANConv2d, {"grid_size": 1, "padding_mode": "zeros", "stride": 2, "padding": 1}),
     "Gaussian": (FastKANConv2d, {"centres": 2}),
     "switch": (FasterKANConv2d, {"centres": 2}),
+    "Chebyshev": (BasisConv2d, {"basis": Chebyshev(2), "groups": 2}),
+    "Fourier": (BasisConv2d, {"basis": Fourier(1), "padding": 1, "padding_mode": "zeros"}),
 }
 ALL = [pytest.param(*case, (2,), id=f"linear {name}") for name, case in LINEAR.items()]
 ALL += [pytest.param(*case, (2, 3, 3), id=f"convolution {name}") for name, case in CONVOLUTION.items()]

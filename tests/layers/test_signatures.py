@@ -31,3 +31,18 @@ def test_signature_is_whole_and_equals_what_a_configuration_may_say(family, kind
     assert keywords(layer) - CONVOLUTION - NOT_CONFIGURED == OPTIONS[family] - AROUND
     assert keywords(layer) >= (CONVOLUTION if kind == "Conv2d" else set())
     assert all(f"{name}: " in layer.__doc__ for name in keywords(layer))
+
+
+@pytest.mark.parametrize(
+    ("family", "basis"),
+    [
+        ("chebykan", layers.Chebyshev),
+        ("fourierkan", layers.Fourier),
+        ("relukan", layers.ReLUBumps),
+        ("waveletkan", layers.Wavelets),
+    ],
+)
+def test_configuration_may_say_what_a_basis_and_every_layer_of_one_take(family, basis):
+    own = {"centres" if name == "size" else name for name in inspect.signature(basis).parameters}
+    common = keywords(layers.KANLinear) - NOT_CONFIGURED - {"grid_size", "spline_order", "grid_range"}
+    assert OPTIONS[family] - AROUND == own | common
