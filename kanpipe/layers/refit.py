@@ -31,7 +31,7 @@ def extend_grid(layer: KANLayer, grid_size: int) -> KANLayer:
     The new layer has the class, options, device and dtype of the old, which is left alone. Raises ValueError for a
     grid without intervals and TypeError for a layer whose basis is not a B-spline on a uniform grid.
     """
-    basis = _spline(layer)
+    basis = spline_basis(layer)
     if not isinstance(basis, UniformSpline):
         raise TypeError("extend_grid needs a uniform grid; refit gives knots at other quantiles")
     check_degree(grid_size, basis.spline_order)
@@ -62,7 +62,7 @@ def refit(
     Raises ValueError when neither is given, for fewer samples than bases, for samples of another number of features,
     constant or not finite, and for a grid that does not exist; TypeError for a layer whose basis is not a B-spline.
     """
-    basis = _spline(layer)
+    basis = spline_basis(layer)
     k = basis.spline_order
     grid_size = basis.size - k if grid_size is None else grid_size
     check_degree(grid_size, k)
@@ -99,8 +99,8 @@ def extend_grids(model: nn.Module, grid_size: int) -> None:
 @torch.no_grad()
 def largest_jump(before: KANLayer, after: KANLayer, points: int = 1001) -> float:
     """The largest |difference| of the functions on the edges of two layers, over `points` of the range of `after`."""
-    u = _evenly_spaced(after.grid_range, points)
-    curves = [_values(_grid_of(layer), u) @ _by_feature(layer, scaled=True) for layer in (before, after)]
+    u = evenly_spaced(after.grid_range, points)
+    curves = [basis_values(grid_of(layer), u) @ _by_feature(layer, scaled=True) for layer in (before, after)]
     return (curves[1] - curves[0]).abs().max().item()
 
 
@@ -142,7 +142,8 @@ def quantile_knots(samples: Tensor, grid_size: int, spline_order: int, uniform_s
     return torch.cat([low - beyond.flip(0), inner, high + beyond]).T.contiguous()
 
 
-def _spline(layer: KANLayer) -> UniformSpline | KnotSpline:
+def spline_basis(layer: KANLayer) -> UniformSpline | KnotSpline:
+    """The basis of a B-spline layer; TypeError for another, ValueError for weights that are not finite."""
     basis = getattr(getattr(layer, "expansion", None), "basis", None)
     if not isinstance(basis, UniformSpline | KnotSpline):
         raise TypeError(f"only the curves of a B-spline layer can be given another grid, not those of {layer}")
@@ -173,24 +174,25 @@ def _feature_count(layer: KANLayer) -> int:
     return layer.weight.shape[1] // layer.expansion.parts * layer.expansion.groups
 
 
-def _grid_of(layer: KANLayer) -> Grid:
+def grid_of(layer: KANLayer) -> Grid:
+    """The layer's basis and where it stands, in float64 on the CPU."""
     grid = layer.grid
     return layer.expansion.basis, None if grid is None else grid.detach().to("cpu", torch.float64)
 
 
 def _evenly(grid_range: tuple, bases: int) -> Tensor:
     """Points for a fit: so many that a denser choice moves no coefficient of a smooth curve."""
-    return _evenly_spaced(grid_range, 20 * bases + 1)
+    return evenly_spaced(grid_range, 20 * bases + 1)
 
 
-def _evenly_spaced(grid_range: tuple, points: int) -> Tensor:
+def evenly_spaced(grid_range: tuple, points: int) -> Tensor:
     """(points, features): points of each feature's range, both ends included; one column when all share one range."""
     low, high = (torch.as_tensor(end).detach().to("cpu", torch.float64) for end in grid_range)
     share = torch.linspace(0, 1, points, dtype=torch.float64).unsqueeze(-1)
     return low + share * (high - low)
 
 
-def _values(grid: Grid, u: Tensor) -> Tensor:
+def basis_values(grid: Grid, u: Tensor) -> Tensor:
     """The bases at u (points, features): (features, points, bases), features 1 when all are alike."""
     basis, where = grid
     if where is not None and where.dim() == 2:
@@ -214,8 +216,8 @@ def _fitted(layer: KANLayer, grid: Grid, u: Tensor) -> KANLayer:
     dtype = layer.weight.dtype
     where = None if grid[1] is None else grid[1].to("cpu", dtype).to(torch.float64)  # as the layer will store it
     with torch.no_grad():
-        wanted = _values(_grid_of(layer), u) @ _by_feature(layer)
-        design = _values((grid[0], where), u)
+        wanted = basis_values(grid_of(layer), u) @ _by_feature(layer)
+        design = basis_values((grid[0], where), u)
     if len(design) == 1:  # all features share one design: one problem with many right-hand sides
         features = len(wanted)
         solution = torch.linalg.lstsq(design[0], wanted.movedim(0, 1).flatten(1), driver="gelsd").solution
