@@ -6,7 +6,6 @@ import pandas as pd
 
 from kanpipe.files import write_table
 
-BEGIN, END = "<!-- layers.csv begins -->", "<!-- layers.csv ends -->"
 NAMES = {
     "mlp": "nn.Linear or nn.Conv2d",
     "floor": "floor",
@@ -64,5 +63,11 @@ def write(table: pd.DataFrame, folder: Path) -> None:
     (folder / "layers.md").write_text(f"{text}\n")
     readme = folder / "README.md"
     if readme.exists():
-        before, rest = readme.read_text().split(BEGIN)
-        readme.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}")
+        between_marks(readme, "layers.csv", text)
+
+
+def between_marks(page: Path, name: str, text: str) -> None:
+    """Put the text between the two marks of that name in a page."""
+    begin, end = f"<!-- {name} begins -->", f"<!-- {name} ends -->"
+    before, rest = page.read_text().split(begin)
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{rest.split(end)[1]}")

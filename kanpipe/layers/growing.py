@@ -12,7 +12,6 @@ weights keep their shape. A compiled model is compiled once more. A state dict h
 
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
@@ -88,8 +87,8 @@ def _reach(layer: KANLayer, u: Tensor, kept: float) -> list[Tensor]:
     if not rows.isfinite().all():
         raise ValueError("the inputs must be finite")
     values = rows.flatten() if layer.grid is None else rows
-    # torch's own quantile takes 16 million values at most
-    found = torch.from_numpy(np.quantile(values.numpy(), [(1 - kept) / 2, (1 + kept) / 2], axis=0))
+    ordered, last = values.sort(0).values, len(values) - 1  # torch's own quantile takes 16 million values at most
+    found = ordered[round((1 - kept) / 2 * last)], ordered[round((1 + kept) / 2 * last)]
     low, high = (torch.as_tensor(end).detach().to("cpu", torch.float64) for end in layer.grid_range)
     return [torch.minimum(found[0], low), torch.maximum(found[1], high)]
 

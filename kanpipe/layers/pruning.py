@@ -26,8 +26,8 @@ class Pruned(NamedTuple):
 def edge_importance(layer: BasisLinear, x: Tensor) -> Tensor:
     """(out_features, in_features): the root mean square of each edge's contribution over the inputs.
 
-    Shape of the inputs: (..., in_features). No tensor of (inputs, out, in) is made. Raises TypeError for a layer that is not fully connected, and ValueError for
-    inputs that are empty or not finite.
+    Shape of the inputs: (..., in_features). No tensor of (inputs, out, in) is made. Raises TypeError for a layer that
+    is not fully connected, and ValueError for inputs that are empty or not finite.
     """
     if not isinstance(layer, BasisLinear):
         raise TypeError(f"edges are those of a fully connected KAN layer, which {type(layer).__name__} is not")
