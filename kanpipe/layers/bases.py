@@ -113,6 +113,18 @@ class Shifts:
         return tuple(self.slope((u - centre) * scale) * factor for centre in self.centres(grid))
 
 
+class InPlaceShifts(Shifts):
+    """Shifts whose function can also be computed without new tensors (see `in_blocks`)."""
+
+    def value_(self, v: Tensor, out: Tensor, room: Tensor) -> None:
+        """The function phi at `v` into `out`, by the operations of `value`; v and `room` are written over."""
+        raise NotImplementedError
+
+    def slope_(self, v: Tensor, out: Tensor, room: Tensor) -> None:
+        """The derivative of phi at `v` into `out`, by the operations of `slope`; v and `room` are written over."""
+        raise NotImplementedError
+
+
 def _like(grid: Tensor | None, u: Tensor) -> Tensor | None:
     """The grid in the precision of `u`, in which the steps between its knots are to be computed too."""
     return None if grid is None else grid.to(u.dtype)

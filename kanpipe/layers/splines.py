@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kanpipe.layers.bases import Ends, Range, Shifts, as_range, check_range
+from kanpipe.layers.bases import Ends, InPlaceShifts, Range, as_range, check_range
 from kanpipe.layers.expansion import Expansion, expand
 
 
@@ -54,6 +54,25 @@ def _power(tail: Tensor, power: int) -> Tensor:
     return result
 
 
+def _folded_sum_(distance: Tensor, out: Tensor, room: Tensor, spline_order: int, power: int) -> None:
+    """`_folded_sum` into `out`, the same operations without new tensors; `distance` and `room` are written over."""
+    tail = torch.sub(distance.new_tensor((spline_order + 1) / 2), distance, out=distance).relu_()
+    _power_(tail, power, out).mul_(1 / math.factorial(power))
+    for i in range(1, math.ceil((spline_order + 1) / 2)):
+        tail.sub_(1).relu_()
+        weight = (-1) ** i * math.comb(spline_order + 1, i) / math.factorial(power)
+        out.add_(_power_(tail, power, room).mul_(weight))
+
+
+def _power_(tail: Tensor, power: int, out: Tensor) -> Tensor:
+    if power < 2:
+        return out.copy_(tail if power else tail > 0)
+    torch.mul(tail, tail, out=out)
+    for _ in range(power - 2):
+        out.mul_(tail)
+    return out
+
+
 def cardinal(v: Tensor, spline_order: int) -> Tensor:
     """The centred cardinal B-spline of degree `spline_order` at `v`, elementwise."""
     return _folded_sum(v.abs(), spline_order, spline_order)
@@ -65,7 +84,7 @@ def cardinal_derivative(v: Tensor, spline_order: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class UniformSpline(Shifts):
+class UniformSpline(InPlaceShifts):
     """The `grid_size + spline_order` B-splines on a uniform grid.
 
     The range is `grid_range`, the same for all features, or comes as a tensor `grid` of shape (2, ...): the low and
@@ -109,6 +128,14 @@ class UniformSpline(Shifts):
 
     def slope(self, v: Tensor) -> Tensor:
         return cardinal_derivative(v, self.spline_order)
+
+    def value_(self, v: Tensor, out: Tensor, room: Tensor) -> None:
+        _folded_sum_(v.abs_(), out, room, self.spline_order, self.spline_order)
+
+    def slope_(self, v: Tensor, out: Tensor, room: Tensor) -> None:
+        sign = torch.sign(v)
+        _folded_sum_(v.abs_(), out, room, self.spline_order, self.spline_order - 1)
+        out.mul_(sign).neg_()
 
 
 def bspline_basis(x: Tensor, grid_size: int = 5, spline_order: int = 3, grid_range: Range = (-1.0, 1.0)) -> Tensor:

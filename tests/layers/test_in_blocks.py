@@ -1,0 +1,65 @@
+"""Blocks give the same bits as whole tensors, and step aside where something has to see the operations."""
+
+import pytest
+import torch
+from torch.func import grad, vmap
+
+from kanpipe.layers import KANConv2d, KANLinear, in_blocks
+from kanpipe.layers.expansion import Expansion
+from kanpipe.layers.splines import UniformSpline
+
+RANGES = (-torch.ones(6), torch.arange(1.0, 7.0))
+LINEAR, IMAGE = (7, 6), (3, 6, 5, 4)
+CASES = {f"degree {k}": (KANLinear, (6, 4), {"spline_order": k}, LINEAR) for k in range(1, 6)}
+CASES |= {
+    "ranges": (KANLinear, (6, 4), {"grid_range": RANGES, "scaler": False}, LINEAR),
+    "no base": (KANLinear, (6, 4), {"base_activation": None}, (2, 3, 6)),
+    "recomputed": (KANLinear, (6, 4), {"base_activation": "gelu", "recompute": True}, LINEAR),
+    "one row": (KANLinear, (6, 4), {}, (6,)),
+    "no rows": (KANLinear, (6, 4), {}, (0, 6)),
+    "convolution": (KANConv2d, (6, 4, 3), {"padding": 1, "spline_order": 2}, IMAGE),
+    "groups": (KANConv2d, (6, 4, 3), {"groups": 2, "base_activation": "gelu"}, IMAGE),
+    "one image": (KANConv2d, (6, 4, 1), {"padding_mode": "zeros", "padding": 1}, IMAGE[1:]),
+    "ranges of channels": (KANConv2d, (6, 4, 3), {"grid_range": RANGES}, IMAGE),
+}
+
+
+def results(layer, x):
+    x = x.clone().requires_grad_()
+    output = layer(x)
+    factor = torch.linspace(-1, 1, output.numel(), dtype=x.dtype).view_as(output)
+    return [output.detach(), *torch.autograd.grad(output, [x, *layer.parameters()], factor)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("block", [1, 20, 2**17])
+@pytest.mark.parametrize(("kind", "sizes", "options", "shape"), list(CASES.values()), ids=CASES)
+def test_blocks_of_any_size_give_the_same_bits(kind, sizes, options, shape, block, dtype, make, draw, monkeypatch):
+    layer = make(kind, *sizes, **options).to(dtype)
+    x = (1.5 * torch.randn(shape, generator=draw)).to(dtype)
+    monkeypatch.setattr(in_blocks, "BLOCK", block)
+    with monkeypatch.context() as patch:
+        patch.setattr(in_blocks, "suits", lambda *_: False)
+        expected = results(layer, x)
+    for ours, whole in zip(results(layer, x), expected, strict=True):
+        assert torch.equal(ours, whole)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.trace` is deprecated:FutureWarning")
+def test_blocks_are_used_where_they_may_be_and_nowhere_else(draw):
+    expansion, x = Expansion(UniformSpline(5, 3, (-1.0, 1.0)), "silu"), torch.randn(4, 3, generator=draw)
+    seen = []
+
+    def look(u):
+        seen.append(in_blocks.suits(expansion, u, None))
+        return u.sum()
+
+    with torch.no_grad():
+        look(x)
+        vmap(look)(x)
+        look(x.T)
+        look(x.to("meta"))
+        torch.jit.trace(look, (x,), check_trace=False)
+    look(x)  # a gradient may be asked for
+    grad(look)(x)
+    assert seen == [True, False, False, False, False, False, False]
