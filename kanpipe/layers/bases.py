@@ -158,7 +158,7 @@ class Radial(Shifts):
 
 
 @dataclass(frozen=True)
-class Gaussian(Radial):
+class Gaussian(Radial, InPlaceShifts):
     """exp(-((u - c_j) / h)^2), h the distance of the centres: the basis of FastKAN (arXiv:2405.06721)."""
 
     def scale(self, grid: Tensor | None) -> float:
@@ -172,9 +172,19 @@ class Gaussian(Radial):
     def slope(self, v: Tensor) -> Tensor:
         return -2 * v * self.value(v)
 
+    def value_(self, v: Tensor, out: Tensor, room: Tensor) -> None:
+        out.copy_(self._height(v, room))
+
+    def slope_(self, v: Tensor, out: Tensor, room: Tensor) -> None:
+        torch.mul(v, -2, out=out).mul_(self._height(v, room))
+
+    def _height(self, v: Tensor, room: Tensor) -> Tensor:
+        height = torch.mul(v, v, out=room).neg_().exp_()
+        return F.threshold(height, torch.finfo(v.dtype).tiny, 0.0, inplace=True)
+
 
 @dataclass(frozen=True)
-class Switch(Radial):
+class Switch(Radial, InPlaceShifts):
     """1 - tanh(u - c_j)^2: the basis of github.com/AthanasiosDelis/faster-kan.
 
     `gradient_scale` multiplies the derivative. It is 1 for the true derivative; as published it is 0.5, because the
@@ -197,3 +207,12 @@ class Switch(Radial):
     def slope(self, v: Tensor) -> Tensor:
         s = torch.sigmoid(2 * v)
         return 8 * s * (1 - s) * (1 - 2 * s)
+
+    def value_(self, v: Tensor, out: Tensor, room: Tensor) -> None:
+        s = torch.sigmoid(v.mul_(2), out=room)
+        torch.mul(s, 4, out=out).mul_(torch.sub(s.new_ones(()), s, out=v))
+
+    def slope_(self, v: Tensor, out: Tensor, room: Tensor) -> None:
+        s = torch.sigmoid(v.mul_(2), out=room)
+        torch.mul(s, 8, out=out).mul_(torch.sub(s.new_ones(()), s, out=v))
+        out.mul_(torch.sub(s.new_ones(()), s.mul_(2), out=v))

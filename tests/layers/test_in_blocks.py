@@ -4,7 +4,15 @@ import pytest
 import torch
 from torch.func import grad, vmap
 
-from kanpipe.layers import KANConv2d, KANLinear, in_blocks
+from kanpipe.layers import (
+    FasterKANConv2d,
+    FasterKANLinear,
+    FastKANConv2d,
+    FastKANLinear,
+    KANConv2d,
+    KANLinear,
+    in_blocks,
+)
 from kanpipe.layers.expansion import Expansion
 from kanpipe.layers.splines import UniformSpline
 
@@ -43,6 +51,33 @@ def test_blocks_of_any_size_give_the_same_bits(kind, sizes, options, shape, bloc
         expected = results(layer, x)
     for ours, whole in zip(results(layer, x), expected, strict=True):
         assert torch.equal(ours, whole)
+
+
+# A CPU computes exp and sigmoid of the last numbers of a tensor, those that fill no vector, one by one.
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("block", [20, 2**17])
+@pytest.mark.parametrize(
+    ("kind", "sizes", "options", "shape"),
+    [
+        (FastKANLinear, (6, 4), {}, LINEAR),
+        (FasterKANLinear, (6, 4), {}, LINEAR),
+        (FasterKANLinear, (6, 4), {"published_gradient": True, "recompute": True}, (2, 3, 6)),
+        (FastKANConv2d, (6, 4, 3), {"groups": 2}, IMAGE),
+        (FasterKANConv2d, (6, 4, 2), {}, IMAGE),
+    ],
+)
+def test_blocks_of_radial_functions_give_the_same_numbers(
+    kind, sizes, options, shape, block, dtype, make, draw, monkeypatch
+):
+    layer = make(kind, *sizes, dtype=dtype, **options)
+    x = 1.5 * torch.randn(shape, generator=draw, dtype=dtype)
+    monkeypatch.setattr(in_blocks, "BLOCK", block)
+    with monkeypatch.context() as patch:
+        patch.setattr(in_blocks, "suits", lambda *_: False)
+        expected = results(layer, x)
+    ulp = torch.finfo(dtype).eps
+    for ours, whole in zip(results(layer, x), expected, strict=True):
+        torch.testing.assert_close(ours, whole, rtol=0, atol=8 * ulp * whole.abs().max().item())
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.trace` is deprecated:FutureWarning")
