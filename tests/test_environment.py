@@ -229,5 +229,7 @@ def test_ci_calls_targets_of_the_makefile_and_keeps_the_report_that_one_leaves()
     makefile = (ROOT / "Makefile").read_text()
     assert called == ["test", "quick"]
     assert not [target for target in called if f"\n{target}:" not in makefile]
-    kept = [step["with"]["path"] for step in steps if "upload-artifact" in step.get("uses", "")]
-    assert kept == ["results/quick/report.html"] and kept[0] in makefile
+    kept = [
+        path for step in steps if "upload-artifact" in step.get("uses", "") for path in step["with"]["path"].split()
+    ]
+    assert kept == ["results/quick/index.html", "results/quick/report.html"] and all(path in makefile for path in kept)
