@@ -147,7 +147,7 @@ def test_proportions_are_kept_and_ends_stay(experiment, settings, like, key, fou
 
 @pytest.mark.slow
 def test_unet_has_the_channels_that_fit():
-    own = {"family": "kan", "scaler": False, "network": {"groups": 10}}
+    own = {"family": "kan", "scaler": False, "network": {"groups": 10, "channels": 10}}
     plan = planned("cifar10_ddim", {"mine": own | {"match": {"variant": "unet"}}})
     channels = plan.variant("mine")["network"]["channels"]
     near = {n: own | {"network": {"groups": 10, "channels": n}} for n in (channels - 10, channels, channels + 10)}

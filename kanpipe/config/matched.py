@@ -64,5 +64,6 @@ def _of_width(settings: Settings, width: int, entry: Settings) -> Settings:
         first, *inner, last = settings["widths"]
         return settings | {"widths": [first, *(width * part for part in inner), last]}
     network = entry["problem"]["network"] | settings.get("network", {})
-    channels = width * math.lcm(2, network["groups"])
+    step = math.lcm(2, network["groups"])
+    channels = step * (width + (step < 4))  # a U-Net has 4 at least
     return settings | {"network": settings.get("network", {}) | {"channels": channels}}
