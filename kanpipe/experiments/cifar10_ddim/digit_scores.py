@@ -54,7 +54,7 @@ class DigitScores:
         evenness = -np.sum(shares * np.log(shares, where=shares > 0, out=np.zeros(10))) / math.log(10)
         return {
             "recognised": (float((found.confidences >= RECOGNISED).mean()), math.nan),
-            "evenness": (float(evenness), math.nan),
+            "evenness": (abs(float(evenness)), math.nan),  # of one class alone it would be -0
         }
 
     def nearest(self, images: np.ndarray) -> float:
