@@ -24,7 +24,7 @@ quick: $(STAMP) ## run the whole chain at small scale, without downloads
 	@echo "Tables: results/quick/tables; figures: results/quick/*/figures; Snakemake's report: results/quick/report.html"
 	@echo "What was claimed, what was measured, on one page: $(CURDIR)/results/quick/index.html"
 
-test: lint ## check the style and run all tests: nine to twelve minutes on two cores
+test: lint ## check the style and run all tests: seven to twelve minutes on two cores
 	@$(IN_VENV) OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
 
 test-slurm: $(STAMP) ## run the workflow on a SLURM started here, which root on Debian or Ubuntu can: half an hour
