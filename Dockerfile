@@ -14,12 +14,12 @@ COPY kanpipe/__init__.py kanpipe/
 # With --build-arg TORCH_INDEX=URL the wheels of torch come from an index that has them without CUDA.
 FROM source AS cpu
 ARG TORCH_INDEX
-RUN make .venv/installed ${TORCH_INDEX:+TORCH_INDEX=$TORCH_INDEX} && rm -rf /root/.cache
+RUN PIP_NO_CACHE_DIR=1 make .venv/installed ${TORCH_INDEX:+TORCH_INDEX=$TORCH_INDEX}
 COPY . .
 CMD ["snakemake", "--cores", "all", "--config", "preset=quick"]
 
 # All that is needed of CUDA beside the driver is in the wheels of torch.
 FROM source AS cuda
-RUN make .venv/installed && rm -rf /root/.cache
+RUN PIP_NO_CACHE_DIR=1 make .venv/installed
 COPY . .
 CMD ["snakemake", "--cores", "all", "--resources", "gpu=1"]

@@ -26,6 +26,8 @@ def samplers(runs: pd.DataFrame, scores: pd.DataFrame, names: Names, named: Sequ
     rows = rows[[score_name(row) == fid for _, row in rows.iterrows()]]
     if rows.empty:
         return statement("No Fréchet distance was measured")
+    if rows["count"].nunique() < 2:
+        return statement("All networks were sampled with one number of times")
     images = most_common_count(rows)
     rows = rows[rows["n"] == images]
     figure = Figure(figsize=(FULL, 3.4), layout="constrained")

@@ -12,6 +12,7 @@ from kanpipe.reporting.smoothing import smoothed, thinned, window_for
 from kanpipe.reporting.style import Style
 from kanpipe.reporting.variants import Variant
 
+LINES = ("-", "--", ":", "-.")  # of networks of one colour, one after the other
 GREY: Style = {"color": "#BBBBBB", "linewidth": 0.7, "zorder": 1}
 
 
@@ -24,11 +25,12 @@ def training(variants: list[Variant], names: Names, named: Sequence[str]) -> Fig
     axes = figure.add_subplot()
     others = "other variants"
     windows = []
+    hues = [names.look(variant.name)[0] for variant in finished if variant.name in named]
+    lines = {hue: iter(LINES) for hue in hues}
     for variant in finished:
-        bold = variant.name in named
-        look: Style = (
-            {"color": names.look(variant.name)[0], "zorder": 2, "label": names.title(variant.name)} if bold else GREY
-        )
+        bold, hue = variant.name in named, names.look(variant.name)[0]
+        own: Style = {"color": hue, "zorder": 2, "label": names.title(variant.name)}
+        look: Style = own | {"linestyle": next(lines[hue], "-")} if bold else GREY
         windows.append(_curve(axes, variant, look if bold else look | {"label": others}))
         others = "_" if not bold else others  # the legend names them once
     _frame(axes)

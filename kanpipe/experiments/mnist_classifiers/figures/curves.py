@@ -20,9 +20,10 @@ def curves(epochs: pd.DataFrame, best: pd.DataFrame, shown: list[str]) -> Figure
         return statement("Curves: no run of the networks to show has finished")
     figure = Figure(figsize=(FULL, 3.4), layout="constrained")
     panels = figure.subplots(1, len(COLUMNS))
+    widths = _widths(rows)
     for axes, (column, name) in zip(panels, COLUMNS.items(), strict=True):
         for net, row in rows.items():
-            _curve(axes, _of_chosen_runs(epochs, best, net), column, row)
+            _curve(axes, _of_chosen_runs(epochs, best, net), column, row, widths[net])
         axes.set(xlabel="epoch", ylabel=f"held-out images: {name}")
     panels[0].set_ylim(bottom=_floor(epochs, best, rows))
     log_y(panels[1])
@@ -42,7 +43,16 @@ def _of_chosen_runs(epochs: pd.DataFrame, best: pd.DataFrame, net: str) -> pd.Da
     return epochs[same]
 
 
-def _curve(axes: Axes, epochs: pd.DataFrame, column: str, row: pd.Series) -> None:
+def _widths(rows: dict[str, pd.Series]) -> dict[str, float]:
+    """Of lines: those of networks with the same extractor and head are the wider the more parameters they have."""
+    looks = {net: (row["extractor"], row["head"], row["published_gradient"]) for net, row in rows.items()}
+    return {
+        net: 1.0 + sum(looks[other] == looks[net] and rows[other]["parameters"] < row["parameters"] for other in rows)
+        for net, row in rows.items()
+    }
+
+
+def _curve(axes: Axes, epochs: pd.DataFrame, column: str, row: pd.Series, width: float) -> None:
     groups = epochs.groupby("epoch")[column]
     mean, low, high = groups.mean(), groups.min(), groups.max()
     axes.fill_between(mean.index, low, high, color=colour(row), alpha=0.2, linewidth=0)
@@ -52,6 +62,7 @@ def _curve(axes: Axes, epochs: pd.DataFrame, column: str, row: pd.Series) -> Non
         mean,
         color=colour(row),
         linestyle=LINES[row["extractor"]],
+        linewidth=width,
         label=name_and_size(row),
         marker=marker,
         markersize=3,
