@@ -57,10 +57,7 @@ def torch_conv_kan(layer: "KANLayer") -> None:
 
 def fast_kan(layer: "KANLayer") -> None:
     """fast-kan: spline weights from a normal of 0.1 cut at ±2, the base like `nn.Linear`."""
-    if layer.base_weight is not None:
-        nn.init.kaiming_uniform_(layer.base_weight, a=math.sqrt(5))
-    if layer.spline_scaler is not None:
-        nn.init.ones_(layer.spline_scaler)
+    _start_others(layer)
     # a copy, since the initialisers of nn.init want to write into contiguous memory to draw the same numbers
     layer.spline_weight.copy_(nn.init.trunc_normal_(torch.empty_like(layer.spline_weight), std=0.1))
     if layer.bias is not None:
@@ -70,10 +67,7 @@ def fast_kan(layer: "KANLayer") -> None:
 
 def faster_kan(layer: "KANLayer") -> None:
     """faster-kan: Xavier-uniform over all bases of an input."""
-    if layer.base_weight is not None:
-        nn.init.kaiming_uniform_(layer.base_weight, a=math.sqrt(5))
-    if layer.spline_scaler is not None:
-        nn.init.ones_(layer.spline_scaler)
+    _start_others(layer)
     bound = math.sqrt(6 / (layer.fan_in * layer.basis.size + layer.fan_out))
     layer.spline_weight.uniform_(-bound, bound)
 
@@ -110,7 +104,7 @@ def linear(layer: "KANLayer") -> None:
 
 
 def _start_others(layer: "KANLayer") -> None:
-    """What the published layers of these bases do not have: a base like `nn.Linear`, a scaler of 1."""
+    """Of what stands beside the basis: a base like `nn.Linear`, a scaler of 1."""
     if layer.base_weight is not None:
         nn.init.kaiming_uniform_(layer.base_weight, a=math.sqrt(5))
     if layer.spline_scaler is not None:

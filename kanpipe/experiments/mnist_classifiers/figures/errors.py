@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kanpipe.experiments.mnist_classifiers.figures.style import first_rows, name
+from kanpipe.experiments.mnist_classifiers.figures.style import first_rows, name_and_size
 from kanpipe.experiments.mnist_classifiers.pictures import unpacked
 from kanpipe.reporting.panels import panels
 from kanpipe.reporting.plots import INK, SMALL, canvas, statement
@@ -22,7 +22,7 @@ def confusion(counts: pd.DataFrame, best: pd.DataFrame, shown: list[str]) -> Fig
         return statement("Confusion: no run of the networks to show has finished")
     figure, axes = panels(len(nets), height=2.6, below=0.1)
     for place, net in zip(axes, nets, strict=True):
-        _matrix(place, counts[counts["variant"] == net], name(rows[net]))
+        _matrix(place, counts[counts["variant"] == net], name_and_size(rows[net]))
     return figure
 
 
