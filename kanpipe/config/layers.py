@@ -1,8 +1,9 @@
 """Families of layers and the options that each has (kanpipe/layers)."""
 
+from collections.abc import Iterable
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, create_model, model_validator
 
@@ -49,16 +50,6 @@ class OfFamily(Section):
         raise NotImplementedError
 
 
-class Layers(LayerOptions, OfFamily):
-    """A family of layers, and the options of its layers; the family is said first."""
-
-
-class Mlp(Layers):
-    """Ordinary layers."""
-
-    family: Literal["mlp"] = Field(description="the layer family")
-
-
 class EdgeOptions(LayerOptions):
     """Layers with a learned function on every edge."""
 
@@ -96,12 +87,6 @@ class KanOptions(AnyKanOptions):
     spline_order: int | None = Field(None, ge=1, le=10, description="degree k of the splines, 1 to 10")
 
 
-class Kan(KanOptions, Layers):
-    """Layers of B-splines."""
-
-    family: Literal["kan"] = Field(description="the layer family")
-
-
 class FastKanOptions(AnyKanOptions):
     """The options of layers of Gaussians."""
 
@@ -109,12 +94,6 @@ class FastKanOptions(AnyKanOptions):
     layer_norm: bool | None = Field(
         None, description="whether the bases of FastKAN and FasterKAN see normalised inputs"
     )
-
-
-class FastKan(FastKanOptions, Layers):
-    """Layers of Gaussians."""
-
-    family: Literal["fastkan"] = Field(description="the layer family")
 
 
 class FasterKanOptions(FastKanOptions):
@@ -125,55 +104,65 @@ class FasterKanOptions(FastKanOptions):
     )
 
 
-class FasterKan(FasterKanOptions, Layers):
-    """Layers of reflectional switches."""
+class ChebyKanOptions(EdgeOptions):
+    """The options of layers of Chebyshev polynomials."""
 
-    family: Literal["fasterkan"] = Field(description="the layer family")
-
-
-class ChebyKan(EdgeOptions, Layers):
-    """Layers of Chebyshev polynomials."""
-
-    family: Literal["chebykan"] = Field(description="the layer family")
     degree: int | None = Field(None, ge=1, description="the highest degree of ChebyKAN's polynomials, at least 1")
     squash: bool | None = Field(None, description="whether ChebyKAN's polynomials see the tanh of the input")
 
 
-class FourierKan(EdgeOptions, Layers):
-    """Layers of sines and cosines."""
+class FourierKanOptions(EdgeOptions):
+    """The options of layers of sines and cosines."""
 
-    family: Literal["fourierkan"] = Field(description="the layer family")
     frequencies: int | None = Field(None, ge=1, description="FourierKAN's frequencies, at least 1")
 
 
-class ReluKan(AnyKanOptions, Layers):
-    """Layers of the bumps of ReLU-KAN."""
+class ReluKanOptions(AnyKanOptions):
+    """The options of layers of the bumps of ReLU-KAN."""
 
-    family: Literal["relukan"] = Field(description="the layer family")
     grid_size: int | None = Field(None, ge=1, description="grid intervals G, at least 1")
     span: int | None = Field(None, ge=0, description="how many intervals a bump of ReLU-KAN reaches beyond its own")
 
 
-class WaveletKan(AnyKanOptions, Layers):
-    """Layers of wavelets at fixed places."""
+class WaveletKanOptions(AnyKanOptions):
+    """The options of layers of wavelets at fixed places."""
 
-    family: Literal["waveletkan"] = Field(description="the layer family")
     centres: int | None = Field(None, ge=2, description="places of wavelets, at least 2")
     wavelet: Literal["mexican_hat", "dog", "morlet"] | None = Field(None, description="the mother wavelet")
 
 
-class RationalKan(Layers):
-    """Layers of KAT: a rational function a group of channels, then an ordinary layer."""
+class RationalKanOptions(LayerOptions):
+    """The options of layers of KAT: a rational function a group of channels, then an ordinary layer."""
 
-    family: Literal["rationalkan"] = Field(description="the layer family")
     rational_groups: int | None = Field(None, ge=1, description="groups of channels with a rational function each")
     start: Literal["identity", "silu", "gelu"] | None = Field(None, description="what the rational functions start as")
     bias: bool | None = Field(None, description="whether each output has a bias")
 
 
-FAMILIES = (Mlp, Kan, FastKan, FasterKan, ChebyKan, FourierKan, ReluKan, WaveletKan, RationalKan)
-OPTIONS = frozenset().union(*(model.model_fields for model in FAMILIES)) - {"family"}
-WITH_MODELS = frozenset(get_args(model.model_fields["family"].annotation)[0] for model in FAMILIES)
+FAMILIES: dict[str, type[LayerOptions]] = {
+    "mlp": LayerOptions,
+    "kan": KanOptions,
+    "fastkan": FastKanOptions,
+    "fasterkan": FasterKanOptions,
+    "chebykan": ChebyKanOptions,
+    "fourierkan": FourierKanOptions,
+    "relukan": ReluKanOptions,
+    "waveletkan": WaveletKanOptions,
+    "rationalkan": RationalKanOptions,
+}
+OPTIONS = frozenset().union(*(options.model_fields for options in FAMILIES.values()))
+
+
+def one_for_each(extra: type[Section], families: Iterable[str] = FAMILIES, tag: str = "family") -> list[type[Section]]:
+    """For each of the families a section with its options beside the keys of `extra`, whose `tag` names it."""
+    return [_section(name, extra, tag) for name in families]
+
+
+def _section(name: str, extra: type[Section], tag: str) -> type[Section]:
+    options = FAMILIES[name]
+    fields: dict[str, Any] = {tag: (Literal[name], Field(description=extra.model_fields[tag].description))}
+    title = f"{extra.__name__}Of{options.__name__.removesuffix('Options')}"
+    return create_model(title, __base__=(options, extra), __doc__=extra.__doc__, **fields)
 
 
 if TYPE_CHECKING:
@@ -185,9 +174,7 @@ else:
         """`OfAnyFamily[Extra]` is the type of a section with the keys of `Extra` beside a family and its options."""
 
         def __class_getitem__(cls, extra: type[OfFamily]) -> Any:
-            members = [
-                create_model(f"{extra.__name__}Of{family.__name__}", __base__=(family, extra), __doc__=extra.__doc__)
-                for family in FAMILIES
+            union = Annotated[
+                reduce(or_, one_for_each(extra)), Field(discriminator="family", description=extra.__doc__)
             ]
-            union = Annotated[reduce(or_, members), Field(discriminator="family", description=extra.__doc__)]
-            return Annotated[union, OrBrought(extra, WITH_MODELS)] if extra.may_be_brought else union
+            return Annotated[union, OrBrought(extra, frozenset(FAMILIES))] if extra.may_be_brought else union

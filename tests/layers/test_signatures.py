@@ -12,7 +12,7 @@ CONVOLUTION = {"stride", "padding", "dilation", "groups", "padding_mode"}
 # A configuration holds neither tensors nor modules, and networks are moved as a whole.
 NOT_CONFIGURED = {"knots", "input_norm", "device", "dtype"}
 AROUND = {"family", "linear_norm", "conv_norm", "output_activation", "input_norm"}
-OPTIONS = {model.model_fields["family"].annotation.__args__[0]: set(model.model_fields) for model in FAMILIES}
+OPTIONS = {name: set(options.model_fields) for name, options in FAMILIES.items()}
 NAMES = {"kan": "KAN", "fastkan": "FastKAN", "fasterkan": "FasterKAN"}
 
 

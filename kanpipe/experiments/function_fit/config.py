@@ -1,11 +1,13 @@
 """The keys of the fits of known functions in the configuration."""
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from kanpipe.config.brought import OrBrought
-from kanpipe.config.layers import WITH_MODELS
+from kanpipe.config.layers import FAMILIES, one_for_each
 from kanpipe.config.models import (
     Count,
     Distinct,
@@ -20,9 +22,23 @@ from kanpipe.config.models import (
     Width,
     fault,
 )
+from kanpipe.experiments.overlay import overlaid
 
 Varied = Annotated[list[Width], Distinct]
 INPUTS = {"exp_sin": 4, "exp_sin_pi": 4, "plane": 2, "line": 1}  # of every target, which has one output
+
+
+class OwnTraining(Section):
+    """What the training of a variant has for itself."""
+
+    restarts: Count | None = Field(None, description="short trainings of which the best goes on")
+    restart_points: Count | None = Field(None, description="training points that a restart sees")
+    sparse_steps: Moment | None = Field(None, description="steps of a restart with the penalty on edges in use")
+    free_steps: Moment | None = Field(None, description="steps of a restart after that, without it")
+    steps: Count | None = Field(None, description="LBFGS steps a stage")
+    move_steps: list[Moment] | None = Field(
+        None, description="steps of a stage before which the inner ranges follow the activations"
+    )
 
 
 class Network(Variant):
@@ -32,10 +48,8 @@ class Network(Variant):
         description="the function to fit"
     )
     samples: Count = Field(description="number of training points, at least 1")
-    restarts: Count | None = Field(
-        None, description="short trainings of which the best goes on, in place of training.restarts"
-    )
-    steps: Count | None = Field(None, description="LBFGS steps a stage, in place of training.steps")
+    precision: Literal["float64", "float32"] = Field("float64", description="type of the weights and the points")
+    training: OwnTraining | None = Field(None, description="what differs from `training`")
     widths: list[Width] = Field(
         min_length=2,
         description="numbers of inputs (those of the target), of each hidden layer's units, and of outputs (1)",
@@ -59,7 +73,6 @@ class Kan(Network):
 class OneStage(Network):
     """A network that is trained in one stage."""
 
-    needs: ClassVar[tuple[str, ...]] = ("float64",)  # of layers of another family, beside fully connected ones
     family: str = Field(description="the kind of network")
     matches: Count | None = Field(
         None, description="the grid size at which the deep KAN has about as many parameters as this network"
@@ -73,10 +86,26 @@ class Mlp(OneStage):
     activation: Literal["silu", "tanh", "relu"] = Field(description="what stands between the layers of an MLP")
 
 
+class OtherKan(OneStage):
+    """A KAN of other functions than B-splines."""
+
+    needs: ClassVar[tuple[str, ...]] = ("float64",)  # of its layers, beside fully connected ones
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of its layers that are given; each family has its own."""
+        raise NotImplementedError
+
+
 if TYPE_CHECKING:
-    AnyNetwork = Kan | Mlp
+    AnyNetwork = Kan | Mlp | OtherKan
 else:
-    AnyNetwork = Annotated[Kan | Mlp, Field(discriminator="family"), OrBrought(OneStage, WITH_MODELS)]
+    OTHERS = [name for name in FAMILIES if name not in ("kan", "mlp")]
+    AnyNetwork = Annotated[
+        reduce(or_, one_for_each(OtherKan, OTHERS), Kan | Mlp),
+        Field(discriminator="family"),
+        OrBrought(OtherKan, frozenset(FAMILIES)),
+    ]
 
 
 class Problem(Section):
@@ -91,8 +120,8 @@ class Training(Section):
 
     restarts: Count = Field(description="short trainings from different starts; the best goes on")
     restart_points: Count = Field(description="training points that a restart sees")
-    sparse_steps: Count = Field(description="steps of a restart with the penalty on edges in use")
-    free_steps: Count = Field(description="steps of a restart after that, without it")
+    sparse_steps: Moment = Field(description="steps of a restart with the penalty on edges in use")
+    free_steps: Moment = Field(description="steps of a restart after that, without it")
     steps: Count = Field(description="LBFGS steps of a stage")
     inner_iterations: Count = Field(description="iterations that make up a step")
     history: Count = Field(description="steps that LBFGS remembers")
@@ -145,6 +174,11 @@ class Trained(Section):
     problem: Problem
     training: Training
     variant: AnyNetwork
+
+    @property
+    def recipe(self) -> Training:
+        """The settings of the variant's training."""
+        return overlaid(self.training, self.variant.training)
 
 
 class Experiment(TrainedEntry):

@@ -14,8 +14,9 @@ from kanpipe.experiments.function_fit.problem import Points
 
 # torch's LBFGS drops a pair of step s and gradient difference y when y.s <= 1e-10, a threshold in units of the loss:
 # below a mean squared error of some 1e-8 it would learn no curvature any more. (pykan's copy lowers the threshold to
-# 1e-32.) So the loss is measured in units of a millionth of its value at the start.
-UNITS = 1e6
+# 1e-32.) So the loss is measured in units of a millionth of its value at the start. In float32, where errors end sooner
+# and line searches ended in NaN with that, the unit is the value at the start.
+UNITS = {torch.float64: 1e6, torch.float32: 1.0}
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Stage:
         for step in range(self.steps):
             if self._moved(step) or optimizer is None:
                 loss, optimizer = self._objective(), self._optimizer()
-                closure = self._closure(loss, optimizer, UNITS / max(loss().item(), 1e-30))
+                closure = self._closure(loss, optimizer, UNITS[self.data[1].dtype] / max(loss().item(), 1e-30))
             optimizer.step(closure)
             yield step
 

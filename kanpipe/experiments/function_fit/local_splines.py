@@ -41,7 +41,8 @@ def knots_of(layer: KANLinear) -> Tensor:
     if not isinstance(basis, UniformSpline):
         assert layer.grid is not None
         return layer.grid
-    low, high = (torch.as_tensor(end).double().expand(layer.in_features) for end in layer.grid_range)
+    weight = layer.spline_weight
+    low, high = (torch.as_tensor(end).to(weight).expand(layer.in_features) for end in layer.grid_range)
     k, G = basis.spline_order, basis.grid_size
     return low.unsqueeze(-1) + torch.arange(-k, G + k + 1) * ((high - low) / G).unsqueeze(-1)
 
@@ -52,7 +53,7 @@ def _pieces(knots: Tensor, order: int) -> Tensor:
     f in [0, 1) is the position in an interval between two knots. One interval more on either side stands for all
     that lies outside the support, where every basis is 0.
     """
-    nodes = (1 - torch.cos(torch.pi * (torch.arange(order) + 0.5) / order)).double() / 2  # inside the interval
+    nodes = (1 - torch.cos(torch.pi * (torch.arange(order) + 0.5) / order)).to(knots) / 2  # inside the interval
     inside = knots[:, :-1, None] + knots.diff().unsqueeze(-1) * nodes  # (in, intervals, k + 1)
     values = cox_de_boor_basis(inside.permute(1, 2, 0), knots, order - 1)  # (intervals, k + 1, in, bases)
     powers = torch.linalg.solve(torch.vander(nodes, increasing=True), values.permute(2, 0, 1, 3))

@@ -64,12 +64,22 @@ def points(target: str, n: int, *key: int | str) -> Points:
 
 def training_set(variant: AnyNetwork, seed: int) -> Points:
     """The run's own points: another seed has others."""
-    return points(variant.target, variant.samples, "train", seed)
+    return _of_precision(variant, points(variant.target, variant.samples, "train", seed))
 
 
-def test_set(task: Problem, target: str) -> Points:
-    """The points on which every run of the target is scored."""
-    return points(target, task.test_points, "test", task.test_seed)
+def test_set(task: Problem, variant: AnyNetwork) -> Points:
+    """The points on which every run of the variant's target is scored."""
+    return _of_precision(variant, points(variant.target, task.test_points, "test", task.test_seed))
+
+
+def _of_precision(variant: AnyNetwork, values: Points) -> Points:
+    x, y = values
+    return x.to(dtype(variant)), y.to(dtype(variant))
+
+
+def dtype(variant: AnyNetwork) -> torch.dtype:
+    """Of the variant's weights and points."""
+    return {"float64": torch.float64, "float32": torch.float32}[variant.precision]
 
 
 def grid_sizes(variant: AnyNetwork) -> list[int] | list[None]:
@@ -80,14 +90,16 @@ def grid_sizes(variant: AnyNetwork) -> list[int] | list[None]:
 def build(variant: AnyNetwork, grid_size: int | None = None, *key: int | str) -> nn.Module:
     """The variant's network with the initial weights of `key`; `grid_size` is that of a KAN, by default its last.
 
-    Layers of another package are made in float32 and moved.
+    Layers of other families are made in float32 and moved.
     """
     with seeded("init", *key):
         if isinstance(variant, Kan):
-            return KAN(variant.widths, grid_size or variant.grid_sizes[-1])
-        if isinstance(variant, Mlp):
-            return MLP(variant.widths, variant.activation)
-        return FullyConnected(family(variant.family, **variant.options), variant.widths).double()
+            network: nn.Module = KAN(variant.widths, grid_size or variant.grid_sizes[-1])
+        elif isinstance(variant, Mlp):
+            network = MLP(variant.widths, variant.activation)
+        else:
+            network = FullyConnected(family(variant.family, **variant.options), variant.widths)
+    return network.to(dtype(variant))
 
 
 def models(spec: Experiment) -> dict[str, nn.Module]:

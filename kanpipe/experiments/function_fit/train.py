@@ -60,23 +60,22 @@ class Fitting:
 
     def __init__(self, run: Run, state: Outcome) -> None:
         self.run, self.state = run, state
-        self.variant, self.options = run.spec.variant, run.spec.training
+        self.variant, self.options = run.spec.variant, run.spec.recipe
         self.data = problem.training_set(self.variant, run.seed)
-        self.test = problem.test_set(run.spec.problem, self.variant.target)
+        self.test = problem.test_set(run.spec.problem, self.variant)
         self.grids = problem.grid_sizes(self.variant)
-        self.restarts = self.variant.restarts or self.options.restarts
 
     @property
     def total(self) -> int:
-        return self.restarts + len(self.grids)
+        return self.options.restarts + len(self.grids)
 
     def advance(self) -> None:
         """The next restart or stage."""
         started, done = time.perf_counter(), self.state.done
-        if done < self.restarts:
+        if done < self.options.restarts:
             self._restart(done)
         else:
-            self._stage(done - self.restarts)
+            self._stage(done - self.options.restarts)
         self.state.done += 1
         self.state.seconds.append(time.perf_counter() - started)
 
@@ -104,7 +103,7 @@ class Fitting:
         if isinstance(network, KAN) and grid_size is not None:
             row["extension_jump"] = extend(network, grid_size)
         row["rmse_extended"] = rmse(network, self.data)
-        stage = Stage(network, self.data, self.variant.steps or self.options.steps, self.options)
+        stage = Stage(network, self.data, self.options.steps, self.options)
         self._run(stage, "stage", grid_size)
         errors = {"train_rmse": rmse(network, self.data), "test_rmse": rmse(network, self.test)}
         counts = {"evaluations": stage.evaluations, "moves": stage.moves, "move_jump": stage.move_jump}

@@ -1,11 +1,13 @@
 """The keys of the classifiers of digits in the configuration."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from kanpipe.config.brought import OrBrought
-from kanpipe.config.layers import WITH_MODELS, FasterKanOptions, FastKanOptions, KanOptions, LayerOptions
+from kanpipe.config.layers import FAMILIES, one_for_each
 from kanpipe.config.models import (
     ChosenTiming,
     Count,
@@ -64,35 +66,14 @@ class LinearHead(Classifier):
     head: Literal["linear"] = Field(description=HEAD)
 
 
-class MlpHead(LayerOptions, Classifier):
-    """A classifier with an MLP as its head."""
-
-    head: Literal["mlp"] = Field(description=HEAD)
-
-
-class KanHead(KanOptions, Classifier):
-    """A classifier with a KAN of B-splines as its head."""
-
-    head: Literal["kan"] = Field(description=HEAD)
-
-
-class FastKanHead(FastKanOptions, Classifier):
-    """A classifier with a FastKAN as its head."""
-
-    head: Literal["fastkan"] = Field(description=HEAD)
-
-
-class FasterKanHead(FasterKanOptions, Classifier):
-    """A classifier with a FasterKAN as its head."""
-
-    head: Literal["fasterkan"] = Field(description=HEAD)
-
-
-AnyClassifier = Annotated[
-    LinearHead | MlpHead | KanHead | FastKanHead | FasterKanHead,
-    Field(discriminator="head", description="A classifier: a feature extractor, or none, and a head."),
-    OrBrought(Classifier, WITH_MODELS | {"linear"}, tag="head"),
-]
+if TYPE_CHECKING:
+    AnyClassifier = Classifier
+else:
+    AnyClassifier = Annotated[
+        reduce(or_, one_for_each(Classifier, tag="head"), LinearHead),
+        Field(discriminator="head", description=Classifier.__doc__),
+        OrBrought(Classifier, frozenset(FAMILIES) | {"linear"}, tag="head"),
+    ]
 
 
 class Held(Section):
