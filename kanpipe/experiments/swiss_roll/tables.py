@@ -5,6 +5,14 @@ import pandas as pd
 from kanpipe.experiments.swiss_roll.published import PRINTED_LOSSES
 from kanpipe.reporting.tables import FINISHED, Table, mean_and_sd, summarise
 
+SCORES = {
+    "huber": "Huber loss",
+    "huber_fresh": "on fresh data",
+    "swd": "sliced Wasserstein",
+    "nearest": "nearest",
+    "coverage": "coverage",
+}
+
 
 def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
     """The scores, and those at the printed `epochs`, from the frames that `evaluate` made."""
@@ -14,16 +22,14 @@ def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
 
 def _scores(runs: pd.DataFrame, floors: pd.DataFrame) -> Table:
     scale = ["steps", "common_sample", "generated", "sampling_seed", "device"]
-    summary = summarise(runs, ["variant", "parameters"], ["huber", "swd", "nearest", "minutes", "steps_per_second"])
+    summary = summarise(runs, ["variant", "parameters"], [*SCORES, "minutes", "steps_per_second"])
     numbers = summary.join(_finished(runs).groupby("variant")[scale].first(), on="variant")
     counts = zip(summary["n"], summary["failed"], strict=True)
     text = pd.DataFrame(
         {
             "variant": summary["variant"],
             "parameters": [f"{n:,}" for n in summary["parameters"]],
-            "Huber loss": mean_and_sd(summary, "huber", ".4f"),
-            "sliced Wasserstein": mean_and_sd(summary, "swd", ".4f"),
-            "nearest": mean_and_sd(summary, "nearest", ".4f"),
+            **{title: mean_and_sd(summary, score, ".4f") for score, title in SCORES.items()},
             "minutes": mean_and_sd(summary, "minutes", ".1f"),
             "steps/s": mean_and_sd(summary, "steps_per_second", ".0f"),
             "n": [f"{n}" + (f" ({failed} diverged)" if failed else "") for n, failed in counts],
@@ -34,9 +40,8 @@ def _scores(runs: pd.DataFrame, floors: pd.DataFrame) -> Table:
 
 def _floor_rows(floors: pd.DataFrame) -> pd.DataFrame:
     """The scores without training, a row each, in the columns of the table."""
-    header = {"huber": "Huber loss", "swd": "sliced Wasserstein", "nearest": "nearest"}
-    cells = floors[list(header)].map(lambda value: "" if pd.isna(value) else f"{value:.4f}")
-    return cells.rename(columns=header).assign(variant=[f"({name})" for name in floors["name"]])
+    cells = floors[list(SCORES)].map(lambda value: "" if pd.isna(value) else f"{value:.4f}")
+    return cells.rename(columns=SCORES).assign(variant=[f"({name})" for name in floors["name"]])
 
 
 def _finished(runs: pd.DataFrame) -> pd.DataFrame:
@@ -50,10 +55,12 @@ def _note(runs: pd.DataFrame) -> str:
     run = finished.iloc[0]
     steps = ", ".join(f"{n:,}" for n in sorted(finished["steps"].unique()))
     return (
-        f"Mean ± standard deviation over n training seeds, {steps} steps each (published: 8,000). Huber loss: on one "
-        f"common sample of {run['common_sample']:,} noisy points. Of {run['generated']:,} generated points (sampling "
-        f"seed {run['sampling_seed']}) against as many fresh ones: the sliced Wasserstein distance, and the mean "
-        "distance to the nearest, which sees blur and strays. In brackets: scores without a network. "
+        f"Mean ± standard deviation over n training seeds, {steps} steps each (published: 8,000). Huber loss: on "
+        f"{run['common_sample']:,} noisy points, the same for all, made of the training points, and of fresh ones. Of "
+        f"{run['generated']:,} generated points (noise of its own for every training seed) against as many fresh ones: "
+        "the sliced Wasserstein distance; nearest, the mean distance from a generated point to the nearest fresh one, "
+        "which sees blur and strays; coverage, the same from fresh to generated, which sees what is missing. In "
+        "brackets: scores without a network, the best of which know the training points and nothing else. "
         f"Trained on {', '.join(runs['device'].unique())}."
     )
 
