@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from kanpipe.files import read_json, read_table
+from kanpipe.reporting.tables import latest
 
 SOURCE = Path(__file__).parents[2]
 LINKED_FRAME = re.compile(r"(\w+): ([^;]*)")  # of what a claim rests on: "runs: kan, mlp; paired by seed"
@@ -48,9 +49,9 @@ class Results:
         return self.root / experiment / "figures" / f"{name}.png"
 
     def runs(self, experiment: str) -> pd.DataFrame:
-        """The rows of an experiment's runs; none where there are none."""
+        """The rows of an experiment's runs, of those that were made again the last; none where there are none."""
         path = self.root / experiment / "runs.csv"
-        return _rows(path, path.stat().st_mtime) if path.exists() else pd.DataFrame({"variant": []})
+        return latest(_rows(path, path.stat().st_mtime)) if path.exists() else pd.DataFrame({"variant": []})
 
     def records(self, experiment: str, variants: list[str]) -> list[Link]:
         """The records of the runs of some variants, those of a training."""

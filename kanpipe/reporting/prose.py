@@ -23,6 +23,7 @@ from kanpipe.claims.summary import summary
 from kanpipe.config import load_yaml
 from kanpipe.errors import UserError
 from kanpipe.files import atomic, read_table
+from kanpipe.reporting.bases import COMPARISONS, bases_table
 from kanpipe.reporting.folders import SOURCE, Results
 from kanpipe.reporting.page.claims import verdict_table
 from kanpipe.reporting.page.contents import all_claims
@@ -30,12 +31,12 @@ from kanpipe.reporting.tables import NOT_RUN
 from kanpipe.reporting.values import METHODS, Values, environment
 
 VALUE = re.compile(r"<!-- value: (?P<name>[\w.]+) -->(?P<text>.*?)<!-- -->", re.DOTALL)
-ALL_VERDICTS = "all.verdicts"  # the one that is of no experiment
+ALL_VERDICTS, ALL_BASES = "all.verdicts", "all.bases"  # those that are of no one experiment
 
 
 def numbers(reference: Path) -> dict[str, str]:
     """What every name stands for, as text; UserError for one that has no value, or is no expression."""
-    known = {ALL_VERDICTS: _verdicts(reference)}
+    known = {ALL_VERDICTS: _verdicts(reference), ALL_BASES: _bases(reference)}
     for experiment, expressions in load_yaml(reference / "numbers.yaml").items():
         values = Values(reference / experiment, reference / experiment / "tables")
         names = {method: getattr(values, method) for method in METHODS}
@@ -60,6 +61,12 @@ def _verdicts(reference: Path) -> str:
     table = verdict_table(all_claims(Results(reference))).text.to_markdown(index=False, disable_numparse=True)
     kept = pd.concat(read_table(path) for path in sorted(reference.glob("*/tables/claims.csv")))
     return f"{table}\n\n{summary(kept)}"
+
+
+def _bases(reference: Path) -> str:
+    """The comparison of bases, with its note."""
+    table = bases_table({name: Results(reference).runs(name) for name in COMPARISONS})
+    return f"{table.text.to_markdown(index=False, disable_numparse=True)}\n\n{table.note}"
 
 
 def filled(text: str, known: dict[str, str], place: str) -> str:
@@ -97,8 +104,8 @@ def drifted(pages: list[Path], reference: Path, write: bool) -> list[Path]:
 
 
 def all_pages(reference: Path) -> list[Path]:
-    """The README and the pages of kept results."""
-    return [SOURCE / "README.md", *sorted(reference.glob("*/README.md"))]
+    """The README, the page of bases, and the pages of kept results."""
+    return [SOURCE / "README.md", SOURCE / "docs/which_basis.md", *sorted(reference.glob("*/README.md"))]
 
 
 def main() -> None:

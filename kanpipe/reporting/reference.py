@@ -29,10 +29,7 @@ from kanpipe.files import read_table, write_table
 from kanpipe.models.counting import parameter_count
 from kanpipe.reporting.cost import cost_table
 from kanpipe.reporting.folders import SOURCE, record_path
-from kanpipe.reporting.tables import Table
-
-RUN = ["variant", "seed"]
-KEY = ["experiment", *RUN, "config_hash", "code", "device"]
+from kanpipe.reporting.tables import KEY, RUN, Table, latest
 
 
 def keep(results: Path, experiment: str, reference: Path) -> None:
@@ -56,7 +53,7 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
         frames = {name: _added(target / f"{name}.csv", frame, name) for name, frame in frames.items()}
     for name, frame in frames.items():
         write_table(target / f"{name}.csv", frame)
-    frames = {path.stem: _latest(read_table(path)) for path in target.glob("*.csv")}
+    frames = {path.stem: latest(read_table(path)) for path in target.glob("*.csv")}
     for name, table in stage(plan.kind, "tables")(frames).items():
         table.write(target / "tables" / table_name(experiment, name))
     _judge(plan, frames).write(target / "tables/claims")
@@ -74,7 +71,7 @@ def _delete_pages(target: Path) -> None:
 def judge_again(reference: Path) -> None:
     """Compute the verdicts on all claims again, from the latest row of each kept run."""
     for target in sorted(path.parent for path in reference.glob("*/runs.csv")):
-        frames = {path.stem: _latest(read_table(path)) for path in target.glob("*.csv")}
+        frames = {path.stem: latest(read_table(path)) for path in target.glob("*.csv")}
         _judge(_plan(target.name), frames).write(target / "tables/claims")
         _delete_pages(target)
 
@@ -113,11 +110,6 @@ def _added(path: Path, new: pd.DataFrame, frame: str) -> pd.DataFrame:
     keys = KEY if frame == "runs" else [key for key in RUN if key in kept and key in new]
     marked = kept.merge(new[keys].drop_duplicates(), how="left", on=keys, indicator=True)
     return pd.concat([kept[(marked["_merge"] == "left_only").to_numpy()], new], ignore_index=True)
-
-
-def _latest(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of runs that were kept again, on another device, say, the last row alone."""
-    return rows.drop_duplicates(RUN, keep="last") if set(KEY) <= set(rows.columns) else rows
 
 
 def _copy(source: Path, target: Path) -> None:

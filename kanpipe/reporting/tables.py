@@ -11,6 +11,8 @@ from kanpipe.files import atomic, write_table
 from kanpipe.runs import FINISHED
 
 NOT_RUN = "not run"
+RUN = ["variant", "seed"]  # what a run is called within its experiment
+KEY = ["experiment", *RUN, "config_hash", "code", "device"]  # and what tells all runs ever made apart
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
@@ -61,6 +63,11 @@ def summarise(runs: pd.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> 
         table[f"{metric}_mean"] = finished[metric].mean()
         table[f"{metric}_sd"] = finished[metric].std(ddof=1)
     return table.reset_index()
+
+
+def latest(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of runs that were kept again, on another device, say, the last row alone; other rows as they are."""
+    return rows.drop_duplicates(RUN, keep="last") if set(KEY) <= set(rows.columns) else rows
 
 
 def with_columns(runs: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from kanpipe.files import read_table
-from kanpipe.reporting.tables import NOT_RUN
+from kanpipe.reporting.tables import NOT_RUN, latest
 from kanpipe.runs import FINISHED
 
 METHODS = ("mean", "sd", "n", "cell", "cells", "spearman", "claim", "table")  # of `Values`, for expressions
@@ -78,7 +78,7 @@ class Values:
     def _read(self, path: Path) -> pd.DataFrame:
         if path not in self._frames:
             nothing = pd.DataFrame({"id": [], "variant": [], "verdict": []})
-            self._frames[path] = read_table(path) if path.exists() else nothing
+            self._frames[path] = latest(read_table(path)) if path.exists() else nothing
         return self._frames[path]
 
 

@@ -1,4 +1,5 @@
 # Tables over all experiments. These jobs are short and need no device: they run where Snakemake runs.
+COMPARED = [name for name in PLANS if name.endswith("_bases") or name == "function_fit"]
 COUNTED = {name: plan for name, plan in PLANS.items() if plan.has("models")}
 
 
@@ -42,6 +43,24 @@ rule claims:
         "computing the verdict on every claim"
     script:
         "../scripts/claims.py"
+
+
+rule bases:
+    input:
+        expand("<results>/{experiment}/runs.csv", experiment=COMPARED),
+    output:
+        **table("bases", "bases"),
+    log:
+        "<logs>/bases.log",
+    localrule: True
+    conda:
+        "../../envs/kanpipe.yaml"
+    params:
+        code=code_hash("kanpipe.reporting.bases"),
+    message:
+        "comparing what KANs may have on their edges"
+    script:
+        "../scripts/bases.py"
 
 
 rule cost:

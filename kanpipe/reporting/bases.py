@@ -1,0 +1,83 @@
+"""Which basis? The functions that a KAN may have on its edges, compared over four experiments."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from kanpipe.reporting.tables import NOT_RUN, Table, mean_and_sd, summarise
+
+FAMILIES = {
+    "kan": "B-splines (KAN)",
+    "fastkan": "Gaussians (FastKAN)",
+    "fasterkan": "switches (FasterKAN)",
+    "chebykan": "Chebyshev polynomials",
+    "fourierkan": "sines and cosines",
+    "relukan": "ReLU bumps",
+    "waveletkan": "wavelets",
+    "rationalkan": "rational functions (KAT)",
+    "mlp": "none: an MLP",
+}
+IN_TIME = "_in_time"  # ends the name of a variant that takes as long as the KAN, and not as many parameters
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One experiment: what its column says, its score, and the variants that are not called as their family."""
+
+    words: str
+    score: str
+    form: str
+    called: Mapping[str, str]
+    timed: bool = True
+
+
+COMPARISONS = {
+    "swiss_roll_bases": Comparison("swiss roll, Huber loss", "huber_fresh", ".4f", {}),
+    "mnist_bases": Comparison("digits, accuracy %", "accuracy", ".2f", {}),
+    "kan_vae_bases": Comparison("VAE, ELBO", "elbo", ".1f", {}),
+    "function_fit": Comparison(
+        "toy function, log10 RMSE", "log_test_rmse", ".2f", {"kan": "spline_kan", "mlp": "mlp_21"}, timed=False
+    ),
+}
+
+
+def bases_table(runs: Mapping[str, pd.DataFrame]) -> Table:
+    """A row a basis, from the rows of the experiments of `COMPARISONS` by name; some may be missing."""
+    numbers, text = pd.DataFrame({"family": list(FAMILIES)}), pd.DataFrame({"functions": FAMILIES.values()})
+    for name, comparison in COMPARISONS.items():
+        for suffix, words in [("", "")] + ([(IN_TIME, ", equal time")] if comparison.timed else []):
+            found = _column(runs.get(name), comparison, suffix)
+            numbers = numbers.join(found.add_prefix(f"{name}{suffix}_"), on="family")
+            text[comparison.words + words] = _cells(found, comparison.form)
+    return Table(numbers, text, _note(runs))
+
+
+def _column(rows: pd.DataFrame | None, comparison: Comparison, suffix: str) -> pd.DataFrame:
+    """Mean, standard deviation and n of every family; the KAN itself is what both columns compare with."""
+    columns = ["n", "mean", "sd"]
+    if rows is None or comparison.score not in rows:
+        return pd.DataFrame(index=list(FAMILIES), columns=columns, dtype=float)
+    summary = summarise(rows, ["variant"], [comparison.score]).set_index("variant")
+    summary = summary.rename(columns={f"{comparison.score}_{key}": key for key in ("mean", "sd")})
+    names = {family: comparison.called.get(family, family) + (suffix if family != "kan" else "") for family in FAMILIES}
+    return summary[columns].reindex(list(names.values())).set_axis(list(FAMILIES))
+
+
+def _cells(found: pd.DataFrame, form: str) -> list[str]:
+    named = found.rename(columns={"mean": "score_mean", "sd": "score_sd"})
+    run = named["n"].notna().tolist()
+    cells = mean_and_sd(named.fillna({"n": 1}), "score", form)
+    return [cell if there else NOT_RUN for cell, there in zip(cells, run, strict=True)]
+
+
+def _note(runs: Mapping[str, pd.DataFrame]) -> str:
+    seeds = {int(rows.groupby("variant")["seed"].nunique().min()) for rows in runs.values() if len(rows)}
+    n = f"at least {min(seeds)}" if seeds else "no"
+    return (
+        f"Mean ± standard deviation over {n} training seeds; as many parameters as the KAN, or as long a forward and a "
+        "backward pass as the KAN's on a core of an AMD EPYC (Zen 5), eager. Swiss roll (lower is better): Huber loss "
+        "on fresh data, one hidden layer. Digits (higher): 784 pixels, one hidden layer. VAE (higher): evidence lower "
+        "bound in nats, KAN-VAE**. Toy function (lower): test error of exp(sin(x1² + x2²) + sin(x3² + x4²)) by LBFGS, "
+        "two hidden layers. One learning rate for all, none tuned for a basis."
+    )
