@@ -12,17 +12,25 @@ from kanpipe.config.models import (
     EpochTraining,
     Figures,
     Name,
+    Positive,
     Section,
     Seed,
     TrainedEntry,
     Variant,
     Width,
 )
+from kanpipe.experiments.overlay import overlaid
 
 InceptionLayer = Literal[64, 192, 768, 2048]
 Forms = Annotated[list[Literal["grey", "binary"]], Field(min_length=1), Distinct]
 FORMS = "forms of the images: grey, the decoder's means, or binary, cut at the threshold"
 COMPILE = "whether torch.compile is used: worth it for thousands of images"
+
+
+class OwnTraining(Section):
+    """What the training of a variant has for itself."""
+
+    learning_rate: Positive | None = Field(None, description="of Adam at the start")
 
 
 class Autoencoder(Variant, OfFamily):
@@ -36,6 +44,7 @@ class Autoencoder(Variant, OfFamily):
     first_layer: Literal["mlp"] | None = Field(
         None, description="another family for the first layer, which sees the pixels"
     )
+    training: OwnTraining | None = Field(None, description="what differs from `training`")
 
 
 class Problem(Section):
@@ -120,6 +129,11 @@ class Trained(Section):
     problem: Problem
     training: Training
     variant: OfAnyFamily[Autoencoder]
+
+    @property
+    def recipe(self) -> Training:
+        """The settings of the variant's training."""
+        return overlaid(self.training, self.variant.training)
 
 
 class Experiment(TrainedEntry):

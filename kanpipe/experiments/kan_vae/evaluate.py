@@ -1,9 +1,11 @@
 """Fidelity of prior samples, likelihood of test images, and order of the latent space, of every run."""
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from kanpipe.data.prepared import Images
 from kanpipe.evaluation.degradations import UNITS, degraded
@@ -15,6 +17,7 @@ from kanpipe.experiments.kan_vae.config import Experiment
 from kanpipe.experiments.kan_vae.form_distances import FormDistances, in_form, measure_with, summary
 from kanpipe.experiments.kan_vae.forms import FLOOR, FORMS
 from kanpipe.experiments.protocol import Inputs
+from kanpipe.layers.affine import affine_on_bits
 from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
 from kanpipe.models.vae import VAE
@@ -24,6 +27,7 @@ from kanpipe.runs import FinishedRun
 HEAD = ["experiment", "variant", "seed", "status"]
 STAGES = [*HEAD, "updates", "reconstruction", "kl", "elbo", "train_reconstruction", "train_kl"]
 LATENTS = ["variant", "seed", "label", "x", "y"]
+AFFINE_IMAGES = 1000
 LAST_UPDATES = 375  # over which the course of training is averaged: about the last 12,000 images
 
 
@@ -63,7 +67,7 @@ class Evaluation:
         model = problem.restore(run, run.tensors("weights.safetensors"), self.machine)
         speed = {"samples_per_second": samples["prior"].shape[1] / np.median(list(run.sampling_seconds().values()))}
         scores = {name: stages[-1][name] for name in ("reconstruction", "kl", "elbo")}
-        scores |= self._likelihood(model, run.seed) | self._latent_space(head, model)
+        scores |= self._likelihood(model, run.seed) | self._latent_space(head, model) | self._affine(run, model)
         pictures = {"posterior_entropy": judge(self.judge, samples["posterior"]).entropy}
         history = run.history()
         course = {"settled_share": settled_share(history["loss"]), "kl_settled_share": settled_share(history["kl"])}
@@ -108,6 +112,17 @@ class Evaluation:
         with weights_kept_packed(model):
             bound = importance_weighted_elbo(model, self.test, draw, samples=samples)
         return {"iw_elbo": bound.mean().item()}
+
+    @torch.no_grad()
+    def _affine(self, run: FinishedRun, model: VAE) -> dict[str, float]:
+        """How far the logits of test images move when the first KAN layer is replaced by its affine twin."""
+        if run.spec.variant.first_layer or run.spec.variant.family != "kan":
+            return {}
+        model = deepcopy(model).double()
+        twin, images = deepcopy(model), self.test[:AFFINE_IMAGES].double()
+        twin.encoder[0] = affine_on_bits(model.encoder[0], images.shape[1])
+        logits, others = (each.decode(each.encode(images)[0]) for each in (model, twin))
+        return {"affine_difference": (logits - others).abs().max().item()}
 
     def _latent_space(self, head: dict[str, Any], model: VAE) -> dict[str, float]:
         train, test = latent_means(model, self.train), latent_means(model, self.test)

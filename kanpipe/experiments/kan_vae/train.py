@@ -21,7 +21,7 @@ def train(run: Run, machine: Machine, checkpoint_seconds: float = 60.0) -> None:
 
 def set_up(spec: Trained, seed: int, pixels: Tensor, machine: Machine, checkpoint_seconds: float) -> Recipe:
     """The training of the variant of `spec` with a seed on binary images (n, 784), before its first step."""
-    recipe = spec.training
+    recipe = spec.recipe
     batches = ShuffledBatches(len(pixels), recipe.batch_size, seed, machine)
     model = problem.build(spec.variant, seed).to(machine.device)
 
