@@ -8,7 +8,8 @@ A number stands between two comments, the first of which names it:
     the KAN scores <!-- value: swiss_roll.kan_huber -->0.2890<!-- --> in the mean
 
 results/reference/numbers.yaml says of each experiment what a name stands for: an expression of Jinja over
-`kanpipe.reporting.values`. Whole tables are filled in the same way.
+`kanpipe.reporting.values`. Whole tables are filled in the same way. It also says when a verdict has changed on which
+rests what a page says is to believe (`kanpipe.reporting.beliefs`).
 """
 
 import argparse
@@ -24,6 +25,7 @@ from kanpipe.config import load_yaml
 from kanpipe.errors import UserError
 from kanpipe.files import atomic, read_table
 from kanpipe.reporting.bases import COMPARISONS, bases_table
+from kanpipe.reporting.beliefs import changed
 from kanpipe.reporting.folders import SOURCE, Results
 from kanpipe.reporting.page.claims import verdict_table
 from kanpipe.reporting.page.contents import all_claims
@@ -114,11 +116,13 @@ def main() -> None:
     check, reference = options.parse_args().check, SOURCE / "results/reference"
     try:
         found = drifted(all_pages(reference), reference, write=not check)
+        changes = [sentence for page in sorted(reference.glob("*/README.md")) for sentence in changed(page)]
     except UserError as error:
         sys.exit(f"kanpipe: {error}")
     for path in found:
         print(f"{path} {'differs from the tables' if check else 'filled in'}")
-    sys.exit(1 if check and found else 0)
+    print(*changes, sep="\n", end="\n" if changes else "")
+    sys.exit(1 if changes or (check and found) else 0)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from kanpipe.config import load_yaml
 from kanpipe.errors import UserError
 from kanpipe.experiments.protocol import table_name
 from kanpipe.files import read_table
+from kanpipe.reporting.beliefs import belief
 from kanpipe.reporting.folders import Link, Results
 from kanpipe.reporting.page.claims import COLUMNS, NUMBERS, Judged, judged
 from kanpipe.reporting.page.pictures import Picture, embedded
@@ -20,7 +21,6 @@ from kanpipe.reporting.tables import NOT_RUN
 from kanpipe.reporting.values import METHODS, Values
 
 OTHER_SCALE = re.compile(r"(\w+) ([^;]*), claimed for ([^;]*)")  # of why a claim is not comparable
-COMMENT = re.compile("<!--.*?-->")
 KEYS = {"title", "source", "url", "question", "claimed", "measured", "table", "figures", "hard", "left_out"}
 
 
@@ -110,7 +110,7 @@ def experiment(
         headline=_headline(results, name, words["table"]),
         figures=_figures(results, name, words["figures"]),
         readme=Link("the page of this experiment", f"{name}/README.md") if readme.exists() else None,
-        believe=_believe(readme),
+        believe=belief(readme),
     )
 
 
@@ -167,9 +167,3 @@ def _figures(results: Results, name: str, alts: Mapping[str, str]) -> list[Figur
         for alt, path in paths.items()
         if path.exists()
     ]
-
-
-def _believe(readme: Path) -> str:
-    """What the page of kept results begins with, marked as a quotation: what to believe, in a sentence or two."""
-    lines = readme.read_text().splitlines() if readme.exists() else []
-    return COMMENT.sub("", " ".join(line[2:] for line in lines if line.startswith("> ")))
