@@ -57,6 +57,7 @@ class Edge:
     y: np.ndarray  # (points,), its function there
     knots: np.ndarray  # those in that range
     share: float  # of the variance that all edges into its target add, over the inputs
+    weight: float  # of what the model's outputs are sent, the part that passes here; 1 in all in each layer
     formula: Formula
 
 
@@ -124,14 +125,35 @@ def read_edges(model: nn.Module | Sequence[BasisLinear], inputs: Tensor) -> list
             inputs = layer(inputs)
     if not seen:
         raise ValueError("the model has no fully connected KAN layer that was called")
-    return [edge for number, (layer, x) in enumerate(seen) for edge in _edges(number, layer, x)]
+    shares = [_shares(layer, x) for layer, x in seen]
+    found = zip(seen, shares, _weights(shares), strict=True)
+    return [edge for n, ((layer, x), share, weight) in enumerate(found) for edge in _edges(n, layer, x, share, weight)]
 
 
-def _edges(number: int, layer: BasisLinear, inputs: Tensor) -> list[Edge]:
-    """The edges of one layer, whose bases see `inputs` (n, in)."""
+def _shares(layer: BasisLinear, inputs: Tensor) -> np.ndarray:
+    """(out, in): the share of each edge in the variance that its target is sent by all of the layer."""
     on_data = torch.stack([layer.edge_functions(column)[:, i] for i, column in enumerate(inputs.T)], dim=1)
-    variance = on_data.var(-1)  # (out, in)
-    share = (variance / variance.sum(1, keepdim=True).clamp_min(1e-300)).double().cpu().numpy()
+    variance = on_data.double().var(-1)
+    return (variance / variance.sum(1, keepdim=True).clamp_min(1e-300)).cpu().numpy()
+
+
+def _weights(shares: list[np.ndarray]) -> list[np.ndarray]:
+    """(out, in) for every layer: the part of what the outputs are sent, in equal parts, that passes an edge.
+
+    A target passes on to its edges, by their shares, what it is worth to the next layer; where layers do not follow
+    upon one another, as many units as there are inputs, all targets are worth as much.
+    """
+    weights: list[np.ndarray] = []
+    for share in reversed(shares):
+        worth = (
+            weights[0].sum(0) if weights and weights[0].shape[1] == len(share) else np.full(len(share), 1 / len(share))
+        )
+        weights.insert(0, share * worth[:, None])
+    return weights
+
+
+def _edges(number: int, layer: BasisLinear, inputs: Tensor, share: np.ndarray, weight: np.ndarray) -> list[Edge]:
+    """The edges of one layer, whose bases see `inputs` (n, in)."""
     edges = []
     for i, column in enumerate(inputs.T):
         low, high = torch.quantile(column.double(), torch.tensor([0.01, 0.99], dtype=torch.float64))
@@ -141,7 +163,7 @@ def _edges(number: int, layer: BasisLinear, inputs: Tensor) -> list[Edge]:
         inside = knots[(knots >= x[0]) & (knots <= x[-1])]
         for o, y in enumerate(curves):
             seen = column.double().cpu().numpy()
-            edges.append(Edge(number, i, o, seen, x, y, inside, float(share[o, i]), suggest(x, y)))
+            edges.append(Edge(number, i, o, seen, x, y, inside, share[o, i], weight[o, i], suggest(x, y)))
     return edges
 
 
@@ -156,29 +178,53 @@ def _knots(layer: BasisLinear, feature: int) -> np.ndarray:
     )
 
 
-def plot_edges(model: nn.Module | Sequence[BasisLinear], inputs: Tensor, most: int = 24) -> Figure:
-    """The edges of a KAN on `inputs` (n, in), at most as many of a layer: those that add most.
+def plot_edges(
+    model: nn.Module | Sequence[BasisLinear],
+    inputs: Tensor,
+    most: int = 24,
+    names: tuple[Sequence[str], Sequence[str]] = ((), ()),
+    title: str = "",
+) -> Figure:
+    """The edges of a KAN on `inputs` (n, in), at most `most` of a layer: those that most of the outputs passes through.
 
-    A panel names the layer and the edge, its share of the variance that its target is sent, and the formula nearest to
-    it with its R² (dashed); it shows the function, the distribution of its inputs (grey), and the knots (ticks below).
+    A panel names the edge, its part of what the outputs are sent, and the formula nearest to it with its R² (dashed);
+    it shows the function, the distribution of its inputs (grey), and the knots (ticks below). `names`: those of inputs
+    and outputs.
     """
     edges = read_edges(model, inputs)
     layers = sorted({edge.layer for edge in edges})
-    chosen = [sorted([e for e in edges if e.layer == n], key=lambda e: -e.share)[:most] for n in layers]
+    chosen = [sorted([e for e in edges if e.layer == n], key=lambda e: -e.weight)[:most] for n in layers]
     chosen = [sorted(own, key=lambda edge: (edge.target, edge.source)) for own in chosen]
     with house_style():
         rows = [own[k : k + 6] for own in chosen for k in range(0, len(own), 6)]
-        figure = Figure(figsize=(FULL, 1.25 * len(rows)), layout="constrained")
+        figure = Figure(figsize=(FULL, 1.3 * len(rows) + 0.3 * bool(title)), layout="constrained")
+        figure.suptitle(title, x=0.01, ha="left")
         panels = figure.subplots(len(rows), 6, squeeze=False)
         for row, line in zip(panels, rows, strict=True):
             for axes in row[len(line) :]:
                 axes.axis("off")
             for axes, edge in zip(row, line, strict=False):
-                _panel(axes, edge)
+                _panel(axes, edge, _ends(edge, layers[-1], *names))
     return figure
 
 
-def _panel(axes: Axes, edge: Edge) -> None:
+def _ends(edge: Edge, last: int, inputs: Sequence[str], outputs: Sequence[str]) -> str:
+    """From where to where it goes, x to h to y but for other names."""
+    source = _unit("x", inputs, edge.source) if edge.layer == 0 else _hidden(edge.layer, edge.source, last)
+    target = _unit("y", outputs, edge.target) if edge.layer == last else _hidden(edge.layer + 1, edge.target, last)
+    return rf"{source}$\to${target}"
+
+
+def _unit(letter: str, names: Sequence[str], unit: int) -> str:
+    return names[unit] if names else rf"${letter}_{{{unit + 1}}}$"
+
+
+def _hidden(layer: int, unit: int, layers: int) -> str:
+    """With the number of its layer where there are several."""
+    return rf"$h_{{{f'{layer},' if layers > 1 else ''}{unit + 1}}}$"
+
+
+def _panel(axes: Axes, edge: Edge, ends: str) -> None:
     beneath = axes.twinx()
     beneath.hist(edge.inputs, bins=30, range=(edge.x[0], edge.x[-1]), color=GROUND, edgecolor="#DDDDD5", linewidth=0.3)
     beneath.set(yticks=[], ylim=(0, 1.6 * beneath.get_ylim()[1]))
@@ -190,7 +236,8 @@ def _panel(axes: Axes, edge: Edge) -> None:
     axes.plot(
         edge.knots, np.zeros_like(edge.knots), "|", color=MUTED, transform=axes.get_xaxis_transform(), markersize=4
     )
-    head = rf"{edge.layer + 1}: $x_{{{edge.source + 1}}}\to y_{{{edge.target + 1}}}$, {edge.share:.0%}"
-    axes.set_title(f"{head}\n{edge.formula.name}, $R^2$ {edge.formula.r_squared:.4f}", size=SMALL - 1)
+    axes.set_title(
+        f"{ends}, {edge.weight:.1%}\n{edge.formula.name}, $R^2$ {edge.formula.r_squared:.4f}", size=SMALL - 1
+    )
     axes.tick_params(labelsize=6)
     axes.locator_params(nbins=3)

@@ -1,9 +1,9 @@
 """The figures of the swiss-roll experiment; where one was published its name stands in the docstring."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from kanpipe.experiments.swiss_roll.figures.loss_curves import loss_curves
 from kanpipe.experiments.swiss_roll.outputs import has_diagram
 from kanpipe.layers.kan_linear import KANLinear
 from kanpipe.machine import Machine
-from kanpipe.reporting import kan_diagram
+from kanpipe.plots import plot_edges
 from kanpipe.reporting.plots import (
     DATA,
     FULL,
@@ -27,8 +27,7 @@ from kanpipe.reporting.plots import (
     MUTED,
     SMALL,
     canvas,
-    house_style,
-    save,
+    draw,
     statement,
     tile,
 )
@@ -37,32 +36,29 @@ from kanpipe.reporting.variants import Variant, by_variant, seeds
 from kanpipe.runs import FinishedRun
 
 POINTS = 1000  # of each kind in a scatter, as published
-ROLL, NOISE = 1.65, 3.2  # half the side of a square that holds the roll, and of one that holds noise
+ROLL, NOISE = 1.65, 4.2  # half the side of a square that holds the roll, and of one that holds noise
+EDGES = 12  # of a layer
+INPUTS, OUTPUTS = ("$x$", "$y$", "$t/T$"), (r"$\epsilon_x$", r"$\epsilon_y$")
 NOTHING = np.empty((0, 2))
 
 
 def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Experiment, out: Path) -> None:
     """Draw the figures of `OUTPUTS` into the folder `out`, each as PNG and PDF."""
-    with house_style():
-        for stem, figure in _all_figures(runs, frames, spec):
-            save(figure, out / stem)
-
-
-def _all_figures(
-    runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Experiment
-) -> Iterator[tuple[str, Figure]]:
     task, data, floors = spec.problem, problem.training_data(spec.problem), frames["floors"].set_index("name")
     variants = by_variant(runs, frames["runs"])
     two_layers = {run.variant for run in runs if has_diagram(run.spec.variant)}
-    yield "corruption", _corruption(data, task)
-    yield "generated", _overview(data.numpy(), variants, floors)
     families = {name: variant.family for name, variant in spec.variants.items()}
     look = dict(zip(families, shaded_looks(families.values()), strict=True))
-    yield "loss_curves", loss_curves(variants, floors, look)
-    yield "reverse", _reverse(variants)
+    drawings: dict[str, Callable[[], Figure]] = {
+        "corruption": partial(_corruption, data, task),
+        "generated": partial(_overview, data.numpy(), variants, floors),
+        "loss_curves": partial(loss_curves, variants, floors, look),
+        "reverse": partial(_reverse, variants),
+    }
     for variant in variants:
         if variant.name in two_layers:
-            yield f"edges_{variant.name}", _edges(variant, data, task)
+            drawings[f"edges_{variant.name}"] = partial(_edges, variant, data, task)
+    draw(drawings, out)
 
 
 def _samples(variant: Variant) -> dict[str, np.ndarray]:
@@ -173,17 +169,11 @@ def _edges(variant: Variant, data: Tensor, task: Problem) -> Figure:
     first, second = (layer for layer in model.modules() if isinstance(layer, KANLinear))
     x_t, t = _noisy(data, task)
     inputs = torch.cat([x_t, (t / task.diffusion.steps).unsqueeze(-1)], dim=-1)
-    with torch.no_grad():
-        hidden = first(inputs)
-    network = kan_diagram.Network(
-        _functions(first, inputs),
-        _functions(second, hidden),
-        ("$x$", "$y$", "$t/T$"),
-        (r"$\epsilon_x$", r"$\epsilon_y$"),
-        cast(tuple[float, float], first.grid_range),
+    title = (
+        f"{variant.title}, training seed {run.seed}: the {EDGES} edges of each layer that most of the outputs passes\n"
+        "through, with the part in per cent, the nearest formula (dashed), the inputs (grey), and the knots (below)"
     )
-    title = f"{variant.title}: the functions that it has learned on its edges, seed {run.seed}"
-    return kan_diagram.Diagram(network).draw(title)
+    return plot_edges([first, second], inputs, EDGES, (INPUTS, OUTPUTS), title)
 
 
 def _noisy(data: Tensor, task: Problem) -> tuple[Tensor, Tensor]:
@@ -191,17 +181,3 @@ def _noisy(data: Tensor, task: Problem) -> tuple[Tensor, Tensor]:
     schedule, generator = problem.schedule(task), torch.Generator().manual_seed(0)
     t = torch.randint(schedule.steps, (len(data),), generator=generator)
     return schedule.diffuse(data, t, torch.randn(data.shape, generator=generator)), t
-
-
-def _functions(layer: KANLinear, inputs: Tensor) -> kan_diagram.Functions:
-    """The layer's functions over the 1st to 99th percentile of its inputs (n, in)."""
-    ends = torch.quantile(inputs, torch.tensor([0.01, 0.99]), dim=0)
-    x = ends[0] + (ends[1] - ends[0]) * torch.linspace(0, 1, 100).unsqueeze(-1)
-    values = _on_edges(layer, inputs)
-    y = _on_edges(layer, x) - values.mean(-1, keepdim=True)
-    return kan_diagram.Functions(x.T.numpy(), y.numpy(), values.std(-1).numpy())
-
-
-def _on_edges(layer: KANLinear, inputs: Tensor) -> Tensor:
-    """Every edge function at its own input: (n, in) -> (out, in, n)."""
-    return torch.stack([layer.edge_functions(column)[:, i] for i, column in enumerate(inputs.T)], dim=1)
