@@ -4,7 +4,7 @@ Figures are `matplotlib.figure.Figure` objects without pyplot: no display is ask
 emptied, and the file format alone chooses the renderer (Agg for PNG).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from kanpipe.files import atomic
+from kanpipe.reporting.kept import NotKept
 
 COLUMN, FULL = 3.4, 7.0  # widths in inches of one column and of the page
 SMALL, TEXT = 7.0, 8.0  # font sizes in points; nothing is smaller
@@ -68,6 +69,19 @@ def save(figure: Figure, stem: Path) -> None:
     with atomic(stem.with_name(f"{stem.name}.pdf")) as beside:
         figure.savefig(beside, dpi=320, metadata={"CreationDate": None})  # dpi of the rasterised point clouds
     figure.clear()
+
+
+def draw(drawings: Mapping[str, Callable[[], Figure]], out: Path) -> None:
+    """Draw figures by their names into the folder `out`, each as PNG and PDF, in the house style.
+
+    Of runs whose files are not kept those figures are left out that need them.
+    """
+    with house_style():
+        for name, drawing in drawings.items():
+            try:
+                save(drawing(), out / name)
+            except NotKept:
+                continue
 
 
 def label(variant: str) -> str:

@@ -2,19 +2,23 @@
 
     python -m kanpipe.reporting.reference results/paper swiss_roll
     python -m kanpipe.reporting.reference --judge-again
+    python -m kanpipe.reporting.reference --draw-again cpu
 
-The second computes the verdicts on all claims again, from the rows that are there. No rule writes there.
+The second computes the verdicts on all claims again, from the rows that are there, and the third draws those figures
+again that need nothing but rows, with the names that networks have in that preset. No rule writes there.
 results/reference/<experiment>/runs.csv has a row for every run ever kept. The tables beside it are computed from the
 latest row of each variant and seed, so that an experiment can be kept in parts, variants that are compared with each
-other together; the figures show the part that was kept last.
+other together; figures that need files of runs, such as samples, show the part that was kept last.
 """
 
 import argparse
 import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
+from snakemake.utils import update_config
 
 from kanpipe.claims.file import claim_files, load_claims
 from kanpipe.claims.judge import judge
@@ -29,6 +33,7 @@ from kanpipe.files import read_table, write_table
 from kanpipe.models.counting import parameter_count
 from kanpipe.reporting.cost import cost_table
 from kanpipe.reporting.folders import SOURCE, record_path
+from kanpipe.reporting.kept import kept_runs
 from kanpipe.reporting.tables import KEY, RUN, Table, latest
 
 
@@ -68,6 +73,23 @@ def _delete_pages(target: Path) -> None:
         page.unlink()
 
 
+def draw_again(reference: Path, preset: str) -> None:
+    """Draw the kept figures again from the latest rows, but for those that need other files of runs.
+
+    Networks are called as the configuration of the preset calls them; those that it lacks are left out. A figure that
+    is not there, as it shows nothing in these runs, stays away.
+    """
+    for target in sorted(path.parent for path in reference.glob("*/runs.csv")):
+        plan = _plan(target.name, preset)
+        frames = {path.stem: latest(read_table(path)) for path in target.glob("*.csv")}
+        runs = kept_runs(frames["runs"], plan) if plan.has("train") else []
+        with TemporaryDirectory() as folder:
+            stage(plan.kind, "figures")(runs, frames, parsed(plan.kind, plan.blocks("figures")), Path(folder))
+            for path in Path(folder).iterdir():
+                if (kept := target / "figures" / path.name).exists():
+                    shutil.copyfile(path, kept)
+
+
 def judge_again(reference: Path) -> None:
     """Compute the verdicts on all claims again, from the latest row of each kept run."""
     for target in sorted(path.parent for path in reference.glob("*/runs.csv")):
@@ -80,8 +102,10 @@ def _claims() -> list[Claim]:
     return load_claims(claim_files(SOURCE / "workflow/claims"))
 
 
-def _plan(experiment: str) -> Plan:
-    entries = effective(load_yaml(SOURCE / "config.yaml"))["experiments"]
+def _plan(experiment: str, preset: str = "paper") -> Plan:
+    config = load_yaml(SOURCE / "config.yaml")
+    update_config(config, load_yaml(SOURCE / f"workflow/presets/{preset}.yaml"))
+    entries = effective(config)["experiments"]
     if experiment not in entries:
         raise UserError(f"config.yaml has no experiment {experiment}, so its runs cannot be kept; add its entry there")
     return Plan(experiment, entries[experiment])
@@ -122,14 +146,21 @@ def main() -> None:
     options.add_argument("results", type=Path, nargs="?", help="for example results/paper")
     options.add_argument("experiment", nargs="?", help="for example swiss_roll")
     options.add_argument("--judge-again", action="store_true", help="only compute the verdicts on kept rows again")
+    options.add_argument(
+        "--draw-again", metavar="PRESET", help="only draw those figures again that need nothing but kept rows"
+    )
     options.add_argument("--reference", type=Path, default=Path("results/reference"))
     chosen = options.parse_args()
-    if not chosen.judge_again and chosen.experiment is None:
-        options.error("give a folder of results and an experiment, or --judge-again")
+    again = chosen.judge_again or chosen.draw_again
+    if not again and chosen.experiment is None:
+        options.error("give a folder of results and an experiment, --judge-again or --draw-again")
     try:
-        if not chosen.judge_again:
+        if not again:
             keep(chosen.results, chosen.experiment, chosen.reference)
-        judge_again(chosen.reference)
+        if chosen.draw_again:
+            draw_again(chosen.reference, chosen.draw_again)
+        else:
+            judge_again(chosen.reference)
     except UserError as error:
         sys.exit(f"kanpipe: {error}")
     print(f"kept in {chosen.reference / (chosen.experiment or '')}")

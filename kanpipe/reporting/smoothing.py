@@ -12,9 +12,16 @@ def window_for(updates: int) -> int:
 
 
 def smoothed(values: pd.Series, window: int) -> pd.DataFrame:
-    """Mean, 5 % and 95 % quantile of the `window` values around each; of those there are at the ends."""
+    """Mean, 5 % and 95 % quantile of the `window` values around each, or of those there are at the end.
+
+    At the start of as many on either side: where a loss falls steeply more on one side would bend the curve.
+    """
     around = values.rolling(window, center=True, min_periods=1)
-    return pd.DataFrame({"mean": around.mean(), "low": around.quantile(0.05), "high": around.quantile(0.95)})
+    curve = pd.DataFrame({"mean": around.mean(), "low": around.quantile(0.05), "high": around.quantile(0.95)})
+    for place in range(min(window // 2, (len(values) + 1) // 2)):
+        part = values.iloc[: 2 * place + 1]
+        curve.iloc[place] = part.mean(), part.quantile(0.05), part.quantile(0.95)
+    return curve
 
 
 def thinned(curve: pd.DataFrame) -> pd.DataFrame:

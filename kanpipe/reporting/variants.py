@@ -58,5 +58,11 @@ def by_variant(runs: list[FinishedRun], table: pd.DataFrame) -> list[Variant]:
     ]
 
 
+def of_first_seeds(variants: list[Variant]) -> str:
+    """Which runs a figure shows that has one of each variant: `Training seed 0`."""
+    shown = sorted({variant.runs[0].seed for variant in variants if variant.runs})
+    return f"Training seed{'s' if len(shown) > 1 else ''} {', '.join(map(str, shown))}"
+
+
 def seeds(count: int) -> str:
     return f"{count} seed" if count == 1 else f"{count} seeds"

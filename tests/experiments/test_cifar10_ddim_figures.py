@@ -1,5 +1,7 @@
 """The figures of the denoising diffusion: what is drawn is what was measured."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -85,7 +87,8 @@ def test_figures_when_nothing_has_finished(runs, frames, tmp_path):
 
 
 def test_samples_are_the_first_images_of_the_first_seed(named, drawn, frames):
-    figure = samples(named, drawn, NAMES)
+    figure = samples(named, drawn, NAMES, "a walk")
+    assert figure.get_suptitle() == "The first 64 samples of each network: training seed 0, 300 steps, a walk"
     panels = {axes.get_title(loc="left").split("\n")[0]: axes for axes in figure.axes if axes.get_title(loc="left")}
     assert list(panels) == [NAMES.title(variant.name) for variant in named]
     for variant in named:
@@ -101,7 +104,7 @@ def test_samples_are_the_first_images_of_the_first_seed(named, drawn, frames):
 
 
 def test_a_row_of_the_strip_has_the_states_of_one_image(named, drawn):
-    axes = denoising(named, drawn, NAMES).axes[0]
+    axes = denoising(named, drawn, NAMES, "a walk").axes[0]
     shown = np.asarray(axes.images[0].get_array())
     for row, variant in enumerate(named):
         tiles = shown[33 * row : 33 * row + 32]
@@ -119,8 +122,8 @@ def test_a_row_of_the_strip_has_the_states_of_one_image(named, drawn):
 def test_without_samples_a_sentence_says_so(variants):
     lost = [variants[DIVERGED]]
     nothing = {DIVERGED: pictures(variants[DIVERGED])}
-    assert said(samples(lost, nothing, NAMES)) == said(denoising(lost, nothing, NAMES)) == MISSING
-    assert said(samples([], {}, NAMES)) == MISSING
+    assert said(samples(lost, nothing, NAMES, "")) == said(denoising(lost, nothing, NAMES, "")) == MISSING
+    assert said(samples([], {}, NAMES, "")) == MISSING
 
 
 def test_channel_means_stand_against_those_of_their_noise(variants, frames):
@@ -135,8 +138,16 @@ def test_channel_means_stand_against_those_of_their_noise(variants, frames):
     (line,) = first.lines
     assert np.allclose(np.diff(line.get_ydata()) / np.diff(line.get_xdata()), SLOPE)
     slope = frames["runs"].query("variant == 'unet' and seed == 0")["mean_slope"].iloc[0]
-    assert f"slope {slope:.1f}" in first.get_title(loc="left")
+    title = first.get_title(loc="left")
+    assert f"slope {slope:.1f}" in title and f"middle {own['end'].mean():.1f}" in title and f"{STEPS} steps" in title
     assert words(second) == ["diverged"]
+
+
+def test_no_point_of_the_channel_means_lies_beyond_its_axes(variants, frames):
+    """As the norm and the PReLU of the kept runs do, whose samples lie far below black."""
+    shifted = frames["means"].assign(end=frames["means"]["end"] - 6)
+    axes = channel_means([variants["unet"]], shifted, NAMES, IMAGES).axes[0]
+    assert axes.get_ylim()[0] < shifted.query("variant == 'unet'")["end"].min()
 
 
 def _colours(cloud):
@@ -160,7 +171,9 @@ def test_the_heat_map_has_the_shares_of_layers_and_steps(variants, frames):
         assert shown[row.place // 2, [0, 100, 299].index(row.step)] == row.outside_grid
     assert [label.get_text() for label in panels[0].get_yticklabels()] == ["time, in", "down", "out"]
     assert panels[0].get_yticks().tolist() == [0.5, 2.5, 4.0]
-    assert [label.get_text() for label in panels[0].get_xticklabels()] == ["0", "299"]
+    assert [label.get_text() for label in panels[0].get_xticklabels()] == ["0", "100", "299"]
+    assert panels[0].images[0].norm.vmax == pytest.approx(max(np.max(panel.images[0].get_array()) for panel in panels))
+    assert len({axes.get_ylim() for axes in panels}) == 1  # a row is as high in all
     assert "diverged" in panels[kans.index(DIVERGED)].get_title(loc="left")
 
 
@@ -169,48 +182,61 @@ def test_layers_without_knots_are_left_out_of_the_heat_map(variants, frames):
     assert said(coverage(list(variants.values()), ordinary, NAMES)).startswith("No KAN layer")
 
 
-def test_losses_are_smoothed_and_the_named_ones_have_their_colours(variants):
+def test_losses_are_smoothed_and_the_named_ones_have_their_colours(variants, frames):
     shown = [variants[name] for name in ("unet", "unet_instance_norm_out", "kan_unet", "kan_bare_ends", DIVERGED)]
-    axes = training(shown, NAMES, ["unet", "kan_unet"]).axes[0]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
-        "U-Net",
-        "other variants",
-        NAMES.title("kan_unet"),
-    ]
-    for line, variant in zip(axes.lines, shown, strict=False):
+    figure = training(shown, frames["coverage"], NAMES, ["unet", "kan_unet"], IMAGES)
+    axes = figure.axes[0]
+    assert entries(figure) == ["U-Net", NAMES.title("kan_unet"), "networks of the ablation and of sweeps"]
+    drawn = [variants[name] for name in ("unet", "kan_unet", "unet_instance_norm_out", "kan_bare_ends")]
+    for line, variant in zip(axes.lines, drawn, strict=True):
         loss = variant.runs[0].history()["loss"]
         assert np.allclose(line.get_ydata(), smoothed(loss, window_for(len(loss)))["mean"])
-    assert [line.get_color() for line in axes.lines][0::2] == [NAMES.look("unet")[0], NAMES.look("kan_unet")[0]]
-    assert "degree 3 diverged" in axes.get_title(loc="left")
+    assert [line.get_color() for line in axes.lines[:2]] == [NAMES.look("unet")[0], NAMES.look("kan_unet")[0]]
+    assert "degree 3 diverged" in axes.get_title(loc="left") and "Training seed 0" in axes.get_title(loc="left")
+    assert "3,072 values" in axes.get_ylabel()
+
+
+def test_a_prelu_behind_a_norm_has_the_floor_of_its_slope(variants, frames):
+    """Of slope 1/4 a noise of unit variance leaves 0.75^2 / 2 of each value."""
+    behind = replace(variants["kan_unet"], rows=variants["kan_unet"].rows.assign(prelu_loss=1.0))
+    figure = training([behind], frames["coverage"], NAMES, ["kan_unet"], IMAGES)
+    (floor,) = [line for line in figure.axes[0].lines if line.get_marker() == "_"]
+    assert floor.get_xdata().tolist() == [0, 100, 299]
+    assert floor.get_ydata() == pytest.approx(0.75**2 / 2 * 3072)
+    assert "least that a PReLU" in entries(figure)[-1]
 
 
 def marks(axes):
     """The places of markers, and their faces."""
-    single = [line for line in axes.lines if len(line.get_xdata()) == 1]
+    single = [line for line in axes.lines if len(line.get_xdata()) == 1 and line.get_marker() != "_"]  # no caps of bars
     return {(line.get_xdata()[0], line.get_ydata()[0]): line.get_markerfacecolor() for line in single}
 
 
-def test_points_are_means_at_their_costs(frames):
+def test_networks_of_the_usual_steps_are_compared_by_size(frames):
     figure = cost_and_quality(frames["runs"], frames["scores"], NAMES, published=True)
-    means = frames["runs"].groupby("variant")[["fid_768", *COSTS]].mean().drop(index=DIVERGED)
-    for axes, cost in zip(figure.axes, COSTS, strict=True):
-        expected = means[[cost, "fid_768"]].to_numpy().tolist()
+    runs = (
+        frames["runs"].query("status == 'finished'").assign(gflop=lambda rows: rows["gflop_per_step"] * rows["steps"])
+    )
+    means = runs.groupby("variant")[["fid_768", *COSTS]].mean()
+    usual = ["unet", "kan_unet", "unet_instance_norm_out"]
+    for axes, cost, shown in zip(figure.axes, COSTS, (usual, [*usual, "kan_unet_short"]), strict=True):
+        expected = means.loc[shown, [cost, "fid_768"]].to_numpy().tolist()
         assert np.allclose(sorted(marks(axes)), sorted(expected), rtol=1e-12)  # sums in another order
         assert [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [0.5]
     assert figure.axes[0].get_ylabel() == "FID-768"
-    # two have made fewer steps
-    assert list(marks(figure.axes[0]).values()).count("white") == 2
-    assert {"hollow: fewer steps", "small: other learning rates", "no score: KAN U-Net, degree 3"} <= set(
-        entries(figure)
-    )
+    assert {"hollow: 100 steps", "the same network", "diverged: KAN U-Net, degree 3"} <= set(entries(figure))
 
 
-def test_a_longer_training_leaves_the_others_full(frames):
-    long = frames["runs"].query("variant == 'unet'").assign(variant="unet_long", steps=10 * STEPS, minutes=9.0)
+def test_other_trainings_of_a_network_are_hollow_and_joined(frames):
+    long = frames["runs"].query("variant == 'unet'").assign(variant="unet_long", steps=10 * STEPS)
     figure = cost_and_quality(pd.concat([frames["runs"], long]), frames["scores"], NAMES, published=True)
-    assert list(marks(figure.axes[0]).values()).count("white") == 2
-    assert [line.get_markersize() for line in figure.axes[2].lines if line.get_xdata()[0] == 9.0] == [8.5]
-    assert "large: more steps" in entries(figure)
+    left, right = figure.axes
+    assert list(marks(left).values()).count("white") == 0
+    assert list(marks(right).values()).count("white") == 2  # the longer U-Net and the shorter KAN
+    joined = [sorted(np.array(line.get_xdata()) / 746.25) for line in right.lines if len(line.get_xdata()) == 2]
+    assert [STEPS, 10 * STEPS] in [pytest.approx(ends) for ends in joined]
+    low, high = right.get_ylim()
+    assert all(low < y < high for _, y in marks(right))
 
 
 def test_published_distances_stand_beside_their_like_alone(frames):
@@ -228,11 +254,13 @@ def test_without_distances_a_sentence_says_so(frames):
 
 
 def test_samplers_are_compared_by_equally_many_images(frames):
+    more = frames["scores"].query("sampler == 'uniform_10'").assign(sampler="uniform_40", count=40)
+    frames = frames | {"scores": pd.concat([frames["scores"], more])}
     figure = samplers(frames["runs"], frames["scores"], NAMES, SPEC.figures.variants)
     axes = figure.axes[0]
     assert axes.get_ylabel() == "FID-768 of 30 images"  # three of the four samplers have drawn so many
     rows = frames["scores"].query("layer == '768' and n == 30 and variant in ['unet', 'kan_unet']")
     means = rows.groupby(["variant", "sampler", "count"])["value"].mean()
-    drawn = [(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines]
+    drawn = [point for line in axes.lines for point in zip(line.get_xdata(), line.get_ydata(), strict=True)]
     assert np.allclose(sorted(drawn), sorted((count, value) for (_, _, count), value in means.items()), rtol=1e-12)
     assert entries(figure)[-3:] == ["quadratic times", "uniform times", "ancestral"]

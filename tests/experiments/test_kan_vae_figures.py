@@ -23,6 +23,7 @@ from kanpipe.experiments.kan_vae.published import CURVE_ENDS, FID
 from kanpipe.experiments.kan_vae.words import kind
 from kanpipe.reporting.mosaics import mosaic
 from kanpipe.reporting.plots import house_style
+from kanpipe.reporting.smoothing import smoothed
 from kanpipe.reporting.variants import by_variant
 
 VARIANTS = {  # name: (settings, parameters)
@@ -126,7 +127,7 @@ def test_every_figure_is_written_and_no_other(runs, frames, tmp_path):
 
 def test_figures_of_another_dataset_name_its_classes_and_nothing_of_mnist(runs, frames, tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr(f"{figures.__name__}.save", lambda figure, path: drawn.append(figure))
+    monkeypatch.setattr(f"{figures.__name__}.draw", lambda found, out: drawn.extend(make() for make in found.values()))
     other = kinds.parsed(
         "kan_vae", {"problem": PROBLEM | {"dataset": "fashion_mnist"}, "figures": {"variants": [*VARIANTS][:3]}}
     )
@@ -155,7 +156,7 @@ def test_curves_are_those_of_the_first_finished_seed(pictured):
         ("reconstruction", "kl"),
         strict=True,
     ):
-        assert np.allclose(line.get_ydata(), history[part].rolling(20, center=True, min_periods=1).mean())
+        assert np.allclose(line.get_ydata(), smoothed(history[part], 20)["mean"])
         assert f"{line.get_ydata()[-1]:.0f}" in words(axes)
     assert "150 updates" in words(axes)
 

@@ -10,6 +10,7 @@ import pytest
 from kanpipe.errors import UserError
 from kanpipe.files import read_table
 from kanpipe.reporting import reference
+from kanpipe.reporting.kept import NotKept, kept_runs
 
 KEPT = Path(__file__).parents[2] / "results/reference"
 
@@ -113,3 +114,32 @@ def test_kept_verdicts_are_those_of_the_kept_rows(tmp_path):
     reference.judge_again(tmp_path)
     for path in KEPT.glob("*/tables/claims.csv"):
         assert (tmp_path / path.relative_to(KEPT)).read_text() == path.read_text(), path
+
+
+@pytest.mark.slow
+def test_figures_are_drawn_again_from_rows_alone(tmp_path):
+    """Those that need nothing else and are there; samples are not kept, and no figure comes back that was dropped."""
+    for name in ("layer_speed", "cifar10_ddim"):
+        (tmp_path / name / "figures").mkdir(parents=True)
+        for path in KEPT.glob(f"{name}/*.csv"):
+            shutil.copyfile(path, tmp_path / name / path.name)
+    stale = [tmp_path / f"{name}.png" for name in ("layer_speed/figures/speed", "cifar10_ddim/figures/channel_means")]
+    unknown = tmp_path / "cifar10_ddim/figures/samples.png"
+    for path in (*stale, unknown):
+        path.write_bytes(b"old")
+    reference.draw_again(tmp_path, "cpu")
+    assert [path.read_bytes()[1:4] for path in stale] == [b"PNG", b"PNG"]
+    assert unknown.read_bytes() == b"old"
+    assert {path.name for path in tmp_path.glob("*/figures/*")} == {path.name for path in (*stale, unknown)}
+
+
+def test_run_of_a_row_has_no_files():
+    rows = read_table(KEPT / "swiss_roll/runs.csv")
+    plan = reference._plan("swiss_roll")
+    (run, *others) = kept_runs(rows, plan)
+    assert len(others) + 1 == len(rows)
+    assert (run.variant, run.seed) == (rows["variant"][0], rows["seed"][0])
+    assert run.spec.variant.family == plan.settings["variants"][run.variant]["family"]
+    for ask in (run.samples, run.history, lambda: run.tensors("weights.safetensors")):
+        with pytest.raises(NotKept):
+            ask()

@@ -9,11 +9,17 @@ from kanpipe.reporting.smoothing import DRAWN, smoothed, thinned, window_for
 
 def test_smoothing_is_mean_and_quantiles_of_the_window_around():
     values = np.random.default_rng(0).exponential(size=60)
-    around = [values[max(0, place - 5) : place + 6] for place in range(60)]
+    around = [values[place - min(place, 5) : place + min(place, 5) + 1] for place in range(60)]
     curve = smoothed(pd.Series(values), window=11)
     assert np.allclose(curve["mean"], [part.mean() for part in around], rtol=1e-12)  # sums in another order
     assert np.allclose(curve["low"], [np.quantile(part, 0.05) for part in around], rtol=1e-12)
     assert np.allclose(curve["high"], [np.quantile(part, 0.95) for part in around], rtol=1e-12)
+
+
+def test_a_steep_start_is_not_bent():
+    """Of a line any mean of as many on either side lies on it; at the end fewer are taken, which are all flat there."""
+    line = pd.Series([*np.linspace(100.0, 0.0, 20), *[0.0] * 5])
+    assert np.allclose(smoothed(line, window=9)["mean"][:15], line[:15], rtol=1e-12)
 
 
 @pytest.mark.parametrize(("updates", "window"), [(56_250, 100), (2_000, 100), (200, 10), (3, 1)])

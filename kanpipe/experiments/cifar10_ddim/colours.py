@@ -84,4 +84,9 @@ def prelu(coverage: list[dict[str, Any]], values: int, steepest: float, behind_n
     slope = max(looks, key=lambda row: row["step"])["slope"]
     missing = 1 - slope if behind_norm else math.nan
     shift = -missing / math.sqrt(2 * math.pi) * steepest
-    return dict(zip(PRELU, (slope, missing**2 / 2 * values, shift), strict=True))
+    return dict(zip(PRELU, (slope, prelu_floor(1 - missing, values), shift), strict=True))
+
+
+def prelu_floor(slope: Any, values: int) -> Any:
+    """The least squared error, summed over `values`, behind a norm and a PReLU of that slope, or those slopes."""
+    return (1 - slope) ** 2 / 2 * values

@@ -72,6 +72,12 @@ def main_fid(runs: "DataFrame") -> str | None:
     return next((name for name in FIDS if name in finished and finished[name].notna().any()), None)
 
 
+def main_sampler(runs: "DataFrame", scores: "DataFrame") -> str:
+    """The sampler of the images that runs are scored by, in words; nothing where none was scored."""
+    walked = scores[scores["sampler"].isin(runs["sampler"])]
+    return sampler_words(walked.iloc[0]) if len(walked) else ""
+
+
 def sampler_words(row: "Series") -> str:
     """`DDIM with 20 quadratic times`, `DDIM with 50 uniform times, eta 1`, `ancestral, 1,000 times`."""
     if row["timesteps"] == "ancestral":

@@ -2,7 +2,7 @@
 
 from kanpipe.experiments.protocol import Outputs
 
-FIGURES = ("speed", "memory", "published_ratios")
+FIGURES = ("speed", "published_ratios")
 
 OUTPUTS = Outputs(
     frames=(),

@@ -12,7 +12,7 @@ from kanpipe.experiments.range_init.config import Experiment
 from kanpipe.experiments.range_init.outputs import FIGURES
 from kanpipe.experiments.range_init.published import ACCURACY
 from kanpipe.experiments.range_init.tables import were_published
-from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL, SPARE_COLOURS, house_style, save, statement
+from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL, SPARE_COLOURS, draw, statement
 from kanpipe.reporting.style import FAMILY_COLOURS, SHADES, Style
 from kanpipe.reporting.tables import FINISHED
 from kanpipe.reporting.variants import seeds
@@ -28,13 +28,12 @@ APART = 1.06  # the factor on the axis of ranges from one initialisation to the 
 def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Experiment, out: Path) -> None:
     """Draw the figure of `OUTPUTS` into the folder `out`, as PNG and PDF."""
     rows, epochs = (frame[frame["status"] == FINISHED] for frame in (frames["runs"], frames["epochs"]))
-    with house_style():
-        kans = rows[rows["range"].notna()]
-        drawn = _figure(rows, epochs) if len(kans) else statement("No KAN has finished its training")
-        save(drawn, out / FIGURES[0])
+    draw({FIGURES[0]: lambda: _figure(rows, epochs)}, out)
 
 
 def _figure(rows: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
+    if rows["range"].isna().all():
+        return statement("No KAN has finished its training")
     figure = Figure(figsize=(FULL, 3.3), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     kans, mlps = rows[rows["range"].notna()], rows[rows["range"].isna()]

@@ -1,8 +1,11 @@
 """The figures of the experiment, each drawn by a module or function of its name."""
 
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from kanpipe.experiments.cifar10_ddim.config import Experiment
 from kanpipe.experiments.cifar10_ddim.datasets import DATASETS
@@ -12,10 +15,9 @@ from kanpipe.experiments.cifar10_ddim.figures.image_grids import denoising, pict
 from kanpipe.experiments.cifar10_ddim.figures.knots import coverage
 from kanpipe.experiments.cifar10_ddim.figures.sampler_steps import samplers
 from kanpipe.experiments.cifar10_ddim.figures.training_losses import training
-from kanpipe.experiments.cifar10_ddim.outputs import FIGURES
 from kanpipe.experiments.cifar10_ddim.published import DATASET
-from kanpipe.experiments.cifar10_ddim.words import Names
-from kanpipe.reporting.plots import house_style, save
+from kanpipe.experiments.cifar10_ddim.words import Names, main_sampler
+from kanpipe.reporting.plots import draw
 from kanpipe.reporting.variants import by_variant
 from kanpipe.runs import FinishedRun
 
@@ -29,16 +31,16 @@ def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Expe
     names, chosen, kind = Names(frames["variants"]), spec.figures.variants, DATASETS[spec.problem.dataset]
     variants = [variant for variant in by_variant(runs, frames["runs"]) if names.base(variant.name) == variant.name]
     named = [variant for name in chosen for variant in variants if variant.name == name]
-    drawn = {variant.name: pictures(variant) for variant in named}
-    with house_style():
-        found = (
-            samples(named, drawn, names),
-            denoising(named, drawn, names),
-            channel_means(variants, frames["means"], names, kind),
-            coverage(variants, frames["coverage"], names),
-            training(variants, names, chosen),
-            cost_and_quality(frames["runs"], frames["scores"], names, spec.problem.dataset == DATASET),
-            samplers(frames["runs"], frames["scores"], names, chosen),
-        )
-        for name, figure in zip(FIGURES, found, strict=True):
-            save(figure, out / name)
+    rows, scores, published = frames["runs"], frames["scores"], spec.problem.dataset == DATASET
+    walk = main_sampler(rows, scores)
+    drawn = cache(lambda: {variant.name: pictures(variant) for variant in named})
+    drawings: dict[str, Callable[[], Figure]] = {
+        "samples": lambda: samples(named, drawn(), names, walk),
+        "denoising": lambda: denoising(named, drawn(), names, walk),
+        "channel_means": partial(channel_means, variants, frames["means"], names, kind),
+        "coverage": partial(coverage, variants, frames["coverage"], names),
+        "training": partial(training, variants, frames["coverage"], names, chosen, kind),
+        "cost_and_quality": partial(cost_and_quality, rows, scores, names, published),
+        "samplers": partial(samplers, rows, scores, names, chosen),
+    }
+    draw(drawings, out)

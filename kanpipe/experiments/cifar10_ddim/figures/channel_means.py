@@ -13,26 +13,33 @@ from kanpipe.experiments.cifar10_ddim.words import Names
 from kanpipe.reporting.panels import blank, panels, scores
 from kanpipe.reporting.plots import INK, SMALL, statement
 from kanpipe.reporting.style import Style
-from kanpipe.reporting.variants import Variant
+from kanpipe.reporting.variants import Variant, of_first_seeds
 
 ACROSS = 4
 BAND = "#E8E8E2"
 REACH = 3.6  # standard deviations of the means of x_T on either side; one is 1 / SIDE
-HUES = {"red": "#C24E00", "green": "#009E73", "blue": "#0072B2", "grey": "#666666"}
+HUES = {"red": "#9B1B1B", "green": "#6B8E23", "blue": "#27408B", "grey": "#666666"}  # none is that of a family
 
 
 def channel_means(variants: list[Variant], means: pd.DataFrame, names: Names, images: Dataset) -> Figure:
-    """A point an image and channel of each variant's first finished run, and the line of a noise with mean zero."""
+    """A point an image and channel of each variant's first finished run, and the line of a noise with mean zero.
+
+    Where networks have made different numbers of steps, each says how many.
+    """
     shown = [variant for variant in variants if not variant.runs or len(_own(variant, means))]
     if means.empty or not shown:
         return statement("No samples whose channel means could be shown")
     hues = {name: HUES[name] for name in images.channels}
-    figure, places = panels(len(shown), height=1.9, below=0.5, across=ACROSS, sharex=True, sharey=True)
+    figure, places = panels(len(shown), height=2.0, below=0.6, across=ACROSS, sharex=True, sharey=True)
     slope = float(shown[0].rows["predicted_mean_sd"].iloc[0]) * SIDE
-    ends = _ends(pd.concat([_own(variant, means) for variant in shown]), slope)
+    own = pd.concat([_own(variant, means) for variant in shown])
+    ends, steps = _ends(own, slope), {variant.name: variant.rows["steps"].max() for variant in shown}
+    differ = len(set(steps.values())) > 1
     for place, (axes, variant) in enumerate(zip(places, shown, strict=True)):
-        measured = scores(variant, mean_slope="slope {:.1f}", mean_sd="sd {:.2f}")
-        axes.set_title(f"{fill(names.title(variant.name), 24)}\n{measured}", size=SMALL)
+        lines = [fill(names.title(variant.name), 26), *_measured(variant, _own(variant, means))]
+        if differ and variant.runs:
+            lines[-1] += f", {steps[variant.name]:,} steps"
+        axes.set_title("\n".join(lines), size=SMALL)
         _frame(axes, slope, ends)
         if variant.runs:
             _points(axes, _own(variant, means), hues)
@@ -43,13 +50,23 @@ def channel_means(variants: list[Variant], means: pd.DataFrame, names: Names, im
             axes.tick_params(labelbottom=True)
         if place % ACROSS == 0:
             axes.set_ylabel("mean of the sample")
-    _legend(figure, slope, hues)
+    _legend(figure, slope, hues, f"{of_first_seeds(shown)}, {own['image'].nunique():,} images of each")
     return figure
 
 
 def _own(variant: Variant, means: pd.DataFrame) -> pd.DataFrame:
     seeds = [run.seed for run in variant.runs[:1]]
     return means[(means["variant"] == variant.name) & means["seed"].isin(seeds)]
+
+
+def _measured(variant: Variant, points: pd.DataFrame) -> list[str]:
+    """Slope and spread of the means, and where their middle lies; nothing of a variant without points."""
+    if points.empty:
+        return [""]
+    return [
+        scores(variant, mean_slope="slope {:.1f}", mean_sd="sd {:.2f}"),
+        f"middle {points['end'].mean().round(1) + 0.0:.1f}",
+    ]
 
 
 def _ends(points: pd.DataFrame, slope: float) -> tuple[float, float]:
@@ -72,10 +89,10 @@ def _points(axes: Axes, points: pd.DataFrame, hues: dict[str, str]) -> None:
     axes.scatter(points["start"], points["end"], c=colours, **style)
 
 
-def _legend(figure: Figure, slope: float, hues: dict[str, str]) -> None:
+def _legend(figure: Figure, slope: float, hues: dict[str, str], title: str) -> None:
     dots = [Line2D([], [], color=hue, marker="o", markersize=3, linestyle="none") for hue in hues.values()]
     names = [f"mean of the {name} channel" for name in hues]
     line, band = Line2D([], [], color=INK, linewidth=0.7), Line2D([], [], color=BAND, linewidth=7)
     words = rf"predicted noise of mean zero: slope $1/\sqrt{{\bar\alpha}}$ = {slope:.1f}"
     handles, labels = [*dots, line, band], [*names, words, "means that an image can have"]
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, columnspacing=2)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, columnspacing=2, title=title)

@@ -1,4 +1,4 @@
-"""What the quality of samples costs: parameters, operations and time."""
+"""What the quality of samples costs: parameters, and the operations of a training."""
 
 from typing import Any
 
@@ -12,62 +12,79 @@ from kanpipe.experiments.cifar10_ddim.published import PUBLISHED
 from kanpipe.experiments.cifar10_ddim.scores import FLOOR, score_name
 from kanpipe.experiments.cifar10_ddim.words import FIDS, Names, main_fid
 from kanpipe.reporting.log_axes import log_log
-from kanpipe.reporting.plots import FULL, INK, SMALL, statement
+from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL, statement
 from kanpipe.reporting.style import FAMILY_COLOURS, Style
 from kanpipe.reporting.tables import FINISHED
 
-COSTS = {  # column of the runs: the title of its panel, its axis
-    "parameters": ("a  Size", "parameters"),
-    "gflop_per_step": ("b  Operations", "GFLOP a training step"),
-    "minutes": ("c  Time", "minutes of training"),
-}
+COSTS = {"parameters": "parameters", "gflop": "GFLOP of the whole training"}  # of a row: the axis of its panel
 DOT: Style = {"linestyle": "none", "markersize": 5.5, "markeredgecolor": "white", "markeredgewidth": 0.4, "zorder": 3}
-SMALL_DOT: Style = {"markersize": 3.5, "zorder": 2}
-LARGE_DOT: Style = {"markersize": 8.5, "zorder": 2}
 HOLLOW: Style = {"markerfacecolor": "white", "markeredgewidth": 0.9}
+SAME: Style = {"color": MUTED, "linewidth": 0.7, "zorder": 1}
 PUBLISHED_MARK: Style = {"linestyle": "none", "marker": "x", "markersize": 7, "markeredgewidth": 1.5, "zorder": 5}
 REAL: Style = {"color": INK, "linewidth": 0.8, "linestyle": "--", "zorder": 1}
 
 
 def cost_and_quality(runs: pd.DataFrame, scores: pd.DataFrame, names: Names, published: bool) -> Figure:
-    """The Fréchet distance of every variant, mean over its seeds, against three costs.
+    """The Fréchet distance, mean over seeds, against size and operations.
 
-    Small marks are of other learning rates, hollow ones of fewer steps than the others made, large ones of more.
+    Networks are shown that have made the usual number of steps, and in the second panel what the same ones reach with
+    others, at the same learning rate: hollow marks, joined by a line. All others are in the tables.
     """
     fid = main_fid(runs)
     if fid is None:
         return statement("No Fréchet distance was measured")
-    points = runs[runs["status"] == FINISHED].dropna(subset=fid)
-    points = points.groupby("variant", sort=False)[[fid, "steps", *COSTS]].agg(["mean", "std"])
     usual = runs.loc[~runs["variant"].map(names.is_long), "steps"].max()
-    looks = {name: _look(name, names, steps < usual) for name, steps in points["steps"]["mean"].items()}
+    whole = set(runs.loc[runs["steps"] == usual, "variant"].map(names.base))
+    shown = runs["variant"].map(names.base).isin(whole) & ~runs["variant"].map(names.is_sweep)
+    points = _points(runs[shown], fid)
     floor = _floor(fid, scores)
-    figure = Figure(figsize=(FULL, 4.1), layout="constrained")
-    for axes, (cost, (head, words)) in zip(figure.subplots(1, 3, sharey=True), COSTS.items(), strict=True):
-        _points(axes, points[cost]["mean"], points[fid], looks)
+    figure = Figure(figsize=(FULL, 3.9), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    equal = points[points["steps"] == usual]
+    left.set_title(f"a  Size, after {usual:,} steps")
+    right.set_title("b  Operations of the training")
+    for axes, cost, shown in ((left, "parameters", equal), (right, "gflop", points)):
+        _draw(axes, shown, cost, names, usual)
+        axes.set_xlabel(COSTS[cost])
         if floor is not None:
             axes.axhline(floor, **REAL)
-        axes.set(xlabel=words, title=head)
-        if cost == "parameters" and published and fid == "fid_2048":
-            _published(axes)
-    _frame(figure, FIDS[fid])
-    lines = {"published, in a": PUBLISHED_MARK} if fid == "fid_2048" and published else {}
-    lines |= {} if floor is None else {"real images": REAL}
-    _legend(figure, runs, names, looks, lines)
+    lines = {} if floor is None else {"real images": REAL}
+    if fid == "fid_2048" and published:
+        _published(left)
+        lines["published, in a"] = PUBLISHED_MARK
+    ends = []
+    for axes in (left, right):
+        log_log(axes)
+        ends += axes.get_ylim()
+    left.set_ylim(min(ends), max(ends))
+    left.xaxis.set_major_formatter(EngFormatter(sep=""))
+    left.set_ylabel(FIDS[fid])
+    _legend(figure, runs, points, names, usual, lines)
     return figure
 
 
-def _look(variant: str, names: Names, short: bool) -> dict[str, Any]:
+def _points(runs: pd.DataFrame, fid: str) -> pd.DataFrame:
+    """A row a variant: its costs, and of the distances of its seeds mean, standard deviation and number."""
+    rows = runs[runs["status"] == FINISHED].dropna(subset=fid)
+    rows = rows.assign(gflop=rows["gflop_per_step"] * rows["steps"])
+    groups = rows.groupby("variant", sort=False)
+    return groups[["steps", *COSTS]].mean().join(groups[fid].agg(["mean", "std", "size"]))
+
+
+def _draw(axes: Axes, points: pd.DataFrame, cost: str, names: Names, usual: int) -> None:
+    for variant, row in points.iterrows():
+        bar = row["std"] if row["size"] > 1 else None
+        axes.errorbar(row[cost], row["mean"], bar, elinewidth=1, capsize=2, **_look(str(variant), names, row, usual))
+    for _, same in points.groupby(points.index.map(names.base)):
+        if len(same) > 1:
+            ordered = same.sort_values(cost)
+            axes.plot(ordered[cost], ordered["mean"], **SAME)
+
+
+def _look(variant: str, names: Names, row: pd.Series, usual: int) -> dict[str, Any]:
     hue, shape = names.look(variant)
-    look = DOT | {"color": hue, "marker": shape, "zorder": 3 if names.role(variant) == "ablation" else 4}
-    look |= SMALL_DOT if names.is_sweep(variant) else LARGE_DOT if names.is_long(variant) else {}
-    return look | (HOLLOW | {"markeredgecolor": hue} if short else {})
-
-
-def _points(axes: Axes, cost: pd.Series, fid: pd.DataFrame, looks: dict[str, dict]) -> None:
-    for variant, row in fid.iterrows():
-        bar = row["std"] if pd.notna(row["std"]) else None
-        axes.errorbar(cost[variant], row["mean"], bar, elinewidth=1, **looks[variant])
+    other = HOLLOW | {"markeredgecolor": hue} if row["steps"] != usual else {}
+    return DOT | {"color": hue, "marker": shape} | other
 
 
 def _floor(fid: str, scores: pd.DataFrame) -> float | None:
@@ -81,25 +98,21 @@ def _published(axes: Axes) -> None:
         axes.plot(found.parameters, found.fid, color=FAMILY_COLOURS[family], **PUBLISHED_MARK)
 
 
-def _frame(figure: Figure, name: str) -> None:
-    for axes in reversed(figure.axes):  # the first has the published distances too: its limits hold for all
-        log_log(axes)
-    figure.axes[0].xaxis.set_major_formatter(EngFormatter(sep=""))
-    figure.axes[0].set_ylabel(name)
-
-
-def _legend(figure: Figure, runs: pd.DataFrame, names: Names, looks: dict[str, dict], lines: dict[str, dict]) -> None:
-    bases = dict.fromkeys(map(names.base, looks))
+def _legend(
+    figure: Figure, runs: pd.DataFrame, points: pd.DataFrame, names: Names, usual: int, lines: dict[str, Style]
+) -> None:
+    bases = dict.fromkeys(map(names.base, points.index))
     marks = {names.title(name): DOT | dict(zip(("color", "marker"), names.look(name), strict=True)) for name in bases}
-    if any(names.is_sweep(name) for name in looks):
-        marks["small: other learning rates"] = DOT | SMALL_DOT | {"color": INK, "marker": "o"}
-    if any(names.is_long(name) for name in looks):
-        marks["large: more steps"] = DOT | LARGE_DOT | {"color": INK, "marker": "o"}
-    if any("markerfacecolor" in look for look in looks.values()):
-        marks["hollow: fewer steps"] = DOT | HOLLOW | {"color": INK, "markeredgecolor": INK, "marker": "o"}
-    entries = [Line2D([], [], label=words, **{"color": INK} | look) for words, look in (marks | lines).items()]
-    lost = [names.title(name) for name in runs["variant"].unique() if name not in looks]
-    entries += [Line2D([], [], linestyle="none", label=f"no score: {name}") for name in lost]
-    seeds = runs.groupby("variant")["seed"].nunique().max()
-    words = "One training seed" if seeds == 1 else f"Means of up to {seeds} training seeds; bars: ± standard deviation"
+    if (others := sorted({int(n) for n in points["steps"]} - {int(usual)})) != []:
+        words = f"hollow: {' or '.join(f'{n:,}' for n in others)} steps"
+        marks[words] = DOT | HOLLOW | {"color": INK, "markeredgecolor": INK, "marker": "o"}
+    looks: dict[str, Style] = {words: {"color": INK, **look} for words, look in (marks | lines).items()}
+    entries = [Line2D([], [], label=words, **look) for words, look in looks.items()]
+    if points.index.map(names.base).duplicated().any():
+        entries.append(Line2D([], [], label="the same network", **SAME))
+    finished = set(runs.loc[runs["status"] == FINISHED, "variant"])
+    lost = [names.title(name) for name in runs["variant"].unique() if name not in finished]
+    entries += [Line2D([], [], linestyle="none", label=f"diverged: {name}") for name in lost]
+    most = int(points["size"].max())
+    words = "One training seed" if most == 1 else f"Means of 1 to {most} training seeds; bars: ± standard deviation"
     figure.legend(handles=entries, loc="outside lower center", ncols=3, title=words, title_fontsize=SMALL)

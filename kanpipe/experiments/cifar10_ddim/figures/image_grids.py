@@ -11,10 +11,10 @@ from kanpipe.experiments.cifar10_ddim.words import FIDS, Names
 from kanpipe.reporting.mosaics import GAP, mosaic, show
 from kanpipe.reporting.panels import blank, panels, scores
 from kanpipe.reporting.plots import FULL, statement
-from kanpipe.reporting.variants import Variant
+from kanpipe.reporting.variants import Variant, of_first_seeds
 
 SHOWN, ACROSS = 64, 8  # images of a variant, and how many of them beside each other
-NAMES, MARGIN, HEAD = 1.75, 0.1, 0.15  # inches: names of rows, around all, words above the strip
+NAMES, MARGIN, HEAD = 1.75, 0.1, 0.35  # inches: names of rows, around all, words above the strip
 MISSING = "No network has finished its training and left samples"
 
 
@@ -43,8 +43,8 @@ def _drawable(images: np.ndarray) -> np.ndarray:
     return images[..., 0] if images.shape[-1] == 1 else images
 
 
-def samples(variants: list[Variant], drawn: dict[str, Pictures | None], names: Names) -> Figure:
-    """The first images of each variant: an image has the same x_T in all panels."""
+def samples(variants: list[Variant], drawn: dict[str, Pictures | None], names: Names, walk: str) -> Figure:
+    """The first images of each variant, drawn by `walk`: an image has the same x_T in all panels."""
     if not any(drawn.values()):
         return statement(MISSING)
     figure, places = panels(len(variants), height=3.75, below=0, across=2)
@@ -55,11 +55,14 @@ def samples(variants: list[Variant], drawn: dict[str, Pictures | None], names: N
             axes.set_yticks([])
         else:
             _nothing(axes)
+    first = next(found for found in drawn.values() if found)
+    title = f"The first {len(first.images)} samples of each network: {_made(variants, walk)}"
+    figure.suptitle(title, x=0.01, ha="left")
     return figure
 
 
-def denoising(variants: list[Variant], drawn: dict[str, Pictures | None], names: Names) -> Figure:
-    """A row a variant: the states of one image from noise, the same in all rows, to what becomes of it."""
+def denoising(variants: list[Variant], drawn: dict[str, Pictures | None], names: Names, walk: str) -> Figure:
+    """A row a variant: evenly spaced states of one image from noise, the same in all rows, to what becomes of it."""
     strips = [found.states for found in drawn.values() if found]
     if not strips:
         return statement(MISSING)
@@ -79,7 +82,16 @@ def denoising(variants: list[Variant], drawn: dict[str, Pictures | None], names:
     ends = (SIDE / 2, (SIDE + GAP) * (count - 1) + SIDE / 2)
     axes.set_xticks(ends, ["noise", "sample"])
     axes.xaxis.tick_top()
+    title = f"The first sample, at {count} evenly spaced of the sampler's times: {_made(variants, walk)}"
+    figure.suptitle(title, x=MARGIN / FULL, y=1 - MARGIN / whole, ha="left", va="top")
     return figure
+
+
+def _made(variants: list[Variant], walk: str) -> str:
+    """Which trainings they are of, after how many steps, and by which sampler."""
+    steps = sorted({int(variant.rows["steps"].max()) for variant in variants if variant.runs})
+    after = f"{' or '.join(f'{number:,}' for number in steps)} steps"
+    return ", ".join(filter(None, [of_first_seeds(variants).lower(), after, walk]))
 
 
 def _measured(variant: Variant) -> str:

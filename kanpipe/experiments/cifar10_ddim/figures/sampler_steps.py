@@ -12,7 +12,9 @@ from kanpipe.experiments.cifar10_ddim.words import FIDS, Names, main_fid
 from kanpipe.reporting.log_axes import log_log
 from kanpipe.reporting.plots import FULL, INK, statement
 from kanpipe.reporting.style import Style
+from kanpipe.reporting.variants import seeds
 
+LEAST = 3  # numbers of times of which a curve can be drawn
 KINDS = {"quadratic": "-", "uniform": "--", "ancestral": ":"}  # of times: the line; marks are hollow but for the first
 
 
@@ -26,21 +28,28 @@ def samplers(runs: pd.DataFrame, scores: pd.DataFrame, names: Names, named: Sequ
     rows = rows[[score_name(row) == fid for _, row in rows.iterrows()]]
     if rows.empty:
         return statement("No Fréchet distance was measured")
-    if rows["count"].nunique() < 2:
-        return statement("All networks were sampled with one number of times")
     images = most_common_count(rows)
     rows = rows[rows["n"] == images]
+    if rows["count"].nunique() < LEAST:
+        return statement(f"All networks were sampled with fewer than {LEAST} numbers of times")
     figure = Figure(figsize=(FULL, 3.4), layout="constrained")
     axes = figure.add_subplot()
     for variant, own in rows.groupby("variant", sort=False):
         for kind, walks in own.groupby("timesteps", sort=False):
-            means = walks.groupby("count")["value"].mean()
+            counts = walks.groupby("count")["value"]
             hue, shape = names.look(variant)
-            axes.plot(means.index, means, marker=shape, markersize=4.5, **_look(kind, hue))
+            axes.errorbar(*_bars(counts), marker=shape, markersize=4.5, elinewidth=1, **_look(kind, hue))
     axes.set(xlabel="times at which the sampler stops", ylabel=f"{FIDS[str(fid)]} of {images:,.0f} images")
     log_log(axes)
+    axes.set_title(f"Means and ranges of up to {seeds(int(rows.groupby('variant')['seed'].nunique().max()))}")
     _legend(figure, rows, names)
     return figure
+
+
+def _bars(counts: Any) -> tuple[pd.Index, pd.Series, list[pd.Series]]:
+    """Numbers of times, means, and how far the least and the largest of the seeds lie from them."""
+    means = counts.mean()
+    return means.index, means, [means - counts.min(), counts.max() - means]
 
 
 def most_common_count(rows: pd.DataFrame) -> int:

@@ -2,55 +2,73 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from kanpipe.experiments.cifar10_ddim.colours import LAST, prelu_floor
+from kanpipe.experiments.cifar10_ddim.datasets import SIDE, Dataset
 from kanpipe.experiments.cifar10_ddim.words import Names
 from kanpipe.reporting.plots import FULL, statement
 from kanpipe.reporting.smoothing import smoothed, thinned, window_for
 from kanpipe.reporting.style import Style
-from kanpipe.reporting.variants import Variant
+from kanpipe.reporting.variants import Variant, of_first_seeds
 
 LINES = ("-", "--", ":", "-.")  # of networks of one colour, one after the other
 GREY: Style = {"color": "#BBBBBB", "linewidth": 0.7, "zorder": 1}
+FLOOR: Style = {"marker": "_", "linestyle": "none", "markersize": 9, "markeredgewidth": 1.4, "zorder": 3}
 
 
-def training(variants: list[Variant], names: Names, named: Sequence[str]) -> Figure:
-    """The smoothed loss of every variant's first finished run; those that are not `named` in grey."""
+def training(
+    variants: list[Variant], looks: pd.DataFrame, names: Names, named: Sequence[str], images: Dataset
+) -> Figure:
+    """The smoothed loss of every variant's first finished run; those that are not `named` in grey.
+
+    `looks` has the slopes of PReLUs: a dash is the loss below which one behind a norm does not let its network come.
+    """
     finished = [variant for variant in variants if variant.runs]
     if not finished:
         return statement("No network has finished its training")
-    figure = Figure(figsize=(FULL, 3.2), layout="constrained")
+    figure = Figure(figsize=(FULL, 3.4), layout="constrained")
     axes = figure.add_subplot()
-    others = "other variants"
-    windows = []
-    hues = [names.look(variant.name)[0] for variant in finished if variant.name in named]
-    lines = {hue: iter(LINES) for hue in hues}
-    for variant in finished:
-        bold, hue = variant.name in named, names.look(variant.name)[0]
+    shown = [variant for variant in finished if variant.name in named]
+    others = [variant for variant in finished if variant.name not in named]
+    lines = {names.look(variant.name)[0]: iter(LINES) for variant in shown}
+    for variant in shown:
+        hue = names.look(variant.name)[0]
         own: Style = {"color": hue, "zorder": 2, "label": names.title(variant.name)}
-        look: Style = own | {"linestyle": next(lines[hue], "-")} if bold else GREY
-        windows.append(_curve(axes, variant, look if bold else look | {"label": others}))
-        others = "_" if not bold else others  # the legend names them once
-    _frame(axes)
+        _curve(axes, variant, own | {"linestyle": next(lines[hue], "-")})
+        _floors(axes, variant, looks, hue, SIDE**2 * len(images.channels))
+    for number, variant in enumerate(others):
+        _curve(axes, variant, GREY | {"label": "_" if number else "networks of the ablation and of sweeps"})
+    _frame(axes, len(images.channels))
     lost = [f"{names.title(variant.name)} diverged" for variant in variants if not variant.runs]
-    axes.set_title("; ".join([f"Mean of the {max(windows)} steps around", *lost]))
-    axes.legend(loc="upper right", ncols=2)
+    window = max(window_for(len(variant.runs[0].history())) for variant in finished)
+    axes.set_title("; ".join([f"{of_first_seeds(finished)}, mean of the {window} steps around", *lost]))
+    figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 
-def _curve(axes: Axes, variant: Variant, look: dict) -> int:
-    """Draws it and returns the window."""
+def _curve(axes: Axes, variant: Variant, look: Style) -> None:
     loss = variant.runs[0].history()["loss"]
-    window = window_for(len(loss))
-    drawn = thinned(smoothed(loss, window))
+    drawn = thinned(smoothed(loss, window_for(len(loss))))
     axes.plot(drawn.index, drawn["mean"], **look)
-    return window
 
 
-def _frame(axes: Axes) -> None:
-    axes.set(xlabel="training step", ylabel="training loss", yscale="log")
+def _floors(axes: Axes, variant: Variant, looks: pd.DataFrame, hue: str, values: int) -> None:
+    """What the slope of a PReLU behind a norm leaves of the loss, wherever it was looked at."""
+    if not variant.scores("prelu_loss").gt(0).any():
+        return
+    own = looks[(looks["variant"] == variant.name) & (looks["seed"] == variant.runs[0].seed) & (looks["layer"] == LAST)]
+    words = "a dash: least that a PReLU behind the norm lets be reached"
+    label = "_" if words in axes.get_legend_handles_labels()[1] else words
+    axes.plot(own["step"], prelu_floor(own["slope"], values), color=hue, label=label, **FLOOR)
+
+
+def _frame(axes: Axes, channels: int) -> None:
+    summed = f"squared error, summed over {SIDE**2 * channels:,} values of an image"
+    axes.set(xlabel="training step", ylabel=f"training loss\n({summed})", yscale="log")
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 4, 5, 10)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

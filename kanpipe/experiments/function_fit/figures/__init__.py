@@ -1,6 +1,7 @@
 """The figures of the experiment; errors are those on the test points unless a label says otherwise."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -11,27 +12,22 @@ from kanpipe.experiments.function_fit.figures.edges import edges
 from kanpipe.experiments.function_fit.figures.errors import first_runs, scaling, staircase, u_turn
 from kanpipe.experiments.function_fit.figures.untrained import growth_figure, locality_figure, warm_up_figure
 from kanpipe.experiments.function_fit.outputs import has_edges
-from kanpipe.reporting.plots import house_style, save
+from kanpipe.reporting.plots import draw
 from kanpipe.runs import FinishedRun
 
 
 def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Experiment, out: Path) -> None:
     """Draw the figures of `OUTPUTS` into the folder `out`, each as PNG and PDF."""
-    with house_style():
-        for stem, figure in _all_figures(runs, frames, spec):
-            save(figure, out / stem)
-
-
-def _all_figures(
-    runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Experiment
-) -> Iterator[tuple[str, Figure]]:
-    first, stages = first_runs(runs), frames["stages"]
-    yield "staircase", staircase(first)
-    yield "scaling", scaling(stages, first)
-    yield "u_turn", u_turn(stages, first)
-    yield "growth", growth_figure(frames["growth"])
-    yield "warm_up", warm_up_figure(frames["pieces"], spec.evaluation.warm_up)
-    yield "locality", locality_figure(frames["locality"])
+    first, stages, rows = first_runs(runs), frames["stages"], frames["runs"]
+    drawings: dict[str, Callable[[], Figure]] = {
+        "staircase": partial(staircase, first),
+        "scaling": partial(scaling, stages, first),
+        "u_turn": partial(u_turn, stages, first),
+        "growth": partial(growth_figure, frames["growth"], spec.evaluation.growth),
+        "warm_up": partial(warm_up_figure, frames["pieces"], spec.evaluation.warm_up),
+        "locality": partial(locality_figure, frames["locality"]),
+    }
     for name, run in first.items():
         if has_edges(run.spec.variant):
-            yield f"edges_{name}", edges(run, frames["runs"].query("variant == @name"))
+            drawings[f"edges_{name}"] = partial(edges, run, rows[rows["variant"] == name])
+    draw(drawings, out)

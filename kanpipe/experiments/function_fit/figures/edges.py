@@ -58,7 +58,7 @@ def edges(run: FinishedRun, rows: pd.DataFrame) -> Figure:
     figure.axes[0].plot([], [], color=WANTED, linestyle="--", label="square, sine, exponential, after affine maps")
     escaped, starts = int(rows["escaped"].sum()), int(rows["restarts"].sum())
     found = f"{escaped} of {starts} starts of {seeds(len(rows))} come so far"
-    figure.suptitle(f"{problem.TARGETS[variant.target].formula}, edges less their mean, seed {run.seed}; {found}")
+    figure.suptitle(f"{problem.TARGETS[variant.target].formula}, training seed {run.seed}; {found}")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=2)
     return figure
 
@@ -96,10 +96,13 @@ def _edge(axes: Axes, s: np.ndarray, values: np.ndarray, shape: Shape, limit: fl
     else:
         axes.text(0.5, 0.85, "not used", transform=axes.transAxes, ha="center", color=MUTED, size=SMALL)
     axes.set_ylim(-limit, limit)
+    axes.set_xlabel("input of the edge", size=6, labelpad=1)
     axes.tick_params(labelsize=6, colors=INK)
     axes.locator_params(nbins=3)
     place = axes.get_subplotspec()
-    if place is not None and place.colspan.start not in (0, 8, 10):
+    if place is not None and place.colspan.start in (0, 8, 10):
+        axes.set_ylabel("output, less its mean", size=6, labelpad=1)
+    else:
         axes.set_yticklabels([])
 
 

@@ -65,7 +65,7 @@ def _log_axes(axes: Axes, name: str, sizes: list[float] | None = None) -> None:
     """Logarithmic in both directions; ticks at the sizes that were used, or at 1, 2 and 5 of a decade, if they fit."""
     axes.set(xscale="log", yscale="log", xlabel=name)
     low, high = axes.get_xlim()
-    subs = (1, 2, 5) if high < 25 * low else (1,)
+    subs = (1, 2, 5) if high < 12 * low else (1, 3) if high < 50 * low else (1,)
     axes.xaxis.set_major_locator(LogLocator(subs=subs) if sizes is None else FixedLocator(sizes))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -79,7 +79,8 @@ def staircase(runs: Runs) -> Figure:
     targets = [name for name in problem.TARGETS if name in fitted]
     if not targets:
         return statement("The configuration has no KAN of several grids.")
-    figure = Figure(figsize=(FULL, 2.6), layout="constrained")
+    figure = Figure(figsize=(FULL, 2.8), layout="constrained")
+    figure.suptitle(f"Training seed {chosen[0].seed}; lines: where the grid is made finer", x=0.01, ha="left")
     panels = figure.subplots(1, len(targets), sharey=True, squeeze=False)[0]
     for axes, target in zip(panels, targets, strict=True):
         own = [run for run in chosen if run.spec.variant.target == target]
@@ -130,6 +131,8 @@ def scaling(stages: pd.DataFrame, runs: Runs) -> Figure:
             _errors(axes, own.dropna(subset=[size]), size)
         _log_axes(column[0], "grid size $G$", grids)
         _log_axes(column[1], "parameters")
+        if own["network"].nunique() < 2:  # the one network of its kind: the panel above has all of it
+            column[1].set_visible(False)
         _guide(column[0], own)
         column[0].set_title(problem.TARGETS[target].formula, size=6)
     for axes in panels[:, 0]:
@@ -140,7 +143,9 @@ def scaling(stages: pd.DataFrame, runs: Runs) -> Figure:
     }
     figure.legend(handles.values(), handles.keys(), loc="outside lower left", ncols=6, columnspacing=1.2)
     figure.suptitle(
-        f"Geometric means and ranges of {_seeds(usual)}; $G^{{-4}}$ through the second grid of the deep KAN"
+        f"Geometric means of {_seeds(usual)}; bars: ranges; $G^{{-4}}$ through the second grid of the deep KAN",
+        x=0.01,
+        ha="left",
     )
     return figure
 
@@ -219,6 +224,6 @@ def u_turn(stages: pd.DataFrame, runs: Runs) -> Figure:
     axes.plot([], [], **PRINTED | {"color": MUTED}, label="published, test")
     _log_axes(axes, "parameters (dashed: as many as points)")
     axes.set_ylabel(RMSE)
-    axes.set_title(f"{problem.TARGETS['plane'].formula}: geometric means\nand ranges of {_seeds(own)}")
+    axes.set_title(f"{problem.TARGETS['plane'].formula}: geometric means of\n{_seeds(own)}, and ranges of test errors")
     figure.legend(loc="outside lower left", ncols=3, columnspacing=1.2)
     return figure

@@ -1,10 +1,9 @@
 """The figures of the experiment; those of the source have their number in the docstring of what draws them."""
 
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from kanpipe.data.classes import class_names
 from kanpipe.experiments.kan_vae.config import Experiment
@@ -12,11 +11,10 @@ from kanpipe.experiments.kan_vae.figures.image_grids import posterior_samples, p
 from kanpipe.experiments.kan_vae.figures.latent_space import latent_space
 from kanpipe.experiments.kan_vae.figures.parameter_efficiency import fidelity_against_parameters
 from kanpipe.experiments.kan_vae.figures.training_curves import training_curves
-from kanpipe.experiments.kan_vae.outputs import FIGURES
 from kanpipe.experiments.kan_vae.published import DATASET
 from kanpipe.experiments.kan_vae.words import kind
-from kanpipe.reporting.plots import house_style, save, statement
-from kanpipe.reporting.variants import Variant, by_variant
+from kanpipe.reporting.plots import draw, statement
+from kanpipe.reporting.variants import by_variant
 from kanpipe.runs import FinishedRun
 
 
@@ -28,25 +26,19 @@ def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Expe
     variants = {variant.name: variant for variant in by_variant(runs, frames["runs"])}
     pictured = [variants[name] for name in spec.figures.variants if name in variants]
     kinds = {run.variant: kind(run.spec.variant) for run in runs}
-    dataset = spec.problem.dataset
+    dataset, shown = spec.problem.dataset, spec.figures.variants
     published = dataset == DATASET
-    with house_style():
-        drawn = [
-            *_pictures(pictured, frames["latents"], class_names(dataset), published),
-            fidelity_against_parameters(frames, kinds, spec.figures.variants, published),
-        ]
-        for stem, figure in zip(FIGURES, drawn, strict=True):
-            save(figure, out / stem)
-
-
-def _pictures(
-    variants: list[Variant], latents: pd.DataFrame, classes: tuple[str, ...], published: bool
-) -> Iterator[Figure]:
-    if not any(variant.runs for variant in variants):
-        words = "None of the models to be shown has finished its training"
-        yield from (statement(words) for _ in FIGURES[:-1])
-        return
-    yield training_curves(variants, published)
-    yield latent_space(variants, latents, classes)
-    yield posterior_samples(variants)
-    yield prior_samples(variants)
+    pictures = {
+        "training_curves": partial(training_curves, pictured, published),
+        "latent_space": partial(latent_space, pictured, frames["latents"], class_names(dataset)),
+        "posterior_samples": partial(posterior_samples, pictured),
+        "prior_samples": partial(prior_samples, pictured),
+    }
+    if not any(variant.runs for variant in pictured):
+        nothing = partial(statement, "None of the models to be shown has finished its training")
+        pictures = dict.fromkeys(pictures, nothing)
+    draw(
+        pictures
+        | {"fidelity_against_parameters": partial(fidelity_against_parameters, frames, kinds, shown, published)},
+        out,
+    )

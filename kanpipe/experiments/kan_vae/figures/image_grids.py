@@ -8,12 +8,12 @@ from kanpipe.experiments.kan_vae.words import heading, title
 from kanpipe.reporting.mosaics import GAP, mosaic, show
 from kanpipe.reporting.panels import blank, scores
 from kanpipe.reporting.plots import FULL
-from kanpipe.reporting.variants import Variant
+from kanpipe.reporting.variants import Variant, of_first_seeds
 
 SIDE = 28  # pixels
 PITCH = SIDE + GAP
 STRIP = 16  # images beside each other in a strip
-TILE, MARGIN = 0.375, 0.1  # inches
+TILE, MARGIN, HEAD = 0.375, 0.1, 0.2  # inches
 BLOCK, SHOWN = 8, 32  # images beside each other in a block, and in all of it
 
 
@@ -23,20 +23,25 @@ def posterior_samples(variants: list[Variant]) -> Figure:
     rows = [inputs, *(_samples(variant, "posterior", len(inputs)) for variant in variants)]
     bands = [slice(start, start + STRIP) for start in range(0, len(inputs), STRIP)]
     names, high = ["inputs", *map(_row_name, variants)], len(rows) * TILE
-    whole = len(bands) * (high + MARGIN) + MARGIN
+    whole = len(bands) * (high + MARGIN) + MARGIN + HEAD
     figure = Figure(figsize=(FULL, whole))
     for place, band in enumerate(bands):
-        left, bottom = FULL - STRIP * TILE - MARGIN, whole - (place + 1) * (high + MARGIN)
+        left, bottom = FULL - STRIP * TILE - MARGIN, whole - HEAD - (place + 1) * (high + MARGIN)
         axes = figure.add_axes((left / FULL, bottom / whole, STRIP * TILE / FULL, high / whole))
         show(axes, _grid(np.concatenate([_filled(images[band]) for images in rows]), STRIP))
         axes.set_yticks([PITCH * row + SIDE / 2 for row in range(len(rows))], names)
+        names = [name.split("\n")[0] for name in names]  # the numbers are of all test images: once is enough
+    words = f"The first {len(inputs)} test images and one draw of each posterior, {of_first_seeds(variants).lower()}"
+    figure.text(MARGIN / FULL, 1 - MARGIN / whole, words, va="top")
     return figure
 
 
 def prior_samples(variants: list[Variant]) -> Figure:
     """What the models decode from draws of N(0, I), beside real images (Figure 9)."""
     lines = -(-(1 + len(variants)) // 2)
-    figure = Figure(figsize=(FULL, lines * 2.1), layout="constrained")
+    figure = Figure(figsize=(FULL, lines * 2.1 + HEAD), layout="constrained")
+    words = f"The first {SHOWN} draws of sampling seed 0, probabilities in grey, {of_first_seeds(variants).lower()}"
+    figure.suptitle(words, x=0.01, ha="left")
     blocks = figure.subplots(lines, 2, squeeze=False).flat
     for axes in blocks:
         axes.axis("off")

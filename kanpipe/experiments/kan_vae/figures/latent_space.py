@@ -14,7 +14,7 @@ from kanpipe.experiments.kan_vae.words import heading
 from kanpipe.reporting.panels import blank, panels, scores
 from kanpipe.reporting.plots import INK, SMALL
 from kanpipe.reporting.style import Style
-from kanpipe.reporting.variants import Variant
+from kanpipe.reporting.variants import Variant, of_first_seeds
 
 # Ten colours told apart also with a colour-vision deficiency (Petroff, arXiv:2107.02270), a class each, dealt out so
 # that digits that look alike (3, 5 and 8; 4, 7 and 9) are far apart in colour.
@@ -42,7 +42,7 @@ def latent_space(variants: list[Variant], latents: pd.DataFrame, classes: Sequen
             blank(axes, "not run")
     shown = latents.groupby(["variant", "seed"]).size().max() if len(latents) else 0
     words = (
-        f"t-SNE of the latent means of {shown:,} test images. "
+        f"t-SNE of the latent means of {shown:,} test images, {of_first_seeds(variants).lower()}. "
         "k-NN and silhouette are of latent means, not of the picture."
     )
     columns = 10 if max(map(len, classes)) < 3 else 5

@@ -9,12 +9,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
+from kanpipe.claims.effects import PAIRS as ENOUGH
+from kanpipe.experiments.kan_vae import words
 from kanpipe.experiments.kan_vae.forms import FLOOR, PAIRS
 from kanpipe.experiments.kan_vae.published import FID
-from kanpipe.experiments.kan_vae.words import KINDS, OTHER, title
+from kanpipe.experiments.kan_vae.words import KINDS, OTHER
+from kanpipe.reporting.labels import label_marks
 from kanpipe.reporting.panels import blank
 from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL
 from kanpipe.reporting.style import Style
@@ -54,20 +56,29 @@ def fidelity_against_parameters(
     figure = Figure(figsize=(FULL, 6), layout="constrained")
     runs = frames["runs"][frames["runs"]["status"] == FINISHED]
     parameters = frames["runs"].drop_duplicates("variant").set_index("variant")["parameters"]
+    trained, bars, front = runs.groupby("variant")["seed"].nunique(), False, False
+    labels: dict[Axes, dict[str, tuple[float, float]]] = {}
     for axes, panel in zip(figure.subplots(2, 2, sharex=True).flat, PANELS, strict=True):
         values, floors = _values(panel, runs, frames["fidelity"])
         axes.set_title(f"{panel.title}\n{_samples(values)}")
         axes.set(xscale="log", ylabel=panel.axis)
         if len(values):
-            _points(axes, panel, spread(values).join(parameters, how="inner"), kinds, named)
+            points = spread(values).join(parameters, how="inner")
+            bars |= bool(points["sd"].notna().any())
+            front |= _front(axes, panel, points, trained)
+            _points(axes, points, kinds, named)
             _published(axes, panel, parameters, kinds, published)
             for floor in floors:
                 axes.axhline(floor, **REAL)
+            shown = points.loc[points.index.isin(named)]
+            labels[axes] = {words.title(name): (row["parameters"], row["mean"]) for name, row in shown.iterrows()}
         else:
             axes.set_yticks([])
             blank(axes, "not run")
     _frame(figure)
-    _legend(figure, frames["runs"], kinds, published)
+    _legend(figure, frames["runs"], kinds, published, front, _bars(frames["runs"], bars))
+    for axes, own in labels.items():
+        label_marks(figure, axes, own)
     return figure
 
 
@@ -106,11 +117,15 @@ def _samples(values: pd.DataFrame) -> str:
     return f"{' or '.join(counts)} samples" if counts else ""
 
 
-def _bars(runs: pd.DataFrame) -> str:
-    trained = runs.groupby("variant")["seed"].nunique().max()
-    if trained > 1:
-        return f"Means of {trained} training seeds; bars: ± standard deviation"
-    return "One training seed; bars: ± standard deviation of the sampling seeds, where there are several"
+def _bars(runs: pd.DataFrame, drawn: bool) -> str:
+    """What a mark is of, and a bar if any is drawn."""
+    trained = runs.groupby("variant")["seed"].nunique()
+    least, most = trained.min(), trained.max()
+    if most > 1:
+        return f"Means of {most if least == most else f'{least} to {most}'} training seeds; bars: ± standard deviation"
+    return "One training seed" + (
+        "; bars: ± standard deviation of the sampling seeds" if drawn else ", one draw of samples"
+    )
 
 
 def _style(variant: str, kinds: dict[str, str]) -> dict[str, Any]:
@@ -118,27 +133,20 @@ def _style(variant: str, kinds: dict[str, str]) -> dict[str, Any]:
     return {"color": hue, "marker": shape}
 
 
-def _points(axes: Axes, panel: Panel, points: pd.DataFrame, kinds: dict[str, str], named: Sequence[str]) -> None:
+def _front(axes: Axes, panel: Panel, points: pd.DataFrame, trained: pd.Series) -> bool:
+    """Draw the Pareto front where every network has three trainings or more: single ones cannot carry it."""
+    if trained.reindex(points.index).min() < ENOUGH:
+        return False
     front = points.loc[pareto_front(points["parameters"], points["mean"], panel.lower_is_better)]
     axes.plot(front["parameters"], front["mean"], **FRONT)
+    return True
+
+
+def _points(axes: Axes, points: pd.DataFrame, kinds: dict[str, str], named: Sequence[str]) -> None:
     mark: Style = {"markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.4, "elinewidth": 1, "zorder": 3}
     for variant, row in points.sort_index(key=lambda names: names.isin(named)).iterrows():  # the named ones on top
         bar = row["sd"] if np.isfinite(row["sd"]) else None
         axes.errorbar(row["parameters"], row["mean"], bar, **mark, **_style(variant, kinds))
-    smallest = points["parameters"].min()
-    _labels(axes, points.loc[[name for name in named if name in points.index]].sort_values("parameters"), smallest)
-
-
-def _labels(axes: Axes, points: pd.DataFrame, smallest: int) -> None:
-    """The titles beside their marks: to the left of the first, where there is room, and of the last."""
-    for place, (variant, row) in enumerate(points.iterrows()):
-        is_last, is_first = place == len(points) - 1, place == 0 and row["parameters"] > smallest
-        side = -1 if is_last or is_first else 1
-        style: Style = {"xytext": (12 * side, 12), "ha": "right" if side < 0 else "left", "va": "center", "zorder": 4}
-        line: Style = {"arrowstyle": "-", "linewidth": 0.5, "color": INK, "shrinkA": 0, "shrinkB": 2}
-        halo = [withStroke(linewidth=2, foreground="white")]
-        where = (row["parameters"], row["mean"])
-        axes.annotate(title(variant), where, textcoords="offset points", arrowprops=line, path_effects=halo, **style)
 
 
 def _published(axes: Axes, panel: Panel, parameters: pd.Series, kinds: dict[str, str], published: bool) -> None:
@@ -157,18 +165,24 @@ def _frame(figure: Figure) -> None:
         axes.set_xlabel("parameters")
 
 
-def _legend(figure: Figure, runs: pd.DataFrame, kinds: dict[str, str], published: bool) -> None:
+def _legend(
+    figure: Figure, runs: pd.DataFrame, kinds: dict[str, str], published: bool, front: bool, title: str
+) -> None:
     shown = {kind: _style(variant, kinds) for variant, kind in kinds.items()}
     order = [kind for kind in (*KINDS, *shown) if kind in shown]
     dots: Style = {"linestyle": "none", "markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.4}
     entries = [Line2D([], [], label=kind, **dots, **shown[kind]) for kind in dict.fromkeys(order)]
     if published:
-        entries.append(Line2D([], [], color=INK, marker="o", label="published, in a", **HOLLOW))
+        kinds_published = dict.fromkeys(kinds[name] for name in FID if name in kinds)
+        entries += [
+            Line2D([], [], label=f"published, in a: {kind}", **HOLLOW, **shown[kind]) for kind in kinds_published
+        ]
     entries.append(Line2D([], [], label="real test images", **REAL))
-    entries.append(Line2D([], [], label="Pareto front", color=FRONT["color"], linewidth=FRONT["linewidth"]))
+    if front:
+        entries.append(Line2D([], [], label="Pareto front", color=FRONT["color"], linewidth=FRONT["linewidth"]))
     finished = set(runs.loc[runs["status"] == FINISHED, "variant"])
-    lost = [title(name) for name in runs["variant"].unique() if name not in finished]
+    lost = [words.title(name) for name in runs["variant"].unique() if name not in finished]
     if lost:
         entries.append(Line2D([], [], linestyle="none", label=f"diverged: {'; '.join(lost)}"))
-    style: Style = {"ncols": 3, "columnspacing": 2.5, "title": _bars(runs), "title_fontsize": SMALL}
+    style: Style = {"ncols": 3, "columnspacing": 2.5, "title": title, "title_fontsize": SMALL}
     figure.legend(handles=entries, loc="outside lower center", **style)

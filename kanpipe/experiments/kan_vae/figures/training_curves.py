@@ -13,7 +13,7 @@ from kanpipe.reporting.panels import blank, panels
 from kanpipe.reporting.plots import DATA, GENERATED, INK, MUTED, SMALL
 from kanpipe.reporting.smoothing import WINDOW, smoothed, thinned, window_for
 from kanpipe.reporting.style import Style
-from kanpipe.reporting.variants import Variant
+from kanpipe.reporting.variants import Variant, of_first_seeds
 from kanpipe.runs import FinishedRun
 
 PARTS = {"reconstruction": ("reconstruction error", DATA, "o"), "kl": ("KL divergence", GENERATED, "D")}
@@ -22,7 +22,7 @@ MARK: Style = {"linestyle": "none", "markersize": 5, "markeredgecolor": INK, "ma
 
 def training_curves(variants: list[Variant], published: bool) -> Figure:
     """Both parts of the loss of every batch, smoothed (Figure 6)."""
-    figure, places = panels(len(variants), height=2.6, below=0.5, sharex=True, sharey=True)
+    figure, places = panels(len(variants), height=2.6, below=0.65, sharex=True, sharey=True)
     window = WINDOW
     for axes, variant in zip(places, variants, strict=True):
         axes.set_title(heading(variant))
@@ -34,7 +34,7 @@ def training_curves(variants: list[Variant], published: bool) -> Figure:
     _frame(places)
     entries = _entries(window, published)
     place: Style = {"loc": "outside lower center", "ncols": 2, "columnspacing": 4}
-    figure.legend(handles=list(entries.values()), labels=list(entries), **place)
+    figure.legend(handles=list(entries.values()), labels=list(entries), title=of_first_seeds(variants), **place)
     return figure
 
 

@@ -1,0 +1,54 @@
+"""Words beside marks, where they cover no other mark."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from kanpipe.reporting.plots import INK, TEXT
+from kanpipe.reporting.style import Style
+
+WIDTH, HEIGHT = 0.62 * TEXT, 1.3 * TEXT  # of a letter and of a line, in points
+PLACES = [(side * (10 + x), y) for x in (2, 14, 30) for y in (12, -12, 24, -24, 40, -40) for side in (1, -1)]
+
+
+def label_marks(figure: Figure, axes: Axes, labels: Mapping[str, tuple[float, float]]) -> None:
+    """Write each label beside the place (x, y) of its mark, joined by a line, in axes whose limits are final.
+
+    Of `PLACES` the first is taken that covers the fewest marks and labels, all of it inside the axes.
+    """
+    figure.draw_without_rendering()  # so that the axes have their size
+    scale = 72 / figure.dpi
+    taken = scale * np.concatenate([axes.transData.transform(line.get_xydata()) for line in axes.lines])
+    frame = scale * np.array(axes.bbox.get_points())
+    for words, place in labels.items():
+        at = scale * axes.transData.transform(place)
+        boxes = [_box(at, offset, len(words)) for offset in PLACES]
+        cost = [_covered(box, taken) + 100 * _outside(box, frame) for box in boxes]
+        best = int(np.argmin(cost))
+        _write(axes, words, place, PLACES[best])
+        taken = np.concatenate([taken, np.linspace(boxes[best][0], boxes[best][1], 5)])
+
+
+def _box(at: np.ndarray, offset: tuple[float, float], letters: int) -> np.ndarray:
+    """Lower left and upper right corner of a label with a mark's width around it, in points."""
+    near, width = at + offset, WIDTH * letters
+    left = near[0] if offset[0] > 0 else near[0] - width
+    return np.array([[left - 3, near[1] - HEIGHT], [left + width + 3, near[1] + HEIGHT]])
+
+
+def _covered(box: np.ndarray, points: np.ndarray) -> int:
+    return int(((points > box[0]) & (points < box[1])).all(axis=1).sum())
+
+
+def _outside(box: np.ndarray, frame: np.ndarray) -> bool:
+    return bool((box[0] < frame[0]).any() or (box[1] > frame[1]).any())
+
+
+def _write(axes: Axes, words: str, place: tuple[float, float], offset: tuple[float, float]) -> None:
+    line: Style = {"arrowstyle": "-", "linewidth": 0.5, "color": INK, "shrinkA": 0, "shrinkB": 2}
+    style: Style = {"xytext": offset, "ha": "left" if offset[0] > 0 else "right", "va": "center", "zorder": 4}
+    halo = [withStroke(linewidth=2, foreground="white")]
+    axes.annotate(words, place, textcoords="offset points", arrowprops=line, path_effects=halo, **style)
