@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kanpipe.runs import FinishedRun, Run
 
 TRAINED = ("weights.safetensors", "snapshots.safetensors", "history.csv", "validation.csv", "run.json")  # by fit
+SAMPLED = "sampled.json"  # beside the samples of every run, by kanpipe.sampled
 ROW = ("experiment", "variant")  # the columns that every row of the frame `runs` has
 TRAINED_ROW = (*ROW, "seed", "status", "config_hash", "code")  # and those of a run that was trained
 

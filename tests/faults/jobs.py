@@ -20,6 +20,7 @@ from config_mutations import preset
 
 from kanpipe.config.kinds import BLOCKS
 from kanpipe.experiments.plan import Plan
+from kanpipe.experiments.protocol import SAMPLED
 
 SCRIPTS = Path(__file__).parents[2] / "workflow/scripts"
 FORKS = multiprocessing.get_context("forkserver")
@@ -147,7 +148,7 @@ def _inputs(folder: Path) -> Files:
     runs = [folder / "swiss_roll" / name / "seed0" for name in VARIANTS]
     return Files(
         runs=[str(run / "run.json") for run in runs],
-        samples=[str(run / "samples.npz") for run in runs],
+        samples=[str(run / name) for run in runs for name in (*PLAN.outputs.sampled, SAMPLED)],
         frames=[str(folder / f"swiss_roll/{name}.csv") for name in PLAN.outputs.frames],
         data=[],
         inception_weights=[],

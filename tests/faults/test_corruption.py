@@ -6,7 +6,7 @@ import shutil
 import pytest
 from jobs import VARIANTS, Job, leftovers
 
-TRAINED = ("weights.safetensors", "snapshots.safetensors", "history.csv", "run.json", "samples.npz")
+LEFT = ("weights.safetensors", "snapshots.safetensors", "history.csv", "run.json", "samples.npz", "sampled.json")
 
 
 def flipped(content, draw):
@@ -57,7 +57,7 @@ def damage(path, kind, seed):
     ("kind", "seed"), [("flipped", n) for n in range(8)] + [("zeroed", n) for n in range(2)]
     + [("truncated", n) for n in range(4)] + [("emptied", 0), ("garbled", 0)],
 )  # fmt: skip
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", LEFT)
 def test_damaged_results_are_not_scored(results, injected, name, kind, seed):
     job = Job(results, "evaluate")
     expected = {path: path.read_bytes() for path in job.out}
@@ -68,17 +68,15 @@ def test_damaged_results_are_not_scored(results, injected, name, kind, seed):
     assert outcome in ("refused by name", "without effect"), ended.said
 
 
-SEALED_ALONE = pytest.mark.xfail(reason="samples have a digest of their own, which does not say of which run they are")
-
-
-@pytest.mark.parametrize("name", [*TRAINED[:-1], pytest.param(TRAINED[-1], marks=SEALED_ALONE)])
-def test_files_of_another_run_are_not_scored(results, injected, name):
+@pytest.mark.parametrize("names", [*((name,) for name in LEFT), ("samples.npz", "sampled.json")], ids=" and ".join)
+def test_files_of_another_run_are_not_scored(results, injected, names):
     job, runs = Job(results, "evaluate"), [results / "swiss_roll" / variant / "seed0" for variant in VARIANTS]
     expected = {path: path.read_bytes() for path in job.out}
-    shutil.copyfile(runs[0] / name, runs[1] / name)
+    for name in names:
+        shutil.copyfile(runs[0] / name, runs[1] / name)
     ended = job.run()
-    outcome = judged(ended, job, expected, name)
-    injected(f"{name} of another run, before evaluate", outcome, ended.sentence)
+    outcome = judged(ended, job, expected, names[-1])
+    injected(f"{' and '.join(names)} of another run, before evaluate", outcome, ended.sentence)
     assert outcome in ("refused by name", "without effect"), ended.said
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from kanpipe.data.inception import inception_weights
 from kanpipe.demands import Demands
 from kanpipe.experiments.plan import RUN, Plan
+from kanpipe.experiments.protocol import SAMPLED
 
 PLAN = Plan(config["entry"], config["experiments"][config["entry"]])
 GPU = 0 if config["device"] == "cpu" else 1
@@ -29,4 +30,5 @@ def shown(path, **labels):
 
 RECORDS = of_runs("run.json") if PLAN.has("train") else []
 TRAINED = of_runs(*PLAN.outputs.trained) if PLAN.has("train") else []
-SAMPLES = of_runs(*PLAN.outputs.sampled) if PLAN.has("sample") else []
+SAMPLED_FILES = [*PLAN.outputs.sampled, SAMPLED]
+SAMPLES = of_runs(*SAMPLED_FILES) if PLAN.has("sample") else []

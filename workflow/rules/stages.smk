@@ -40,7 +40,7 @@ if PLAN.has("train"):
 if PLAN.has("sample"):
     # One job draws the samples of all runs, where they are drawn in seconds.
     TOGETHER = PLAN.outputs.sampled_together
-    SAMPLED = "sample" if TOGETHER else "sample_{variant}_seed{seed}"
+    JOB = "sample" if TOGETHER else "sample_{variant}_seed{seed}"
 
     rule sample:
         input:
@@ -48,11 +48,11 @@ if PLAN.has("sample"):
             runs=RECORDS if TOGETHER else [f"<results>/<entry>/{RUN}/run.json"],
             trained=TRAINED if TOGETHER else f"<results>/<entry>/{RUN}/weights.safetensors",
         output:
-            SAMPLES if TOGETHER else multiext(f"<results>/<entry>/{RUN}/", *PLAN.outputs.sampled),
+            SAMPLES if TOGETHER else multiext(f"<results>/<entry>/{RUN}/", *SAMPLED_FILES),
         log:
-            f"<logs>/<entry>/{SAMPLED}.log",
+            f"<logs>/<entry>/{JOB}.log",
         benchmark:
-            f"<benchmarks>/<entry>/{SAMPLED}.tsv"
+            f"<benchmarks>/<entry>/{JOB}.tsv"
         conda:
             "../../envs/kanpipe.yaml"
         threads: 2 if TOGETHER else 1

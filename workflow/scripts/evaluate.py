@@ -10,11 +10,11 @@ with job(snakemake.log[0]):
     from kanpipe.experiments.protocol import Inputs, check_rows
     from kanpipe.files import write_table
     from kanpipe.machine import Machine
-    from kanpipe.runs import FinishedRun
+    from kanpipe.sampled import read_runs
 
     params = snakemake.params
     machine = Machine.prepare(snakemake.config["device"], snakemake.threads, gpus=snakemake.resources.gpu)
-    runs = [FinishedRun.read(Path(record).parent) for record in snakemake.input.runs]
+    runs = read_runs(snakemake.input.runs, snakemake.input.samples)
     inputs = Inputs.named(snakemake.input, features=Path(snakemake.config["data_dir"]) / "features")
     frames = stage(params.kind, "evaluate")(runs, parsed(params.kind, params.spec), inputs, machine)
     check_rows(params.kind, frames["runs"], trained=bool(runs))

@@ -11,7 +11,7 @@ with job(snakemake.log[0]):
     from kanpipe.experiments import outputs, stage
     from kanpipe.experiments.protocol import table_name
     from kanpipe.files import read_table, write_table
-    from kanpipe.runs import FinishedRun
+    from kanpipe.sampled import read_runs
 
     params = snakemake.params
     spec, described = parsed(params.kind, params.spec), outputs(params.kind).described
@@ -20,5 +20,5 @@ with job(snakemake.log[0]):
     frames = {Path(path).stem: read_table(path) for path in [*snakemake.input.frames, *snakemake.output.said]}
     for name, table in stage(params.kind, "tables")(frames).items():
         table.write(Path(snakemake.output.tables[0]).with_name(table_name(params.experiment, name)))
-    runs = [FinishedRun.read(Path(record).parent) for record in snakemake.input.runs]
+    runs = read_runs(snakemake.input.runs, snakemake.input.samples)
     stage(params.kind, "figures")(runs, frames, spec, Path(snakemake.output.figures[0]).parent)

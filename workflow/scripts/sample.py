@@ -8,11 +8,12 @@ with job(snakemake.log[0]):
     from contextlib import nullcontext
 
     from kanpipe.config.kinds import parsed
-    from kanpipe.experiments import stage
+    from kanpipe.experiments import outputs, stage
     from kanpipe.experiments.protocol import Inputs
     from kanpipe.machine import Machine
     from kanpipe.progress import Progress
     from kanpipe.runs import FinishedRun
+    from kanpipe.sampled import claim
 
     params, records = snakemake.params, snakemake.input.runs
     machine = Machine.prepare(snakemake.config["device"], snakemake.threads, gpus=snakemake.resources.gpu)
@@ -21,6 +22,8 @@ with job(snakemake.log[0]):
     several = len(records) > 1
     with Progress(f"{params.experiment} sampling", len(records), unit="run") if several else nullcontext() as progress:
         for folder in (Path(record).parent for record in records):
-            stage(params.kind, "sample")(FinishedRun.read(folder), spec, inputs, machine, folder / "samples.npz")
+            run = FinishedRun.read(folder)
+            stage(params.kind, "sample")(run, spec, inputs, machine, folder / "samples.npz")
+            claim(run, outputs(params.kind).sampled)
             if progress:
                 progress.advance()
