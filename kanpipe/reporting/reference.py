@@ -1,10 +1,12 @@
 """Keep a full run for good: its rows, run records, figures and tables, under results/reference.
 
     python -m kanpipe.reporting.reference results/paper swiss_roll
+    python -m kanpipe.reporting.reference results/paper swiss_roll --ship shipped
     python -m kanpipe.reporting.reference --judge-again
     python -m kanpipe.reporting.reference --draw-again cpu
 
-The second computes the verdicts on all claims again, from the rows that are there, and the third draws those figures
+The second also copies small weights and samples into a folder to upload, and lists them (kanpipe.reporting.shipped).
+The third computes the verdicts on all claims again, from the rows that are there, and the last draws those figures
 again that need nothing but rows, with the names that networks have in that preset. No rule writes there.
 results/reference/<experiment>/runs.csv has a row for every run ever kept. The tables beside it are computed from the
 latest row of each variant and seed, so that an experiment can be kept in parts, variants that are compared with each
@@ -34,6 +36,7 @@ from kanpipe.models.counting import parameter_count
 from kanpipe.reporting.cost import cost_table
 from kanpipe.reporting.folders import SOURCE, record_path
 from kanpipe.reporting.kept import kept_runs
+from kanpipe.reporting.shipped import ship
 from kanpipe.reporting.tables import KEY, RUN, Table, latest
 
 
@@ -145,6 +148,9 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("results", type=Path, nargs="?", help="for example results/paper")
     options.add_argument("experiment", nargs="?", help="for example swiss_roll")
+    options.add_argument(
+        "--ship", type=Path, metavar="FOLDER", help="copy small weights and samples into it, to upload"
+    )
     options.add_argument("--judge-again", action="store_true", help="only compute the verdicts on kept rows again")
     options.add_argument(
         "--draw-again", metavar="PRESET", help="only draw those figures again that need nothing but kept rows"
@@ -157,6 +163,8 @@ def main() -> None:
     try:
         if not again:
             keep(chosen.results, chosen.experiment, chosen.reference)
+            if chosen.ship:
+                ship(chosen.results, chosen.experiment, chosen.ship, chosen.reference)
         if chosen.draw_again:
             draw_again(chosen.reference, chosen.draw_again)
         else:

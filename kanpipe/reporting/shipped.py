@@ -2,8 +2,9 @@
 
     python -m kanpipe.reporting.shipped results/paper swiss_roll shipped
 
-copies those of the runs in results/paper that are kept into the folder `shipped`, to be uploaded as it is, and adds
-them to results/reference/shipped.csv: path, size in bytes, SHA-256.
+copies those of the runs in results/paper that are kept into the folder `shipped`, each with its record, to be uploaded
+as it is, and adds them to results/reference/shipped.csv: path, size in bytes, SHA-256. A folder that was fetched is
+read as any run: `FinishedRun.read(folder).tensors("weights.safetensors")`.
 """
 
 import argparse
@@ -16,13 +17,15 @@ from pathlib import Path
 
 from kanpipe.data.sources import Source
 from kanpipe.errors import UserError
+from kanpipe.experiments.protocol import SAMPLED
 from kanpipe.files import atomic, read_table
 from kanpipe.runs import Record
 
 REFERENCE = Path(__file__).parents[2] / "results/reference"
 MANIFEST = "shipped.csv"
 FOLDER = "reference"  # below the data folder, and below the place that offers the files
-NAMES = ("weights.safetensors", "samples.npz")
+RECORDS = ("run.json", SAMPLED)
+NAMES = ("weights.safetensors", "samples.npz")  # which are offered where they are small enough
 LARGEST = 5 * 2**20  # bytes of a file that is small enough to be offered
 
 
@@ -45,7 +48,7 @@ def ship(results: Path, experiment: str, out: Path, reference: Path = REFERENCE)
     A run in `results` that is not the kept one, by its settings, code and device, is left out. Raises UserError when
     nothing of the experiment is kept, or none of the kept runs is in `results`.
     """
-    from kanpipe.reporting.reference import record_path  # with pandas, which rules do without
+    from kanpipe.reporting.folders import record_path  # with pandas, which rules do without
 
     kept = reference / experiment / "runs.csv"
     if not kept.exists():
@@ -67,13 +70,13 @@ def _is_kept(record: Record, row: object) -> bool:
 
 
 def _copied(run: Path, out: Path, place: Path) -> Iterator[Path]:
-    """Copy what is small enough of a run; the paths below `out`."""
-    for name in NAMES:
-        if (run / name).exists() and (run / name).stat().st_size <= LARGEST:
-            target = out / FOLDER / place / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(run / name, target)
-            yield place / name
+    """Copy what is small enough of a run, and its records with it; the paths below `out`."""
+    small = [name for name in NAMES if (run / name).exists() and (run / name).stat().st_size <= LARGEST]
+    for name in [name for name in RECORDS if small and (run / name).exists()] + small:
+        target = out / FOLDER / place / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(run / name, target)
+        yield place / name
 
 
 def _add(manifest: Path, out: Path, paths: list[Path]) -> None:

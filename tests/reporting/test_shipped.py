@@ -1,5 +1,7 @@
 """Weights of kept runs: copied to be offered, listed with their digests, and fetched from where they are offered."""
 
+import sys
+
 import pandas as pd
 import pytest
 import yaml
@@ -8,7 +10,9 @@ from test_workflow import copy_of_project, snakemake
 
 from kanpipe.data.fetch import fetch
 from kanpipe.errors import UserError
+from kanpipe.reporting import reference
 from kanpipe.reporting.shipped import LARGEST, MANIFEST, offered, ship
+from kanpipe.runs import FinishedRun
 
 
 def keep(folder, **said):
@@ -35,16 +39,17 @@ def shipped(project):
 
 
 def test_files_of_the_kept_run_alone_are_offered_with_their_digests(project):
-    (path,) = shipped(project)
-    (source,) = offered(project / "reference")
-    assert source.name == f"reference/{path}" and path.name == "weights.safetensors"
-    assert not source.fault(project / "out" / source.name)
-    assert shipped(project) == [path] and len(offered(project / "reference")) == 1, "a file is listed once"
+    paths = shipped(project)
+    sources = offered(project / "reference")
+    assert [path.name for path in paths] == ["run.json", "weights.safetensors"]
+    assert [source.name for source in sources] == [f"reference/{path}" for path in paths]
+    assert not any(source.fault(project / "out" / source.name) for source in sources)
+    assert shipped(project) == paths and offered(project / "reference") == sources, "a file is listed once"
 
 
 def test_what_is_offered_comes_from_a_folder_and_damage_is_refused(project):
     shipped(project)
-    (source,) = offered(project / "reference")
+    _, source = offered(project / "reference")
     assert fetch(source, project / "data", str(project / "out")).read_bytes() == b"weights of 0"
     (project / "out" / source.name).write_bytes(b"weights of 1")
     with pytest.raises(UserError, match="SHA-256"):
@@ -52,9 +57,13 @@ def test_what_is_offered_comes_from_a_folder_and_damage_is_refused(project):
 
 
 def test_large_files_are_not_offered(project):
-    with open(project / "results/some/any/seed0/samples.npz", "wb") as file:
+    run = project / "results/some/any/seed0"
+    with open(run / "samples.npz", "wb") as file:
         file.truncate(LARGEST + 1)
-    assert [path.name for path in shipped(project)] == ["weights.safetensors"]
+    assert [path.name for path in shipped(project)] == ["run.json", "weights.safetensors"]
+    (run / "weights.safetensors").unlink()
+    with pytest.raises(UserError, match="has no kept run of some"):
+        shipped(project)  # a record alone is of no use
 
 
 @pytest.mark.parametrize(
@@ -71,6 +80,22 @@ def test_damaged_manifest_is_told(tmp_path, text):
     with pytest.raises(UserError, match="is damaged .*; restore it from the repository"):
         offered(tmp_path)
     assert offered(tmp_path / "none") == []
+
+
+def test_what_was_fetched_is_read_as_a_run(project):
+    shipped(project)
+    for source in offered(project / "reference"):
+        fetched = fetch(source, project / "data", str(project / "out")).parent
+    assert FinishedRun.read(fetched).record == record(seed=0)
+
+
+def test_tool_that_keeps_a_run_offers_its_files(project, monkeypatch):
+    monkeypatch.setattr(reference, "keep", lambda results, experiment, kept: None)
+    monkeypatch.setattr(reference, "judge_again", lambda kept: None)
+    places = [str(project / name) for name in ("results", "out", "reference")]
+    monkeypatch.setattr(sys, "argv", ["", places[0], "some", "--ship", places[1], "--reference", places[2]])
+    reference.main()
+    assert len(list((project / "out").rglob("weights.safetensors"))) == 1 and offered(project / "reference")
 
 
 @pytest.mark.workflow
