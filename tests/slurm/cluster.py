@@ -13,8 +13,10 @@ from pathlib import Path
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "srun")
 PACKAGES = ("munge", "slurmctld", "slurmd", "slurm-client", "slurm-wlm-basic-plugins")  # of Debian and Ubuntu
 MEMORY_MB = 8000  # that each node says it has
+DEVICES = ("/dev/null", "/dev/zero")  # that stand for the GPUs of the first node
+GPUS = len(DEVICES)
 
-# Nodes share the machine, so their CPUs and memory are what they say; the GPU of the first is a file. An ended job
+# Nodes share the machine, so their CPUs and memory are what they say; the GPUs of the first are files. An ended job
 # is remembered for five minutes, and one that is put back into the queue waits for cred_expire seconds.
 CONFIGURATION = """
 ClusterName=test
@@ -48,7 +50,7 @@ MinJobAge=300
 KillWait=5
 ReturnToService=2
 JobRequeue=1
-NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs={cpus} RealMemory={memory} Gres=gpu:fake:1
+NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs={cpus} RealMemory={memory} Gres=gpu:fake:{gpus}
 NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs={cpus} RealMemory={memory}
 PartitionName=cpu Nodes=n1,n2 Default=YES MaxTime=1:00:00 State=UP
 PartitionName=gpu Nodes=n1 MaxTime=1:00:00 State=UP
@@ -88,7 +90,7 @@ def wait_until(happened: Callable[[], object], what: str, seconds: float = 900) 
 
 
 class Cluster:
-    """The daemons, and what is asked of them. Partition `cpu` has both nodes, `gpu` the one with the GPU."""
+    """The daemons, and what is asked of them. Partition `cpu` has both nodes, `gpu` the one with GPUs."""
 
     def __init__(self, folder: Path, binds_cpus: bool) -> None:
         self.folder, self.cpus = folder, max(2, os.cpu_count() or 2)
@@ -100,10 +102,12 @@ class Cluster:
             ports=free_ports(3),  # of the controller and the two nodes
             cpus=self.cpus,
             memory=MEMORY_MB,
+            gpus=GPUS,
             task_plugin="task/affinity" if binds_cpus else "task/none",
         )
         (folder / "slurm.conf").write_text(text)
-        (folder / "gres.conf").write_text("AutoDetect=off\nNodeName=n1 Name=gpu Type=fake File=/dev/null\n")
+        gpus = [f"NodeName=n1 Name=gpu Type=fake File={device}" for device in DEVICES]
+        (folder / "gres.conf").write_text("\n".join(["AutoDetect=off", *gpus, ""]))
         (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
         # The executor takes every SLURM_* from the environment of the srun within a job; this one puts it back.
         self._script("srun", f'SLURM_CONF={folder}/slurm.conf exec {shutil.which("srun")} "$@"')
