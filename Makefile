@@ -34,7 +34,7 @@ check: lint ## the same without whole workflows and compilation: for while you w
 	@$(IN_VENV) OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m 'not slow and not workflow'
 
 test-faults: $(STAMP) ## injure jobs, disks, files and downloads some 200 times, and 2,000 configurations; see tests/faults
-	@$(IN_VENV) OMP_NUM_THREADS=1 pytest tests/faults --write-table
+	@$(IN_VENV) OMP_NUM_THREADS=1 pytest tests/faults --numprocesses auto --dist worksteal --write-table
 
 lint: $(STAMP) ## check the style and the types
 	@$(IN_VENV) ruff check .

@@ -33,9 +33,18 @@ def injected(request):
     return note
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Take over what one of several processes that share the tests has injected."""
+    for what, fault, counts in getattr(node, "workeroutput", {}).get("injected", []):
+        node.config.stash[INJECTED].setdefault((what, fault), Counter()).update(counts)
+
+
 def pytest_sessionfinish(session):
     faults = session.config.stash[INJECTED]
-    if session.config.getoption("--write-table") and faults:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["injected"] = [[*fault, dict(counts)] for fault, counts in faults.items()]
+    elif session.config.getoption("--write-table") and faults:
         before, rest = README.read_text().split(BEGIN)
         table, after = rest.split(END)
         README.write_text(before + BEGIN + _table(dict(_rows(table)) | faults) + END + after)
