@@ -32,6 +32,7 @@ from kanpipe.experiments import stage
 from kanpipe.experiments.plan import Plan
 from kanpipe.experiments.protocol import table_name
 from kanpipe.files import read_table, write_table
+from kanpipe.frames import read_frame
 from kanpipe.models.counting import parameter_count
 from kanpipe.reporting.cost import cost_table
 from kanpipe.reporting.folders import SOURCE, record_path
@@ -52,7 +53,7 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
     if missing:
         raise UserError(f"{missing[0]} is not there; run the experiment {experiment} first")
     plan = _plan(experiment)
-    frames = {path.stem: read_table(path) for path in source.glob("*.csv")}
+    frames = {path.stem: read_frame(path) for path in source.glob("*.csv")}
     shutil.rmtree(target / "figures", ignore_errors=True)
     shutil.copytree(source / "figures", target / "figures")
     if plan.has("train"):

@@ -39,7 +39,7 @@ KINDS = {kind.__name__: kind for kind in (flipped, zeroed, truncated, emptied, g
 def judged(ended, job, expected, name):
     """What came of a damaged input: refused, in a sentence that names it; vague; no effect; silent."""
     if ended.status == 0:
-        same = all(path.read_bytes() == expected[path] for path in expected)
+        same = all(path.read_bytes() == content for path, content in expected.items())
         return "without effect" if same else "used silently"
     clear = name in ended.sentence and "the whole story" not in ended.sentence
     return "refused by name" if ended.status == 1 and clear else "told vaguely"
@@ -53,10 +53,11 @@ def damage(path, kind, seed):
     return bad != content
 
 
-@pytest.mark.parametrize(
-    ("kind", "seed"), [("flipped", n) for n in range(8)] + [("zeroed", n) for n in range(2)]
-    + [("truncated", n) for n in range(4)] + [("emptied", 0), ("garbled", 0)],
-)  # fmt: skip
+DAMAGES = [("flipped", n) for n in range(8)] + [("zeroed", n) for n in range(2)]
+DAMAGES += [("truncated", n) for n in range(4)] + [("emptied", 0), ("garbled", 0)]
+
+
+@pytest.mark.parametrize(("kind", "seed"), DAMAGES)
 @pytest.mark.parametrize("name", LEFT)
 def test_damaged_results_are_not_scored(results, injected, name, kind, seed):
     job = Job(results, "evaluate")
@@ -77,6 +78,18 @@ def test_files_of_another_run_are_not_scored(results, injected, names):
     ended = job.run()
     outcome = judged(ended, job, expected, names[-1])
     injected(f"{' and '.join(names)} of another run, before evaluate", outcome, ended.sentence)
+    assert outcome in ("refused by name", "without effect"), ended.said
+
+
+@pytest.mark.parametrize(("kind", "seed"), DAMAGES)
+@pytest.mark.parametrize("name", ["runs.csv", "floors.csv.sha256"])
+def test_damaged_scores_are_not_published(results, injected, name, kind, seed):
+    job = Job(results, "publish")
+    expected = {path: path.read_bytes() for path in job.out}
+    damage(results / "swiss_roll" / name, kind, seed)
+    ended = job.run()
+    outcome = judged(ended, job, expected, name)
+    injected(f"{name} {kind}, before publish", outcome, ended.sentence)
     assert outcome in ("refused by name", "without effect"), ended.said
 
 

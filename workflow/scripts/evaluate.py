@@ -8,7 +8,7 @@ with job(snakemake.log[0]):
     from kanpipe.config.kinds import parsed
     from kanpipe.experiments import stage
     from kanpipe.experiments.protocol import Inputs, check_rows
-    from kanpipe.files import write_table
+    from kanpipe.frames import write_frame
     from kanpipe.machine import Machine
     from kanpipe.sampled import read_runs
 
@@ -19,4 +19,4 @@ with job(snakemake.log[0]):
     frames = stage(params.kind, "evaluate")(runs, parsed(params.kind, params.spec), inputs, machine)
     check_rows(params.kind, frames["runs"], trained=bool(runs))
     for name, path in snakemake.output.items():
-        write_table(Path(path), frames[name])
+        write_frame(Path(path), frames[name])

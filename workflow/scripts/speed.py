@@ -8,7 +8,7 @@ with job(snakemake.log[0]):
     from kanpipe.config.kinds import parsed
     from kanpipe.experiments import stage
     from kanpipe.experiments.protocol import Inputs
-    from kanpipe.files import write_table
+    from kanpipe.frames import write_frame
     from kanpipe.machine import Machine
     from kanpipe.runs import FinishedRun
 
@@ -18,4 +18,4 @@ with job(snakemake.log[0]):
     runs = [FinishedRun.read(Path(record).parent) for record in snakemake.input.runs]
     speed = stage(params.kind, "speed")
     frame = speed(runs, parsed(params.kind, params.spec), Inputs.named(snakemake.input), machine)
-    write_table(Path(snakemake.output[0]), frame.assign(experiment=params.experiment))
+    write_frame(Path(snakemake.output[0]), frame.assign(experiment=params.experiment))

@@ -1,0 +1,46 @@
+"""Frames are read as they were written, or refused."""
+
+import shutil
+import subprocess
+
+import pandas as pd
+import pytest
+
+from kanpipe.errors import UserError
+from kanpipe.frames import read_frame, write_frame
+
+
+@pytest.fixture
+def path(tmp_path):
+    write_frame(tmp_path / "rolls/runs.csv", pd.DataFrame({"variant": ["kan", "mlp"], "huber": [0.25, 0.5]}))
+    return tmp_path / "rolls/runs.csv"
+
+
+def test_frame_comes_back(path):
+    assert read_frame(path)["huber"].tolist() == [0.25, 0.5]
+    write_frame(path, pd.DataFrame({"huber": [0.75]}))
+    assert read_frame(path)["huber"].tolist() == [0.75]
+
+
+@pytest.mark.skipif(not shutil.which("sha256sum"), reason="needs sha256sum")
+def test_digest_is_one_that_others_can_check(path):
+    command = ["sha256sum", "--check", "rolls/runs.csv.sha256"]
+    assert subprocess.run(command, cwd=path.parents[1], capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("change", [("0.25", "0.35"), ("mlp,0.5\n", "")], ids=["digit", "row"])
+def test_altered_frame_is_refused(path, change):
+    path.write_text(path.read_text().replace(*change))
+    with pytest.raises(UserError, match=f"^{path} is damaged, or another .runs.csv.sha256 does not fit it.; delete it"):
+        read_frame(path)
+
+
+def test_frame_of_another_experiment_is_refused_with_its_digest(path, tmp_path):
+    shutil.copytree(path.parent, tmp_path / "other")
+    with pytest.raises(UserError, match="other/runs.csv is damaged, or another"):
+        read_frame(tmp_path / "other/runs.csv")
+
+
+def test_frame_of_an_earlier_version_is_read(path):
+    (path.parent / "runs.csv.sha256").unlink()
+    assert len(read_frame(path)) == 2
