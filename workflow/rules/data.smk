@@ -31,7 +31,7 @@ rule mnist_prepare:
         "../../envs/kanpipe.yaml"
     params:
         dataset="mnist",
-        code=code_hash("kanpipe.data.mnist"),
+        code=lambda wildcards: code_hash("kanpipe.data.mnist"),
     message:
         "MNIST: preparing the arrays"
     script:
@@ -50,7 +50,7 @@ rule fashion_mnist_prepare:
         "../../envs/kanpipe.yaml"
     params:
         dataset="fashion_mnist",
-        code=code_hash("kanpipe.data.mnist"),
+        code=lambda wildcards: code_hash("kanpipe.data.mnist"),
     message:
         "Fashion-MNIST: preparing the arrays"
     script:
@@ -69,7 +69,7 @@ rule cifar10_prepare:
         "../../envs/kanpipe.yaml"
     params:
         dataset="cifar10",
-        code=code_hash("kanpipe.data.cifar10"),
+        code=lambda wildcards: code_hash("kanpipe.data.cifar10"),
     message:
         "CIFAR-10: preparing the arrays"
     script:
@@ -86,7 +86,7 @@ rule digits_prepare:
         "../../envs/kanpipe.yaml"
     params:
         dataset="digits",
-        code=code_hash("kanpipe.data.digits"),
+        code=lambda wildcards: code_hash("kanpipe.data.digits"),
     message:
         "digits of scikit-learn: preparing the arrays"
     script:
@@ -103,7 +103,7 @@ rule photographs_prepare:
         "../../envs/kanpipe.yaml"
     params:
         dataset="photographs",
-        code=code_hash("kanpipe.data.photographs"),
+        code=lambda wildcards: code_hash("kanpipe.data.photographs"),
     message:
         "photographs of scikit-learn: preparing the arrays"
     script:

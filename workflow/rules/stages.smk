@@ -64,7 +64,7 @@ if PLAN.has("sample"):
             experiment=PLAN.name,
             kind=PLAN.kind,
             spec=PLAN.blocks("sample"),
-            code=PLAN.code("sample"),
+            code=lambda wildcards: PLAN.code("sample"),
         message:
             f"{PLAN.name}: sampling from every run"
             if TOGETHER
@@ -99,7 +99,7 @@ if PLAN.has("evaluate"):
             experiment=PLAN.name,
             kind=PLAN.kind,
             spec=PLAN.blocks("evaluate"),
-            code=PLAN.code("evaluate"),
+            code=lambda wildcards: PLAN.code("evaluate"),
         message:
             f"{PLAN.name}: scoring every run"
         script:
@@ -132,7 +132,7 @@ if PLAN.has("speed"):
             experiment=PLAN.name,
             kind=PLAN.kind,
             spec=PLAN.blocks("speed"),
-            code=PLAN.code("speed"),
+            code=lambda wildcards: PLAN.code("speed"),
         message:
             f"{PLAN.name}: taking times, with nothing beside it"
         script:
@@ -178,7 +178,7 @@ rule publish:
         experiment=PLAN.name,
         kind=PLAN.kind,
         spec=PLAN.blocks("figures"),
-        code=PLAN.code("tables", "figures"),
+        code=lambda wildcards: PLAN.code("tables", "figures"),
     message:
         f"{PLAN.name}: tables and figures"
     script:

@@ -17,7 +17,10 @@ rule parameters:
         specs={name: plan.blocks("models") for name, plan in COUNTED.items()},
         kinds={name: plan.kind for name, plan in COUNTED.items()},
         matched={name: plan.matched for name, plan in COUNTED.items()},
-        code=[plan.code("models") for plan in COUNTED.values()] + [code_hash("kanpipe.reporting.parameters")],
+        code=lambda wildcards: [
+            *(plan.code("models") for plan in COUNTED.values()),
+            code_hash("kanpipe.reporting.parameters"),
+        ],
     message:
         "counting the parameters of every variant"
     script:
@@ -38,7 +41,7 @@ rule claims:
     conda:
         "../../envs/kanpipe.yaml"
     params:
-        code=code_hash("kanpipe.claims.judge"),
+        code=lambda wildcards: code_hash("kanpipe.claims.judge"),
     message:
         "computing the verdict on every claim"
     script:
@@ -74,7 +77,7 @@ rule cost:
     conda:
         "../../envs/kanpipe.yaml"
     params:
-        code=code_hash("kanpipe.reporting.cost"),
+        code=lambda wildcards: code_hash("kanpipe.reporting.cost"),
     message:
         "collecting time, memory and disk of all jobs"
     script:
@@ -98,7 +101,7 @@ rule page:
         "../../envs/kanpipe.yaml"
     params:
         kinds={name: plan.kind for name, plan in PLANS.items()},
-        code=code_hash("kanpipe.reporting.page.render"),
+        code=lambda wildcards: code_hash("kanpipe.reporting.page.render"),
     message:
         "writing the page of all results"
     script:
