@@ -6,8 +6,8 @@
     python -m kanpipe.reporting.reference --draw-again cpu
 
 The second also copies small weights and samples into a folder to upload, and lists them (kanpipe.reporting.shipped).
-The third computes the verdicts on all claims again, from the rows that are there, and the last draws those figures
-again that need nothing but rows, with the names that networks have in that preset. No rule writes there.
+The third computes the tables and the verdicts on all claims again, from the rows that are there, and the last draws
+those figures again that need nothing but rows, with the names that networks have in that preset. No rule writes there.
 results/reference/<experiment>/runs.csv has a row for every run ever kept. The tables beside it are computed from the
 latest row of each variant and seed, so that an experiment can be kept in parts, variants that are compared with each
 other together; figures that need files of runs, such as samples, show the part that was kept last.
@@ -62,10 +62,7 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
         frames = {name: _added(target / f"{name}.csv", frame, name) for name, frame in frames.items()}
     for name, frame in frames.items():
         write_table(target / f"{name}.csv", frame)
-    frames = {path.stem: latest(read_table(path)) for path in target.glob("*.csv")}
-    for name, table in stage(plan.kind, "tables")(frames).items():
-        table.write(target / "tables" / table_name(experiment, name))
-    _judge(plan, frames).write(target / "tables/claims")
+    _write_tables(target, plan)
     benchmarks = sorted((results / "benchmarks" / experiment).glob("*.tsv"))
     cost_table({experiment: benchmarks}, {experiment: source}).write(target / "tables/cost")
     _delete_pages(target)
@@ -95,11 +92,18 @@ def draw_again(reference: Path, preset: str) -> None:
 
 
 def judge_again(reference: Path) -> None:
-    """Compute the verdicts on all claims again, from the latest row of each kept run."""
+    """Compute all tables and the verdicts on all claims again, from the latest row of each kept run."""
     for target in sorted(path.parent for path in reference.glob("*/runs.csv")):
-        frames = {path.stem: latest(read_table(path)) for path in target.glob("*.csv")}
-        _judge(_plan(target.name), frames).write(target / "tables/claims")
+        _write_tables(target, _plan(target.name))
         _delete_pages(target)
+
+
+def _write_tables(target: Path, plan: Plan) -> None:
+    """The tables of kept rows, verdicts included."""
+    frames = {path.stem: latest(read_table(path)) for path in target.glob("*.csv")}
+    for name, table in stage(plan.kind, "tables")(frames).items():
+        table.write(target / "tables" / table_name(plan.name, name))
+    _judge(plan, frames).write(target / "tables/claims")
 
 
 def _claims() -> list[Claim]:
@@ -152,7 +156,9 @@ def main() -> None:
     options.add_argument(
         "--ship", type=Path, metavar="FOLDER", help="copy small weights and samples into it, to upload"
     )
-    options.add_argument("--judge-again", action="store_true", help="only compute the verdicts on kept rows again")
+    options.add_argument(
+        "--judge-again", action="store_true", help="only compute tables and verdicts of kept rows again"
+    )
     options.add_argument(
         "--draw-again", metavar="PRESET", help="only draw those figures again that need nothing but kept rows"
     )

@@ -6,6 +6,7 @@ is an expression of Jinja over these objects. What was not measured reads `not r
 """
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,10 @@ class Values:
         found = claims[claims["id"] == f"{self._folder.name}.{name}"]
         return found[column].iloc[0] if column in found and len(found) else math.nan
 
-    def table(self, name: str) -> str:
-        """The Markdown of a table, its note included."""
-        return (self._tables / f"{name}.md").read_text().strip()
+    def table(self, name: str, columns: Sequence[str] = (), rows: Sequence[str] = ()) -> str:
+        """The Markdown of a table, its note included; of some columns, or of rows that begin so, in this order."""
+        text = (self._tables / f"{name}.md").read_text().strip()
+        return _selected(text, columns, rows) if columns or rows else text
 
     def _column(self, column: str, variant: str, frame: str, where: dict[str, Any]) -> pd.Series:
         rows = self._read(self._folder / f"{frame}.csv")
@@ -86,6 +88,19 @@ def _where(rows: pd.DataFrame, values: dict[str, Any]) -> pd.DataFrame:
     for key, value in values.items():
         rows = rows[rows[key] == value]
     return rows
+
+
+def _selected(text: str, columns: Sequence[str], rows: Sequence[str]) -> str:
+    """The columns and rows of a table in Markdown, without its note; KeyError for one that it has not."""
+    head, _, *lines = ([cell.strip() for cell in line.strip("|").split("|")] for line in table_lines(text))
+    table = pd.DataFrame(lines, columns=head).set_index(head[0], drop=False)
+    chosen = table.loc[list(rows) or table.index, list(columns) or head]
+    return chosen.to_markdown(index=False, disable_numparse=True)
+
+
+def table_lines(text: str) -> list[str]:
+    """The lines of a table in Markdown, without its note."""
+    return [line for line in text.splitlines() if line.startswith("|")]
 
 
 def fixed(value: float, digits: int) -> str:
