@@ -3,7 +3,7 @@
 import pandas as pd
 
 from kanpipe.experiments.swiss_roll.published import PRINTED_LOSSES
-from kanpipe.reporting.tables import FINISHED, Table, mean_and_sd, summarise
+from kanpipe.reporting.tables import FINISHED, Table, mean_and_sd, summarise, with_columns
 
 SCORES = {
     "huber": "Huber loss",
@@ -16,7 +16,7 @@ SCORES = {
 
 def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
     """The scores, and those at the printed `epochs`, from the frames that `evaluate` made."""
-    runs, floors = frames["runs"], frames["floors"]
+    runs, floors = (with_columns(frames[name], SCORES) for name in ("runs", "floors"))
     return {"": _scores(runs, floors), "epochs": _epochs(runs, floors)}
 
 
