@@ -9,6 +9,7 @@ import pytest
 from kanpipe.errors import UserError
 from kanpipe.files import read_table
 from kanpipe.reporting import prose
+from kanpipe.reporting.values import Values
 
 KEPT = Path(__file__).parents[2] / "results/reference"
 KNOWN = {"a.loss": "0.25", "a.table": "| x |\n|:--|\n| 1 |"}
