@@ -95,7 +95,8 @@ def test_claims_name_columns_of_the_kept_rows_and_variants_of_the_configuration(
         pytest.skip("no run of the experiment has been kept yet")
     for made in (made for made in CLAIMS if made.experiment == experiment and made.test.kind != "undecidable"):
         kept, runs = (_kept(folder / f"{name}.csv") for name in (made.frame, "runs"))
-        later = {"kl_settled_share", "affine_difference", "huber_fresh", "coverage"}  # the kept runs have not measured them yet
+        # What the kept runs have not measured yet
+        later = {"kl_settled_share", "affine_difference", "huber_fresh", "coverage"}
         metric = {getattr(made.test, "metric", "")} - {""} - later
         assert named_columns(made) | metric <= set(kept) | set(runs), made.id
         known = _known_variants(experiment) | set(kept.get(made.named, ())) | set(runs["variant"])
