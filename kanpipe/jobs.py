@@ -86,6 +86,18 @@ def _log_to(path: Path) -> None:
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
 
 
+def _that_led_to(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those while whose handling it was raised: who tidies up after a full disk may fail once more."""
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _of_full_disk(error: BaseException) -> bool:
+    """Whether the disk was full, which safetensors reports by an error of its own."""
+    return getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
+
+
 def explain(error: Exception, log_file: str) -> str:
     """One sentence: what happened and what to do."""
     if isinstance(error, UserError):
@@ -94,9 +106,8 @@ def explain(error: Exception, log_file: str) -> str:
         return f"{error.filename or 'a file'} would be larger than `ulimit -f` lets it; raise that and run again"
     if isinstance(error, OSError) and error.errno == errno.EROFS:
         return f"{error.filename or error} lies on a file system that is read-only; make it writable and run again"
-    # safetensors reports a full disk by an error of its own
-    if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):
-        file = getattr(error, "filename", None)
+    if full := next(filter(_of_full_disk, _that_led_to(error)), None):
+        file = getattr(full, "filename", None)
         where = f" while writing {file}" if file else ""
         return f"the disk is full{where}; free some space and run the same command again: what is done is kept"
     if isinstance(error, PermissionError):

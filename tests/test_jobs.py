@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import warnings
+import zlib
 from contextlib import suppress
 
 import pytest
@@ -86,6 +87,16 @@ def test_full_disk_without_a_file_name_does_not_say_none(log_file, capsys):
 def test_full_disk_is_recognised_in_an_error_of_safetensors(log_file, capsys):
     full = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
     assert sentence(full, log_file, capsys).startswith("kanpipe: the disk is full; free some")
+
+
+def test_full_disk_is_recognised_behind_the_error_of_who_tidies_up(log_file, capsys):
+    try:
+        try:
+            raise OSError(errno.ENOSPC, "full", "a.pdf")
+        finally:
+            zlib.decompress(b"none")
+    except zlib.error as error:
+        assert sentence(error, log_file, capsys).startswith("kanpipe: the disk is full while writing a.pdf; free some")
 
 
 def test_forbidden_file_is_named(log_file, capsys):

@@ -12,8 +12,8 @@ from jobs import Job, leftovers
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts file systems")
 INPUTS = {"train": (), "sample": ("weights", "snapshots", "history", "run", "validation"), "prepare": ()}
-INPUTS["evaluate"] = (*INPUTS["sample"], "samples")
-INPUTS["publish"] = (*INPUTS["evaluate"], "runs", "floors")
+INPUTS["evaluate"] = (*INPUTS["sample"], "samples", "sampled")
+INPUTS["publish"] = (*INPUTS["evaluate"], "runs", "floors", "runs.csv", "floors.csv")  # the last for their digests
 
 
 def mount(folder, options):
