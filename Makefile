@@ -33,7 +33,7 @@ test-slurm: $(STAMP) ## run the workflow on a SLURM started here, which root on 
 check: lint ## the same without whole workflows and compilation: for while you work
 	@$(IN_VENV) OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m 'not slow and not workflow'
 
-test-faults: $(STAMP) ## injure jobs, disks, files and downloads some 200 times, and 2,000 configurations; see tests/faults
+test-faults: $(STAMP) ## injure jobs, disks, files and downloads some 300 times, and 2,000 configurations; see tests/faults
 	@$(IN_VENV) OMP_NUM_THREADS=1 pytest tests/faults --numprocesses auto --dist worksteal --write-table
 
 lint: $(STAMP) ## check the style and the types

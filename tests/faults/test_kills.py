@@ -26,8 +26,8 @@ def finish(job, killed, whole, injected, names=None):
     paths = [path for path in job.out if names is None or path.name in names]
     same = all(path.read_bytes() == (whole / path.relative_to(job.folder)).read_bytes() for path in paths)
     left = leftovers(job.folder)
-    outcome = "the same bytes" if again.status == 0 and same and not left else "broken"
-    injected(f"{job.stage}, {'while it ran' if killed.status == -9 else 'too late'}", outcome)
+    fine = "the same bytes" if killed.status == -9 else "ended before the kill"
+    injected(job.stage, fine if again.status == 0 and same and not left else "broken")
     assert (again.status, same, left) == (0, True, []), again.said
 
 
@@ -86,5 +86,5 @@ def test_download_killed_while_bytes_come(tmp_path, injected, seed):
         again = job.run()
         left = [path for path in leftovers(folder) if not path.endswith(".lock")]  # which a later download takes again
     same = again.status == 0 and job.out[0].read_bytes() == content
-    injected("download, while it ran", "the same bytes" if same and not left else "broken")
+    injected("download", "the same bytes" if same and not left else "broken")
     assert same and not left, again.said
