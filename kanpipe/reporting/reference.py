@@ -3,11 +3,12 @@
     python -m kanpipe.reporting.reference results/paper swiss_roll
     python -m kanpipe.reporting.reference results/paper swiss_roll --ship shipped
     python -m kanpipe.reporting.reference --judge-again
-    python -m kanpipe.reporting.reference --draw-again cpu
+    python -m kanpipe.reporting.reference --draw-again cpu [swiss_roll ...]
 
 The second also copies small weights and samples into a folder to upload, and lists them (kanpipe.reporting.shipped).
-The third computes the tables and the verdicts on all claims again, from the rows that are there, and the last draws
-those figures again that need nothing but rows, with the names that networks have in that preset. No rule writes there.
+The third computes the verdicts on all claims again, from the rows that are there, and the last writes the tables and
+draws those figures again that need nothing but rows, with the names that networks have in that preset: of the named
+experiments, or of all. No rule writes there.
 results/reference/<experiment>/runs.csv has a row for every run ever kept. The tables beside it are computed from the
 latest row of each variant and seed, so that an experiment can be kept in parts, variants that are compared with each
 other together; figures that need files of runs, such as samples, show the part that was kept last.
@@ -16,6 +17,7 @@ other together; figures that need files of runs, such as samples, show the part 
 import argparse
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -54,6 +56,7 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
         raise UserError(f"{missing[0]} is not there; run the experiment {experiment} first")
     plan = _plan(experiment)
     frames = {path.stem: read_frame(path) for path in source.glob("*.csv")}
+    frames["runs"] = frames["runs"].assign(preset=results.name)
     shutil.rmtree(target / "figures", ignore_errors=True)
     shutil.copytree(source / "figures", target / "figures")
     if plan.has("train"):
@@ -74,14 +77,18 @@ def _delete_pages(target: Path) -> None:
         page.unlink()
 
 
-def draw_again(reference: Path, preset: str) -> None:
-    """Draw the kept figures again from the latest rows, but for those that need other files of runs.
+def draw_again(reference: Path, preset: str, experiments: Sequence[str] = ()) -> None:
+    """Write tables and draw figures again from the latest rows, but for those that need other files of runs.
 
     Networks are called as the configuration of the preset calls them; those that it lacks are left out. A figure that
     is not there, as it shows nothing in these runs, stays away.
     """
     for target in sorted(path.parent for path in reference.glob("*/runs.csv")):
+        if experiments and target.name not in experiments:
+            continue
         plan = _plan(target.name, preset)
+        _write_tables(target, plan)
+        _delete_pages(target)
         frames = {path.stem: latest(read_table(path)) for path in target.glob("*.csv")}
         runs = kept_runs(frames["runs"], plan) if plan.has("train") else []
         with TemporaryDirectory() as folder:
@@ -92,9 +99,10 @@ def draw_again(reference: Path, preset: str) -> None:
 
 
 def judge_again(reference: Path) -> None:
-    """Compute all tables and the verdicts on all claims again, from the latest row of each kept run."""
+    """Compute the verdicts on all claims again, from the latest row of each kept run."""
     for target in sorted(path.parent for path in reference.glob("*/runs.csv")):
-        _write_tables(target, _plan(target.name))
+        frames = {path.stem: latest(read_table(path)) for path in target.glob("*.csv")}
+        _judge(_plan(target.name), frames).write(target / "tables/claims")
         _delete_pages(target)
 
 
@@ -156,11 +164,12 @@ def main() -> None:
     options.add_argument(
         "--ship", type=Path, metavar="FOLDER", help="copy small weights and samples into it, to upload"
     )
+    options.add_argument("--judge-again", action="store_true", help="only compute the verdicts on kept rows again")
     options.add_argument(
-        "--judge-again", action="store_true", help="only compute tables and verdicts of kept rows again"
-    )
-    options.add_argument(
-        "--draw-again", metavar="PRESET", help="only draw those figures again that need nothing but kept rows"
+        "--draw-again",
+        nargs="+",
+        metavar=("PRESET", "EXPERIMENT"),
+        help="only write tables, and draw figures that need nothing but kept rows, again",
     )
     options.add_argument("--reference", type=Path, default=Path("results/reference"))
     chosen = options.parse_args()
@@ -173,7 +182,8 @@ def main() -> None:
             if chosen.ship:
                 ship(chosen.results, chosen.experiment, chosen.ship, chosen.reference)
         if chosen.draw_again:
-            draw_again(chosen.reference, chosen.draw_again)
+            preset, *experiments = chosen.draw_again
+            draw_again(chosen.reference, preset, experiments)
         else:
             judge_again(chosen.reference)
     except UserError as error:

@@ -121,15 +121,16 @@ def _measured(said: str, template: str) -> str:
 
 
 def _scale(runs: pd.DataFrame) -> str:
-    """How many runs there are, and of how many training seeds each network."""
+    """How many runs there are, of how many training seeds each network, and at which preset, where rows say so."""
     if runs.empty:
         return "not run"
+    preset = f", preset {' and '.join(sorted(set(runs['preset'].dropna())))}" if "preset" in runs else ""
     if "config_hash" not in runs:  # nothing was trained
-        return f"{len(runs)} rows of times; no trainings"
+        return f"{len(runs)} rows of times; no trainings{preset}"
     seeds = runs.groupby("variant")["seed"].nunique()
     each = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
     networks = f"{len(seeds)} network{'s' if len(seeds) > 1 else ''}"
-    return f"{len(runs)} trainings of {networks}, {each} training seed{'' if each == '1' else 's'} each"
+    return f"{len(runs)} trainings of {networks}, {each} training seed{'' if each == '1' else 's'} each{preset}"
 
 
 def _partial(claims: list[Judged]) -> str:
