@@ -16,6 +16,7 @@ from kanpipe.files import read_table
 from kanpipe.reporting.page import contents
 from kanpipe.reporting.page.forest import WIDTH, mark
 from kanpipe.reporting.page.render import Page, gathered
+from kanpipe.reporting.values import environment
 
 ROOT = Path(__file__).parents[2]
 NONE = float("nan")
@@ -96,6 +97,23 @@ def test_page_says_what_the_tables_say(page, read):
     assert "2 trainings of 1 network, 2 training seeds each, preset small." in words
     assert "Not the published scale: steps 10 (claimed for 8000)." in words
     assert [claim.id.split(".")[1] for claim in page.claims] == ["noise", "holds", "other", "fails", "count"]
+
+
+def test_first_section_has_the_sources_first_and_names_what_was_not_run(tmp_path):
+    kinds = {"my_roll": "swiss_roll", "swiss_roll": "swiss_roll", "mnist_ddim": "cifar10_ddim"}
+    page = gathered(small_results(tmp_path), kinds, ROOT / "workflow")
+    assert [e.name for e in page.of_sources] == ["swiss_roll"] and page.of_this_project == []
+    assert [e.name for e in page.not_run] == ["mnist_ddim", "my_roll"]
+
+
+def test_sentence_of_whose_numbers_none_was_run_is_left_out():
+    jinja, names = environment(), {"x": float("nan"), "y": 0.5}
+    left = contents._measured(
+        "Loss {{ x | fixed(1) }} (A), {{ x | fixed(1) }} (B). A step {{ y | fixed(1) }}.", jinja, names
+    )
+    assert left == "A step 0.5. The rest was not run."
+    assert contents._measured("Loss {{ y | fixed(1) }}, {{ x | fixed(1) }}.", jinja, names) == "Loss 0.5, not run."
+    assert contents._measured("Loss {{ x | fixed(1) }}.", jinja, names).startswith("None of the networks")
 
 
 def test_first_section_is_a_table_too(page):

@@ -86,3 +86,12 @@ def test_drifted_page_is_put_right(tmp_path):
     assert prose.drifted([page], KEPT, write=True) == [page]
     assert re.search(r"-->0\.2890<!--", page.read_text())
     assert prose.drifted([page], KEPT, write=True) == []
+
+
+def test_part_of_a_table_has_its_rows_and_columns_in_order():
+    values = Values(KEPT / "swiss_roll", KEPT / "swiss_roll/tables")
+    head, _, *rows = values.table("swiss_roll", ["variant", "n", "parameters"], ["kan", "mlp"]).splitlines()
+    assert [cell.strip() for cell in head.split("|")[1:-1]] == ["variant", "n", "parameters"]
+    assert [row.split("|")[1].strip() for row in rows] == ["kan", "mlp"]
+    with pytest.raises(KeyError):
+        values.table("swiss_roll", ["variant"], ["no such network"])

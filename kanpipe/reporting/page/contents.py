@@ -20,6 +20,8 @@ from kanpipe.reporting.page.pictures import Picture, embedded
 from kanpipe.reporting.tables import NOT_RUN
 from kanpipe.reporting.values import METHODS, Values
 
+UNTOUCHED = "not run"  # the scale of an experiment without rows
+SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 OTHER_SCALE = re.compile(r"(\w+) ([^;]*), claimed for ([^;]*)")  # of why a claim is not comparable
 KEYS = {"title", "source", "url", "question", "claimed", "measured", "table", "figures", "hard", "left_out"}
 
@@ -55,6 +57,10 @@ class Experiment:
     figures: list[Figure]
     readme: Link | None
     believe: str
+
+    @property
+    def is_run(self) -> bool:
+        return self.scale != UNTOUCHED
 
     def with_verdict(self, *tones: str) -> list[Judged]:
         """Its claims, counts left out, whose verdicts say one of these."""
@@ -103,7 +109,7 @@ def experiment(
     return Experiment(
         name=name,
         words=words,
-        measured=_measured(jinja.from_string(words["measured"]).render(names, device_type=device), words["measured"]),
+        measured=_measured(words["measured"], jinja, names | {"device_type": device}),
         scale=_scale(runs),
         partial=_partial(own),
         claims=own,
@@ -114,16 +120,22 @@ def experiment(
     )
 
 
-def _measured(said: str, template: str) -> str:
-    """What is said of the measurements; that there are none, where every number reads `not run`."""
-    nothing = said.count(NOT_RUN) == template.count("{{") > 0
-    return "None of the networks that this is about was run." if nothing else said
+def _measured(template: str, jinja: SandboxedEnvironment, names: Mapping[str, Any]) -> str:
+    """What is said of the measurements, without the sentences of whose numbers none was run."""
+    said = []
+    for sentence in SENTENCE.split(template):
+        words = jinja.from_string(sentence).render(names)
+        if not words.count(NOT_RUN) == sentence.count("{{") > 0:
+            said.append(words)
+    if not said:
+        return "None of the networks that this is about was run."
+    return " ".join(said if len(said) == len(SENTENCE.split(template)) else [*said, "The rest was not run."])
 
 
 def _scale(runs: pd.DataFrame) -> str:
     """How many runs there are, of how many training seeds each network, and at which preset, where rows say so."""
     if runs.empty:
-        return "not run"
+        return UNTOUCHED
     preset = f", preset {' and '.join(sorted(set(runs['preset'].dropna())))}" if "preset" in runs else ""
     if "config_hash" not in runs:  # nothing was trained
         return f"{len(runs)} rows of times; no trainings{preset}"

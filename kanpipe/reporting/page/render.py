@@ -9,6 +9,7 @@ import pandas as pd
 from jinja2 import FileSystemLoader
 from jinja2.sandbox import SandboxedEnvironment
 
+from kanpipe.claims.model import OWN
 from kanpipe.files import atomic
 from kanpipe.reporting.folders import Results
 from kanpipe.reporting.page import contents, forest
@@ -26,6 +27,21 @@ class Page:
     claims: list[Judged]
     origin: dict[str, Any]
     jinja: SandboxedEnvironment
+
+    @property
+    def of_sources(self) -> list[Experiment]:
+        """The experiments that a source is about: those that were run, or have claims that were not."""
+        return [e for e in self.experiments if e.words["source"] != OWN and (e.is_run or e.claims)]
+
+    @property
+    def of_this_project(self) -> list[Experiment]:
+        """Those that were run and are of no source."""
+        return [e for e in self.experiments if e.words["source"] == OWN and e.is_run]
+
+    @property
+    def not_run(self) -> list[Experiment]:
+        """The others."""
+        return [e for e in self.experiments if e not in (*self.of_sources, *self.of_this_project)]
 
     @property
     def verdicts(self) -> list[str]:
