@@ -80,7 +80,8 @@ def cardinal(v: Tensor, spline_order: int) -> Tensor:
 
 def cardinal_derivative(v: Tensor, spline_order: int) -> Tensor:
     """The derivative of `cardinal` with respect to `v`."""
-    return -torch.sign(v) * _folded_sum(v.abs(), spline_order, spline_order - 1)
+    side = torch.where(v < 0, -1.0, 1.0).to(v.dtype)  # never 0, as torch.sign and the derivative of abs are at 0:
+    return -side * _folded_sum(v * side, spline_order, spline_order - 1)  # the second derivative would be 0 there
 
 
 @dataclass(frozen=True)

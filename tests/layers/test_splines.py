@@ -135,6 +135,19 @@ def test_second_derivative_equals_finite_differences(spline_order):
     assert torch.autograd.gradgradcheck(lambda x: bspline_basis(x, 3, spline_order), points_between_knots())
 
 
+@pytest.mark.parametrize("spline_order", [3, 4, 5])
+def test_second_derivative_equals_scipy_at_knots_and_centres(spline_order):
+    """The middle of a basis function is a point like any other, and the ends of the grid are such middles."""
+    x = torch.linspace(-1, 1, 9, dtype=torch.float64).requires_grad_()  # knots, and half-way between two
+    basis = bspline_basis(x, 4, spline_order)
+    ours = []
+    for column in basis.unbind(-1):
+        (slope,) = torch.autograd.grad(column.sum(), x, create_graph=True)
+        ours.append(torch.autograd.grad(slope.sum(), x)[0].numpy())
+    theirs = values([element.derivative(2) for element in elements(4, spline_order)], x.detach().numpy())
+    np.testing.assert_allclose(np.stack(ours, -1), theirs, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
