@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from kanpipe.layers.bases import InPlaceShifts
@@ -34,6 +35,7 @@ def suits(expansion: "Expansion", u: Tensor, grid: Tensor | None) -> bool:
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()
         and not torch._C._are_functorch_transforms_active()
+        and forward_ad._current_level < 0
         and type(u) in (Tensor, torch.nn.Parameter)
         and _get_current_dispatch_mode() is None
     )

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 from torch.func import functional_call, hessian, jacfwd, jacrev, jvp
 
 from kanpipe.layers import (
@@ -103,3 +104,16 @@ def test_published_gradient_of_the_switch_is_half_the_true_one_in_forward_mode_t
     )
     x = torch.randn(3, generator=draw, dtype=torch.float64)
     assert torch.equal(jacfwd(half)(x), jacfwd(true)(x) / 2)
+
+
+def test_forward_mode_passes_through_a_gradient_of_which_no_graph_is_made(make, draw):
+    layer = make(KANLinear, 3, 2, dtype=torch.float64)
+    x, tangent = torch.randn(2, 4, 3, generator=draw, dtype=torch.float64)
+    found = []
+    for create_graph in (False, True):
+        with forward_ad.dual_level():
+            dual = forward_ad.make_dual(x.clone().requires_grad_(), tangent)
+            (gradient,) = torch.autograd.grad(layer(dual).square().sum(), dual, create_graph=create_graph)
+            found.append(forward_ad.unpack_dual(gradient).tangent.detach())
+    assert found[0].norm() > 0
+    torch.testing.assert_close(*found, **EXACT)
