@@ -8,6 +8,7 @@ from feature to feature come as a tensor `grid` beside it.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import torch
@@ -114,15 +115,30 @@ class Shifts:
 
 
 class InPlaceShifts(Shifts):
-    """Shifts whose function can also be computed without new tensors (see `in_blocks`)."""
+    """Shifts whose function can also be computed in few passes over memory and few calls (see `in_blocks`).
 
-    def value_(self, v: Tensor, out: Tensor, room: Tensor) -> None:
-        """The function phi at `v` into `out`, by the operations of `value`; v and `room` are written over."""
+    Both methods write over the differences u - c_j that they are given. Values have the bits of `value`, slopes may
+    differ from those of `slope` in the last places.
+    """
+
+    def value_(self, difference: Tensor, scale: float | Tensor, out: Tensor) -> None:
+        """The function phi of difference * scale into `out`, which is written once: it may lie apart in memory."""
         raise NotImplementedError
 
-    def slope_(self, v: Tensor, out: Tensor, room: Tensor) -> None:
-        """The derivative of phi at `v` into `out`, by the operations of `slope`; v and `room` are written over."""
+    def slope_(self, difference: Tensor, scale: float | Tensor) -> Tensor:
+        """The derivative of phi at difference * scale."""
         raise NotImplementedError
+
+
+@lru_cache(maxsize=1024)
+def number(value: float, dtype: torch.dtype) -> Tensor:
+    """A tensor without dimensions: torch makes one of each Python number, which takes longer than a small operation."""
+    return torch.tensor(value, dtype=dtype, device="cpu")
+
+
+def times_(tensor: Tensor, scale: float | Tensor) -> Tensor:
+    """`tensor`, multiplied in place."""
+    return tensor.mul_(scale if isinstance(scale, Tensor) else number(scale, tensor.dtype))
 
 
 def _like(grid: Tensor | None, u: Tensor) -> Tensor | None:
@@ -172,15 +188,15 @@ class Gaussian(Radial, InPlaceShifts):
     def slope(self, v: Tensor) -> Tensor:
         return -2 * v * self.value(v)
 
-    def value_(self, v: Tensor, out: Tensor, room: Tensor) -> None:
-        out.copy_(self._height(v, room))
+    def value_(self, difference: Tensor, scale: float | Tensor, out: Tensor) -> None:
+        v = times_(difference, scale)
+        torch.threshold(v.mul_(v).neg_().exp_(), torch.finfo(v.dtype).tiny, 0.0, out=out)
 
-    def slope_(self, v: Tensor, out: Tensor, room: Tensor) -> None:
-        torch.mul(v, -2, out=out).mul_(self._height(v, room))
-
-    def _height(self, v: Tensor, room: Tensor) -> Tensor:
-        height = torch.mul(v, v, out=room).neg_().exp_()
-        return F.threshold(height, torch.finfo(v.dtype).tiny, 0.0, inplace=True)
+    def slope_(self, difference: Tensor, scale: float | Tensor) -> Tensor:
+        v = times_(difference, scale)
+        height = v.square().neg_().exp_()
+        torch.threshold_(height, torch.finfo(v.dtype).tiny, 0.0)
+        return times_(v, -2).mul_(height)
 
 
 @dataclass(frozen=True)
@@ -208,11 +224,15 @@ class Switch(Radial, InPlaceShifts):
         s = torch.sigmoid(2 * v)
         return 8 * s * (1 - s) * (1 - 2 * s)
 
-    def value_(self, v: Tensor, out: Tensor, room: Tensor) -> None:
-        s = torch.sigmoid(v.mul_(2), out=room)
-        torch.mul(s, 4, out=out).mul_(torch.sub(s.new_ones(()), s, out=v))
+    # A power of two as a factor leaves the digits alone, so 4 s (1 - s) is s (4 - 4 s) to the last bit.
+    def value_(self, difference: Tensor, scale: float | Tensor, out: Tensor) -> None:
+        s = times_(difference, 2 * scale).sigmoid_()
+        torch.mul(_linear(s, -4, 4), s, out=out)
 
-    def slope_(self, v: Tensor, out: Tensor, room: Tensor) -> None:
-        s = torch.sigmoid(v.mul_(2), out=room)
-        torch.mul(s, 8, out=out).mul_(torch.sub(s.new_ones(()), s, out=v))
-        out.mul_(torch.sub(s.new_ones(()), s.mul_(2), out=v))
+    def slope_(self, difference: Tensor, scale: float | Tensor) -> Tensor:
+        s = times_(difference, 2 * scale).sigmoid_()
+        return _linear(s, -4, 4).mul_(s).mul_(_linear(s, -4, 2))
+
+
+def _linear(s: Tensor, factor: float, summand: float) -> Tensor:
+    return torch.mul(s, number(factor, s.dtype)).add_(number(summand, s.dtype))

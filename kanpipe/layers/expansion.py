@@ -29,6 +29,9 @@ BASE_ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, 
     "gelu": (F.gelu, torch.ops.aten.gelu_backward),
     "identity": (lambda x: x, lambda grad, x: grad),
 }
+# the same pullbacks for who differentiates no further
+QUICK_PULLBACKS = {name: pullback for name, (_, pullback) in BASE_ACTIVATIONS.items()}
+QUICK_PULLBACKS["silu"] = torch.ops.aten.silu_backward.default
 
 
 @dataclass(frozen=True)
@@ -51,20 +54,24 @@ class Expansion:
     def features(self, x: Tensor, u: Tensor, grid: Tensor | None) -> Tensor:
         """x and u of shape (..., in, ...) -> (..., parts * in, ...) of at least float32."""
         base = None if self.base_activation is None else BASE_ACTIVATIONS[self.base_activation][0](_wide(x))
-        if in_blocks.suits(self, _wide(u), grid):
-            return in_blocks.features(self, base, _wide(u), grid)
-        parts = list(self.basis.values(_wide(u), grid))
+        wide = _wide(u)
+        if in_blocks.suits(self, wide, grid):
+            return in_blocks.features(self, base, wide, grid)
+        parts = list(self.basis.values(wide, grid))
         return self._join(parts if base is None else [base, *parts])
 
     def pullback(self, x: Tensor, u: Tensor, grid: Tensor | None, grad: Tensor) -> tuple[Tensor | None, Tensor]:
         """From the gradient of the features to those of x (None without a base activation) and of u."""
-        parts = self._split(grad)
-        grad_x = None
-        if self.base_activation is not None:
-            grad_x = BASE_ACTIVATIONS[self.base_activation][1](parts.pop(0), _wide(x)).to(x.dtype)
-        if in_blocks.suits(self, _wide(u), grid):
-            return grad_x, in_blocks.pullback(self, _wide(u), grid, grad).to(u.dtype)
-        return grad_x, self.basis.pullback(_wide(u), grid, parts).to(u.dtype)
+        wide, name = _wide(u), self.base_activation
+        quick = in_blocks.suits(self, wide, grid)
+        if quick:
+            grad_u = in_blocks.pullback(self, wide, grid, grad).to(u.dtype)
+        else:
+            grad_u = self.basis.pullback(wide, grid, self._split(grad)[name is not None :]).to(u.dtype)
+        if name is None:
+            return None, grad_u
+        pull = QUICK_PULLBACKS[name] if quick else BASE_ACTIVATIONS[name][1]
+        return pull(self._split(grad)[0], _wide(x)).to(x.dtype), grad_u
 
     def pushforward(self, x: Tensor, u: Tensor, grid: Tensor | None, dx: Tensor, du: Tensor) -> Tensor:
         """From the tangents of x and of u to that of the features."""
@@ -93,14 +100,35 @@ def _wide(x: Tensor) -> Tensor:
 
 def expand(x: Tensor, expansion: Expansion, u: Tensor | None = None, grid: Tensor | None = None) -> Tensor:
     """The features of `x`, and of `u` where the bases see another tensor; the backward pass keeps these alone."""
-    return _in_both_modes(_Expand, _ExpandTangents).apply(x, u, grid, expansion)
+    return _form(_Expand, _ExpandTangents, _PlainExpand).apply(x, u, grid, expansion)
 
 
-def _in_both_modes(
-    function: type[torch.autograd.Function], with_tangents: type[torch.autograd.Function]
-) -> type[torch.autograd.Function]:
-    """The autograd function with forward mode, but for a compiler: it takes none that has one, and needs none."""
-    return function if torch.compiler.is_compiling() else with_tangents
+AutogradFunction = type[torch.autograd.Function]
+
+
+def _form(function: AutogradFunction, with_tangents: AutogradFunction, plain: AutogradFunction) -> AutogradFunction:
+    """The autograd function as who calls it takes it.
+
+    A compiler takes none that has a forward mode, and needs none; a transform of torch.func takes none that is plain.
+    """
+    if torch.compiler.is_compiling():
+        return function
+    return with_tangents if torch._C._are_functorch_transforms_active() else plain
+
+
+def _called_plainly(function: AutogradFunction) -> AutogradFunction:
+    """The same without `setup_context`: with it torch binds the arguments to their names in every call."""
+
+    class Plain(function):  # type: ignore[misc, valid-type]
+        setup_context = staticmethod(torch.autograd.Function.setup_context)
+
+        @staticmethod
+        def forward(ctx, *inputs) -> Tensor:
+            output = function.forward(*inputs)
+            function.setup_context(ctx, inputs, output)
+            return output
+
+    return Plain
 
 
 def _with_signature(function: type) -> type:
@@ -134,6 +162,9 @@ class _ExpandTangents(_Expand):
     def jvp(ctx, dx: Tensor | None, du: Tensor | None, *others: None) -> Tensor:
         x, u, grid = ctx.saved_tensors
         return _feature_tangent(ctx.expansion, x, u, grid, dx, du)
+
+
+_PlainExpand = _called_plainly(_ExpandTangents)
 
 
 def _feature_tangent(expansion, x, u, grid, dx, du) -> Tensor:
@@ -192,7 +223,7 @@ def expanded_product(x, weight, expansion, product, u=None, grid=None, dtype=Non
 
     The features and the weight enter the product as `dtype` (the dtype of the features when None).
     """
-    function = _in_both_modes(_ExpandedProduct, _ExpandedProductTangents)
+    function = _form(_ExpandedProduct, _ExpandedProductTangents, _PlainExpandedProduct)
     return function.apply(x, u, grid, weight, expansion, product, dtype)
 
 
@@ -230,3 +261,6 @@ class _ExpandedProductTangents(_ExpandedProduct):
             return tangent
         features = expansion.features(x, x if u is None else u, grid)
         return tangent + product.forward(features.to(ctx.dtype), d_weight.to(ctx.dtype))
+
+
+_PlainExpandedProduct = _called_plainly(_ExpandedProductTangents)

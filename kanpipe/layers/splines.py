@@ -11,12 +11,13 @@ There is no recursion and no division by knot differences; outside its support a
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kanpipe.layers.bases import Ends, InPlaceShifts, Range, as_range, check_range
+from kanpipe.layers.bases import Ends, InPlaceShifts, Range, as_range, check_range, number, times_
 from kanpipe.layers.expansion import Expansion, expand
 
 
@@ -54,23 +55,37 @@ def _power(tail: Tensor, power: int) -> Tensor:
     return result
 
 
-def _folded_sum_(distance: Tensor, out: Tensor, room: Tensor, spline_order: int, power: int) -> None:
-    """`_folded_sum` into `out`, the same operations without new tensors; `distance` and `room` are written over."""
-    tail = torch.sub(distance.new_tensor((spline_order + 1) / 2), distance, out=distance).relu_()
-    _power_(tail, power, out).mul_(1 / math.factorial(power))
-    for i in range(1, math.ceil((spline_order + 1) / 2)):
-        tail.sub_(1).relu_()
-        weight = (-1) ** i * math.comb(spline_order + 1, i) / math.factorial(power)
-        out.add_(_power_(tail, power, room).mul_(weight))
+def _folded_sum_(distance: Tensor, spline_order: int, power: int, out: Tensor | None = None) -> Tensor:
+    """`_folded_sum` of -distance, which is written over, by the same operations in place; `out` is written once."""
+    reach, one, first, *weights = _numbers(spline_order, power, distance.dtype)
+    tail = distance.add_(reach).relu_()
+    total = _new_power(tail, power).mul_(first)
+    for weight in weights[:-1]:
+        total.add_(_new_power(tail.sub_(one).relu_(), power).mul_(weight))
+    if not weights:
+        return total if out is None else out.copy_(total)
+    last = _power_(tail.sub_(one).relu_(), power).mul_(weights[-1])
+    return torch.add(total, last, out=total if out is None else out)
 
 
-def _power_(tail: Tensor, power: int, out: Tensor) -> Tensor:
-    if power < 2:
-        return out.copy_(tail if power else tail > 0)
-    torch.mul(tail, tail, out=out)
-    for _ in range(power - 2):
-        out.mul_(tail)
-    return out
+@lru_cache(maxsize=64)
+def _numbers(spline_order: int, power: int, dtype: torch.dtype) -> list[Tensor]:
+    """Where the folded sum ends, 1, and the weights of its terms."""
+    weights = [(-1) ** i * math.comb(spline_order + 1, i) for i in range(math.ceil((spline_order + 1) / 2))]
+    return [number(x, dtype) for x in ((spline_order + 1) / 2, 1.0, *(w / math.factorial(power) for w in weights))]
+
+
+def _power_(tail: Tensor, power: int) -> Tensor:
+    return tail.pow_(power) if 2 <= power <= 3 else _new_power(tail, power)
+
+
+def _new_power(tail: Tensor, power: int) -> Tensor:
+    if power == 0:
+        return (tail > 0).to(tail.dtype)
+    result = tail.pow(min(power, 3))
+    for _ in range(power - 3):
+        result.mul_(tail)
+    return result
 
 
 def cardinal(v: Tensor, spline_order: int) -> Tensor:
@@ -82,6 +97,24 @@ def cardinal_derivative(v: Tensor, spline_order: int) -> Tensor:
     """The derivative of `cardinal` with respect to `v`."""
     side = torch.where(v < 0, -1.0, 1.0).to(v.dtype)  # never 0, as torch.sign and the derivative of abs are at 0:
     return -side * _folded_sum(v * side, spline_order, spline_order - 1)  # the second derivative would be 0 there
+
+
+# `cardinal_derivative` in few passes: the tails on both sides at once, as v held between bounds; v is written over.
+
+
+def _quadratic_slope_(v: Tensor) -> Tensor:
+    inner = v.clamp(-0.5, 0.5)
+    return v.clamp_(-1.5, 1.5).sub_(inner, alpha=3)
+
+
+def _cubic_slope_(v: Tensor) -> Tensor:
+    """(q - p / 2)(|p| + 2 |q| - 4) with p and q, v held in [-2, 2] and [-1, 1]."""
+    outer, inner = v.clamp(-2, 2), v.clamp_(-1, 1)
+    wave = torch.sub(inner, outer, alpha=0.5)
+    return outer.abs_().add_(inner.abs_(), alpha=2).sub_(number(4, v.dtype)).mul_(wave)
+
+
+QUICK_SLOPES = {2: _quadratic_slope_, 3: _cubic_slope_}
 
 
 @dataclass(frozen=True)
@@ -130,13 +163,14 @@ class UniformSpline(InPlaceShifts):
     def slope(self, v: Tensor) -> Tensor:
         return cardinal_derivative(v, self.spline_order)
 
-    def value_(self, v: Tensor, out: Tensor, room: Tensor) -> None:
-        _folded_sum_(v.abs_(), out, room, self.spline_order, self.spline_order)
+    def value_(self, difference: Tensor, scale: float | Tensor, out: Tensor) -> None:
+        _folded_sum_(times_(difference.abs_(), -scale), self.spline_order, self.spline_order, out)
 
-    def slope_(self, v: Tensor, out: Tensor, room: Tensor) -> None:
-        sign = torch.sign(v)
-        _folded_sum_(v.abs_(), out, room, self.spline_order, self.spline_order - 1)
-        out.mul_(sign).neg_()
+    def slope_(self, difference: Tensor, scale: float | Tensor) -> Tensor:
+        if self.spline_order in QUICK_SLOPES:
+            return QUICK_SLOPES[self.spline_order](times_(difference, scale))
+        downhill = difference.sign().neg_()
+        return _folded_sum_(times_(difference.abs_(), -scale), self.spline_order, self.spline_order - 1).mul_(downhill)
 
 
 def bspline_basis(x: Tensor, grid_size: int = 5, spline_order: int = 3, grid_range: Range = (-1.0, 1.0)) -> Tensor:

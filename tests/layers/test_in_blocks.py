@@ -39,6 +39,12 @@ def results(layer, x):
     return [output.detach(), *torch.autograd.grad(output, [x, *layer.parameters()], factor)]
 
 
+def assert_close_to(ours, whole):
+    """Within eight steps of floating point of the largest number."""
+    tolerance = 8 * torch.finfo(whole.dtype).eps * whole.abs().amax().item() if whole.numel() else 0
+    torch.testing.assert_close(ours, whole, rtol=0, atol=tolerance)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("block", [1, 20, 2**17])
 @pytest.mark.parametrize(("kind", "sizes", "options", "shape"), list(CASES.values()), ids=CASES)
@@ -49,8 +55,10 @@ def test_blocks_of_any_size_give_the_same_bits(kind, sizes, options, shape, bloc
     with monkeypatch.context() as patch:
         patch.setattr(in_blocks, "suits", lambda *_: False)
         expected = results(layer, x)
-    for ours, whole in zip(results(layer, x), expected, strict=True):
-        assert torch.equal(ours, whole)
+    (output, gradient, *others), (whole, whole_gradient, *whole_others) = results(layer, x), expected
+    assert torch.equal(output, whole)
+    assert all(torch.equal(*pair) for pair in zip(others, whole_others, strict=True))
+    assert_close_to(gradient, whole_gradient)  # its terms may be added in another order
 
 
 # A CPU computes exp and sigmoid of the last numbers of a tensor, those that fill no vector, one by one.
@@ -75,9 +83,22 @@ def test_blocks_of_radial_functions_give_the_same_numbers(
     with monkeypatch.context() as patch:
         patch.setattr(in_blocks, "suits", lambda *_: False)
         expected = results(layer, x)
-    ulp = torch.finfo(dtype).eps
     for ours, whole in zip(results(layer, x), expected, strict=True):
-        torch.testing.assert_close(ours, whole, rtol=0, atol=8 * ulp * whole.abs().max().item())
+        assert_close_to(ours, whole)
+
+
+@pytest.mark.parametrize("kind", [KANLinear, FastKANLinear])
+def test_memory_in_another_order_changes_nothing(kind, make, draw):
+    layer, x = make(kind, 6, 4), torch.randn(6, 7, generator=draw)
+    for strided, ordered in zip(results(layer, x.T), results(layer, x.T.contiguous()), strict=True):
+        assert_close_to(strided, ordered)
+
+
+def test_what_inference_mode_has_kept_serves_trainings(make, draw):
+    layer, x = make(KANLinear, 6, 4, grid_range=(-1.25, 1.0)), torch.randn(7, 6, generator=draw)
+    with torch.inference_mode():
+        expected = layer(x)
+    assert torch.equal(results(layer, x)[0], expected)
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.trace` is deprecated:FutureWarning")
