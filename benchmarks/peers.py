@@ -33,10 +33,14 @@ def sheltered() -> Iterator[None]:
 
 
 def inkan(setup: Setup, ours: Ours) -> Candidates:
-    """Bases found by the interval that x lies in (`local`) or all computed (`dense`), either compiled inside."""
+    """Bases found by the interval that x lies in (`local`) or all computed (`dense`), compiled inside or not."""
     from inkan import KANLayer
 
-    layers = {mode: _linear(KANLayer, setup, basis_mode=mode) for mode in ("local", "dense")}
+    layers = {
+        f"{mode}, basis compiled," if inside else mode: _linear(KANLayer, setup, basis_mode=mode, compile_basis=inside)
+        for mode in ("local", "dense")
+        for inside in (True, False)
+    }
     for layer in layers.values():
         _put(layer.weight, torch.cat([ours.spline_weight.flatten(1), ours.base_weight], dim=1))
     return layers
@@ -51,7 +55,7 @@ def flashkan(setup: Setup, ours: Ours) -> Candidates:
     layer = _linear(KANLayer, setup)
     _put(layer.spline_weight, ours.spline_weight)
     _put(layer.base_weight, ours.base_weight)
-    return {"": layer}
+    return {"basis compiled,": layer}
 
 
 class FirstOutput(nn.Module):
@@ -96,7 +100,7 @@ def convkan(setup: Setup, ours: Ours) -> Candidates:
     return {"": made}
 
 
-def _linear(kind: Callable[..., nn.Module], setup: Setup, **options: str) -> nn.Module:
+def _linear(kind: Callable[..., nn.Module], setup: Setup, **options: str | bool) -> nn.Module:
     grid = {"grid_size": setup.bases - setup.spline_order, "spline_order": setup.spline_order}
     return kind(*_widths(setup), **grid, **options)
 
