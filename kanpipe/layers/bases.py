@@ -138,6 +138,8 @@ def number(value: float, dtype: torch.dtype) -> Tensor:
 
 def times_(tensor: Tensor, scale: float | Tensor) -> Tensor:
     """`tensor`, multiplied in place."""
+    if isinstance(scale, float) and scale == 1:
+        return tensor
     return tensor.mul_(scale if isinstance(scale, Tensor) else number(scale, tensor.dtype))
 
 
@@ -224,15 +226,12 @@ class Switch(Radial, InPlaceShifts):
         s = torch.sigmoid(2 * v)
         return 8 * s * (1 - s) * (1 - 2 * s)
 
-    # A power of two as a factor leaves the digits alone, so 4 s (1 - s) is s (4 - 4 s) to the last bit.
+    # sigmoid_backward(factor, s) is factor (1 - s) s in one pass
     def value_(self, difference: Tensor, scale: float | Tensor, out: Tensor) -> None:
         s = times_(difference, 2 * scale).sigmoid_()
-        torch.mul(_linear(s, -4, 4), s, out=out)
+        torch.ops.aten.sigmoid_backward.grad_input(number(4, s.dtype), s, grad_input=out)
 
     def slope_(self, difference: Tensor, scale: float | Tensor) -> Tensor:
         s = times_(difference, 2 * scale).sigmoid_()
-        return _linear(s, -4, 4).mul_(s).mul_(_linear(s, -4, 2))
-
-
-def _linear(s: Tensor, factor: float, summand: float) -> Tensor:
-    return torch.mul(s, number(factor, s.dtype)).add_(number(summand, s.dtype))
+        factor = torch.mul(s, number(-16, s.dtype)).add_(number(8, s.dtype))
+        return torch.ops.aten.sigmoid_backward.grad_input(factor, s, grad_input=factor)
