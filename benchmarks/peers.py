@@ -89,7 +89,7 @@ def convkan(setup: Setup, ours: Ours) -> Candidates:
     """Every patch unfolded, efficient-kan's layer on it: each pixel is expanded nine times; x is padded, not B(x)."""
     from convkan import ConvKAN
 
-    if "kernel_size" not in setup:
+    if setup.kernel_size is None:
         raise ValueError("it is a convolution")
     grid = {"grid_size": setup.bases - setup.spline_order, "spline_order": setup.spline_order}
     made = ConvKAN(*setup.widths, setup.kernel_size, padding=setup.kernel_size // 2, **grid)
@@ -106,7 +106,7 @@ def _linear(kind: Callable[..., nn.Module], setup: Setup, **options: str | bool)
 
 
 def _widths(setup: Setup) -> tuple[int, int]:
-    if "kernel_size" in setup:
+    if setup.kernel_size is not None:
         raise ValueError("it has no convolution")
     return tuple(setup.widths)
 

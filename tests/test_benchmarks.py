@@ -60,6 +60,18 @@ def test_peer_enters_in_its_fastest_ways_without_and_with_a_compiler_and_is_comp
     assert (rows.loc["peer", ["difference", "difference_far"]] == 0).all(axis=None)
 
 
+@pytest.mark.parametrize(("name", "size", "refusal"), [("convkan", None, "is a"), ("inkan", 3, "has no")])
+def test_peer_is_refused_only_where_it_has_no_layer(name, size, refusal, layers, monkeypatch):
+    def asked(*_, **__):
+        raise LookupError("asked for a layer")
+
+    monkeypatch.setitem(sys.modules, name, SimpleNamespace(ConvKAN=asked, KANLayer=asked))
+    with pytest.raises(ValueError, match=f"it {refusal} convolution"):
+        layers.PEERS[name](SETUP.model_copy(update={"kernel_size": size}), None)
+    with pytest.raises(LookupError):
+        layers.PEERS[name](SETUP.model_copy(update={"kernel_size": 3 if size is None else None}), None)
+
+
 def test_random_states_are_restored(layers):
     import random
 
