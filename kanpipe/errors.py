@@ -1,4 +1,4 @@
-"""The one error that a user is meant to read."""
+"""Errors that are told apart, and values as a sentence may have them."""
 
 from typing import Any
 
@@ -21,3 +21,7 @@ def named(value: Any) -> str:
 
 def _cut(text: str) -> str:
     return f"{text[:60]}... ({len(text):,} characters)" if len(text) > LONGEST else text
+
+
+class NotKept(Exception):
+    """A file of a run is asked for of which only the row is kept."""

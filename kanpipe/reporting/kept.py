@@ -6,14 +6,11 @@ from typing import Any, NoReturn
 
 import pandas as pd
 
+from kanpipe.errors import NotKept
 from kanpipe.experiments.plan import Plan
 from kanpipe.runs import FinishedRun, Record
 
 OF_A_FILE: dict[str, Any] = {"settings": {}, "files": {}, "versions": {}}  # what a row does not have of its record
-
-
-class NotKept(Exception):
-    """A file of a run is asked for of which only the row is kept."""
 
 
 @dataclass(frozen=True)

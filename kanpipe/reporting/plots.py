@@ -15,8 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from kanpipe.errors import NotKept
 from kanpipe.files import atomic
-from kanpipe.reporting.kept import NotKept
 
 COLUMN, FULL = 3.4, 7.0  # widths in inches of one column and of the page
 SMALL, TEXT = 7.0, 8.0  # font sizes in points; nothing is smaller

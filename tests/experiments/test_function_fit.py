@@ -170,7 +170,7 @@ def test_stage_learns_curvature_where_torchs_threshold_would_forbid_it(monkeypat
     y = network(x).detach() + 1e-6 * torch.sin(3 * x)
     start = {name: value.clone() for name, value in network.state_dict().items()}
     errors = []
-    for units in (lbfgs.UNITS, 1e-12):  # the second leaves the loss as it is
+    for units in (lbfgs.UNITS, {torch.float64: 1e-12}):  # the second leaves the loss as it is
         monkeypatch.setattr(lbfgs, "UNITS", units)
         network.load_state_dict(start)
         list(Stage(network, (x, y), 10, spec_of(inner_iterations=20).training))
@@ -202,7 +202,7 @@ def test_training_leaves_a_row_for_every_step_restart_and_stage(tmp_path, machin
         assert stages["parameters"].tolist() == [3 * (grid + 5) + 2 for grid in grids]
         assert stages["extension_jump"][1] < 1e-12
         network = problem.restore(run.spec.variant, 5, run.tensors("weights.safetensors"))
-        test = problem.test_set(run.spec.problem, "plane")
+        test = problem.test_set(run.spec.problem, run.spec.variant)
         assert rmse(network, test) == pytest.approx(stages["test_rmse"].iloc[-1], rel=1e-12)
 
 
@@ -229,7 +229,7 @@ def test_killed_training_ends_with_the_same_bytes(tmp_path, machine, monkeypatch
 
 def test_restart_with_the_least_training_error_goes_on(tmp_path, machine, monkeypatch):
     errors = iter([9.0, 0.7, 9.0, 0.3, 9.0, 0.5])  # after the sparse and the free phase of three restarts
-    run, state = run_in(tmp_path, KAN_VARIANT | {"restarts": 3}), train.Outcome()
+    run, state = run_in(tmp_path, KAN_VARIANT | {"training": {"restarts": 3}}), train.Outcome()
     fitting = train.Fitting(run, state)
     monkeypatch.setattr(train.Fitting, "_run", lambda *args: None)
     monkeypatch.setattr(train, "rmse", lambda *args: next(errors))
