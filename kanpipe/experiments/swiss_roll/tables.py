@@ -3,7 +3,7 @@
 import pandas as pd
 
 from kanpipe.experiments.swiss_roll.published import PRINTED_LOSSES
-from kanpipe.reporting.tables import FINISHED, Table, mean_and_sd, summarise, with_columns
+from kanpipe.reporting.tables import FINISHED, Table, mean_and_sd, measured, summarise, with_columns
 
 SCORES = {
     "huber": "Huber loss",
@@ -29,7 +29,7 @@ def _scores(runs: pd.DataFrame, floors: pd.DataFrame) -> Table:
         {
             "variant": summary["variant"],
             "parameters": [f"{n:,}" for n in summary["parameters"]],
-            **{title: mean_and_sd(summary, score, ".4f") for score, title in SCORES.items()},
+            **measured(summary, {score: (title, ".4f") for score, title in SCORES.items()}),
             "minutes": mean_and_sd(summary, "minutes", ".1f"),
             "steps/s": mean_and_sd(summary, "steps_per_second", ".0f"),
             "n": [f"{n}" + (f" ({failed} diverged)" if failed else "") for n, failed in counts],
