@@ -1,9 +1,11 @@
-"""The frames that one stage leaves for the next: what was altered in between is refused.
+"""Frames and datasets that one job leaves for the next: what was altered or swapped in between is refused.
 
-Beside each stands its digest, as `sha256sum` writes it in the folder above. A frame without one, of an earlier version,
+Beside each stands its digest, as `sha256sum` writes it in the folder above. A file without one, of an earlier version,
 is read as it is.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,19 +19,31 @@ if TYPE_CHECKING:
 
 def write_frame(path: Path, frame: "DataFrame") -> None:
     """Write a frame as CSV, and then its digest."""
-    digest = _beside(path)
-    digest.unlink(missing_ok=True)  # a kill in between leaves none rather than that of another frame
-    write_table(path, frame)
-    with atomic(digest) as beside:
-        beside.write_text(_line(path))
+    with noted(path):
+        write_table(path, frame)
 
 
 def read_frame(path: Path) -> "DataFrame":
     """Read a frame; UserError when it is damaged, or of another experiment."""
+    return read_table(checked(path))
+
+
+@contextmanager
+def noted(path: Path) -> Iterator[None]:
+    """The file is written within; its digest is written after that."""
+    digest = _beside(path)
+    digest.unlink(missing_ok=True)  # a kill in between leaves none rather than that of another file
+    yield
+    with atomic(digest) as beside:
+        beside.write_text(_line(path))
+
+
+def checked(path: Path) -> Path:
+    """The path of a file; UserError when it is damaged, or another under its name."""
     digest = _beside(path)
     if digest.exists() and digest.read_bytes() != _line(path).encode():
         raise UserError(f"{path} is damaged, or another ({digest.name} does not fit it); delete it and run again")
-    return read_table(path)
+    return path
 
 
 def _beside(path: Path) -> Path:
@@ -37,5 +51,5 @@ def _beside(path: Path) -> Path:
 
 
 def _line(path: Path) -> str:
-    """The digest of a frame, and whose it is."""
+    """The digest of a file, and what it is called."""
     return f"{digests.sha256(path)}  {path.parent.name}/{path.name}\n"

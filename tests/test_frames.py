@@ -1,4 +1,4 @@
-"""Frames are read as they were written, or refused."""
+"""Frames and datasets are read as they were written, or refused."""
 
 import shutil
 import subprocess
@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from kanpipe.errors import UserError
-from kanpipe.frames import read_frame, write_frame
+from kanpipe.experiments.protocol import Inputs
+from kanpipe.frames import noted, read_frame, write_frame
 
 
 @pytest.fixture
@@ -44,3 +45,14 @@ def test_frame_of_another_experiment_is_refused_with_its_digest(path, tmp_path):
 def test_frame_of_an_earlier_version_is_read(path):
     (path.parent / "runs.csv.sha256").unlink()
     assert len(read_frame(path)) == 2
+
+
+def test_another_dataset_under_the_name_of_one_is_refused(tmp_path):
+    for name in ("mnist", "fashion_mnist"):
+        with noted(tmp_path / f"{name}.npz"):
+            (tmp_path / f"{name}.npz").write_text(name)
+    assert Inputs.named({"data": [tmp_path / "mnist.npz"]}).data == tmp_path / "mnist.npz"
+    for suffix in ("", ".sha256"):  # also where its digest comes with it
+        shutil.copy(tmp_path / f"fashion_mnist.npz{suffix}", tmp_path / f"mnist.npz{suffix}")
+        with pytest.raises(UserError, match=r"mnist.npz is damaged, or another \(mnist.npz.sha256 does not fit it\)"):
+            Inputs.named({"data": [tmp_path / "mnist.npz"]})

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kanpipe.frames import checked
+
 if TYPE_CHECKING:
     from pandas import DataFrame
     from torch.nn import Module
@@ -44,9 +46,9 @@ class Inputs:
 
     @classmethod
     def named(cls, files: Mapping[str, Any], features: Path | None = None) -> "Inputs":
-        """From the files of a rule by name; each name stands for a list of one file or none."""
-        first = {name: next(map(Path, files.get(name, [])), None) for name in ("data", "inception_weights")}
-        return cls(**first, features=features)
+        """From the files of a rule by name, each a list of one file or none; UserError for another dataset."""
+        data, weights = (next(map(Path, files.get(name, [])), None) for name in ("data", "inception_weights"))
+        return cls(data and checked(data), weights, features)
 
 
 @dataclass(frozen=True)

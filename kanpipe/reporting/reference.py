@@ -40,7 +40,7 @@ from kanpipe.reporting.cost import cost_table
 from kanpipe.reporting.folders import SOURCE, record_path
 from kanpipe.reporting.kept import kept_runs
 from kanpipe.reporting.shipped import ship
-from kanpipe.reporting.tables import KEY, RUN, Table, latest
+from kanpipe.reporting.tables import KEY, RUN, latest
 
 
 def keep(results: Path, experiment: str, reference: Path) -> None:
@@ -102,7 +102,7 @@ def judge_again(reference: Path) -> None:
     """Compute the verdicts on all claims again, from the latest row of each kept run."""
     for target in sorted(path.parent for path in reference.glob("*/runs.csv")):
         frames = {path.stem: latest(read_table(path)) for path in target.glob("*.csv")}
-        _judge(_plan(target.name), frames).write(target / "tables/claims")
+        _write_verdicts(target, _plan(target.name), frames)
         _delete_pages(target)
 
 
@@ -111,7 +111,7 @@ def _write_tables(target: Path, plan: Plan) -> None:
     frames = {path.stem: latest(read_table(path)) for path in target.glob("*.csv")}
     for name, table in stage(plan.kind, "tables")(frames).items():
         table.write(target / "tables" / table_name(plan.name, name))
-    _judge(plan, frames).write(target / "tables/claims")
+    _write_verdicts(target, plan, frames)
 
 
 def _claims() -> list[Claim]:
@@ -127,10 +127,12 @@ def _plan(experiment: str, preset: str = "paper") -> Plan:
     return Plan(experiment, entries[experiment])
 
 
-def _judge(plan: Plan, frames: dict[str, pd.DataFrame]) -> Table:
+def _write_verdicts(target: Path, plan: Plan, frames: dict[str, pd.DataFrame]) -> None:
+    """The table of claims, where there are any."""
     claims = [claim for claim in _claims() if claim.experiment == plan.name]
     named = {(plan.name, name): frame for name, frame in frames.items()}
-    return judge(claims, named, _counted(plan, frames))
+    if claims:
+        judge(claims, named, _counted(plan, frames)).write(target / "tables/claims")
 
 
 def _counted(plan: Plan, frames: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -6,5 +6,8 @@ from kanpipe.jobs import job
 
 with job(snakemake.log[0]):
     from kanpipe.data.prepare import prepare
+    from kanpipe.frames import noted
 
-    prepare(snakemake.params.dataset, Path(snakemake.config["data_dir"]), Path(snakemake.output[0]))
+    out = Path(snakemake.output[0])
+    with noted(out):
+        prepare(snakemake.params.dataset, Path(snakemake.config["data_dir"]), out)

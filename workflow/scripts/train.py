@@ -7,6 +7,7 @@ from kanpipe.jobs import job, keep_freed_memory
 with job(snakemake.log[0]):
     from kanpipe.config.kinds import trained
     from kanpipe.experiments import stage
+    from kanpipe.frames import checked
     from kanpipe.machine import Machine
     from kanpipe.runs import Run
 
@@ -20,7 +21,7 @@ with job(snakemake.log[0]):
         spec=trained(params.kind, params.spec | {"variant": params.variant}),
         code=params.code,
         folder=Path(snakemake.output[0]).parent,
-        data=Path(snakemake.input.data[0]) if snakemake.input.data else None,
+        data=checked(Path(snakemake.input.data[0])) if snakemake.input.data else None,
         resumes_elsewhere=snakemake.config.get("resume_elsewhere", False),
     )
     machine = Machine.prepare(
