@@ -20,13 +20,13 @@ def test_cells_are_those_of_their_family_and_budget():
     assert found.loc["fastkan", ["swiss_roll_bases_mean", "swiss_roll_bases_in_time_mean"]].tolist() == [20, 30]
     assert found.loc["kan", ["swiss_roll_bases_mean", "swiss_roll_bases_in_time_mean"]].tolist() == [10, 10]
     cells = table.text.set_index("functions").loc[FAMILIES["fastkan"]]
-    assert cells[COMPARISONS["swiss_roll_bases"].words] == "20.0000 ± 1.0000"
-    assert cells[COMPARISONS["swiss_roll_bases"].words + ", equal time"] == "30.0000 ± 1.0000"
+    assert cells[COMPARISONS["swiss_roll_bases"].words + " (n = 3)"] == "20.0000 ± 1.0000"
+    assert cells[COMPARISONS["swiss_roll_bases"].words + ", equal time (n = 3)"] == "30.0000 ± 1.0000"
 
 
 def test_what_was_not_run_is_said():
     text = bases_table({"mnist_bases": rows("accuracy", {"kan": 90})}).text.set_index("functions")
-    assert text.loc[FAMILIES["mlp"], COMPARISONS["mnist_bases"].words] == NOT_RUN
+    assert text.loc[FAMILIES["mlp"], COMPARISONS["mnist_bases"].words + " (n = 3)"] == NOT_RUN
     assert text[COMPARISONS["kan_vae_bases"].words].eq(NOT_RUN).all()
 
 
