@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 
+from kanpipe.config.brought import Brought
 from kanpipe.experiments.function_fit import problem
-from kanpipe.experiments.function_fit.config import AnyNetwork, Kan
+from kanpipe.experiments.function_fit.config import AnyNetwork, Kan, Mlp
 from kanpipe.experiments.function_fit.published import TEST_RMSE
 from kanpipe.reporting.plots import COLUMN, DATA, FULL, INK, MUTED, SPARE_COLOURS, statement
 from kanpipe.reporting.style import FAMILY_COLOURS, OTHER, SHADES, Style, short_name
@@ -54,6 +55,18 @@ def leading(runs: Runs) -> Runs:
         if (kind := network_kind(variant)) in ("deep", "shallow"):
             chosen.setdefault((variant.target, kind), name)
     return {name: runs[name] for name in chosen.values()}
+
+
+def _other_bases(runs: Runs) -> set[str]:
+    """What stands in the comparison of bases (`kanpipe.reporting.bases`), of families of this package."""
+    variants = {name: run.spec.variant for name, run in runs.items()}
+    return {name for name, found in variants.items() if _compares_bases(found)}
+
+
+def _compares_bases(variant: AnyNetwork) -> bool:
+    if isinstance(variant, Kan):
+        return len(variant.grid_sizes) == 1 and variant.widths[-2] > 1
+    return not isinstance(variant, Mlp | Brought)
 
 
 def _with_kinds(stages: pd.DataFrame, runs: Runs) -> pd.DataFrame:
@@ -119,7 +132,7 @@ def _grid_marks(axes: Axes, run: FinishedRun) -> None:
 
 def scaling(stages: pd.DataFrame, runs: Runs) -> Figure:
     """Errors against grid size (above) and parameters (below), a target in each column."""
-    stages = _with_kinds(stages, runs)
+    stages = _with_kinds(stages[~stages["variant"].isin(_other_bases(runs))], runs)
     usual = stages[stages["variant"].isin(leading(runs)) | ~stages["network"].isin(["deep", "shallow"])]
     targets = [name for name in problem.TARGETS if name in set(usual["target"])]
     figure = Figure(figsize=(FULL, 4.6), layout="constrained")
