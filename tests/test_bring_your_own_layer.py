@@ -30,7 +30,7 @@ SMALLER = {  # than the page has it, beside the tiny preset
     "kan_vae": {"only": {"variants": ["vae_h400_z20", "sines"]}, "timing": {"variants": ["sines"]}},
     "mnist_classifiers": ALONE | {"timing": {"variants": ["sines"]}, "evaluation": {"pairs": []}},
     "cifar10_ddim": ALONE | {"timing": {"variants": ["sines"]}},
-    "function_fit": ALONE | {"variants": {"sines": {"samples": 60, "steps": 3, "restarts": 1}}},
+    "function_fit": ALONE | {"variants": {"sines": {"samples": 60, "training": {"steps": 3, "restarts": 1}}}},
     "layer_speed": {"problem": {"contenders": {"fastkan": None}, "added": {"sines": {"modes": ["eager"]}}}},
 }
 for name in ("kan_vae", "mnist_classifiers", "cifar10_ddim"):
