@@ -30,7 +30,7 @@ ENTRY = {
 }
 ENTRIES = {
     "digit_vae": ENTRY,
-    "fashion_vae": ENTRY | {"seeds": [5], "problem": PROBLEM | {"dataset": "fashion_mnist"}},
+    "clothes_vae": ENTRY | {"seeds": [5], "problem": PROBLEM | {"dataset": "fashion_mnist"}},
 }
 
 
@@ -51,7 +51,7 @@ def test_entries_have_jobs_and_results_of_their_own(tmp_path):
     answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     planned = dict(JOBS.findall(answer.stdout))
-    for entry, runs in {"digit_vae": 4, "fashion_vae": 2}.items():
+    for entry, runs in {"digit_vae": 4, "clothes_vae": 2}.items():
         jobs = {
             name.removeprefix(f"{entry}_"): count for name, count in planned.items() if name.startswith(f"{entry}_")
         }
@@ -64,7 +64,7 @@ def test_entries_have_jobs_and_results_of_their_own(tmp_path):
 
 def test_captions_are_of_the_entry():
     experiments = ENTRIES | {"my_vae": ENTRY | {"problem": PROBLEM | {"dataset": "mnist"}}}
-    digits, fashion, mnist = (caption(entry, experiments) for entry in ("digit_vae", "fashion_vae", "my_vae"))
+    digits, fashion, mnist = (caption(entry, experiments) for entry in ("digit_vae", "clothes_vae", "my_vae"))
     assert "binarised fashion_mnist (of which nothing was published)" in fashion and "training seeds 5;" in fashion
     assert "binarised mnist (Table I" in mnist and "training seeds 0, 1;" in mnist
     for other in (digits, fashion):
