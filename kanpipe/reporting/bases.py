@@ -27,7 +27,8 @@ NOTE = (
     "bound in nats, KAN-VAE**. Toy function (lower): test error of exp(sin(x1² + x2²) + sin(x3² + x4²)) by LBFGS, "
     "two hidden layers. One learning rate for all, none tuned for a basis, and norms and ranges as published. On "
     "the swiss roll these weigh more than the basis: the LayerNorm of FastKAN and FasterKAN takes two of three inputs "
-    "away, and the bumps of ReLU-KAN stand on [0, 1]. On the toy function there is no norm."
+    "away, and the bumps of ReLU-KAN stand on [0, 1]. On the toy function there is no norm. An ELBO below -200 is that "
+    "of an autoencoder that draws the mean image, or worse: it has learned no more in 5,625 steps at this rate."
 )
 
 

@@ -74,7 +74,8 @@ def _by_range(axes: Axes, kans: pd.DataFrame, mlps: pd.DataFrame, shapes: dict[f
     axes.minorticks_off()
     axes.set_xlim(ranges[0] / 1.3, ranges[-1] * 1.3)
     axes.set(title="a  Range and initialisation", xlabel="range of the splines", ylabel="test accuracy, %")
-    words = f"a mark is a run ({seeds(kans['seed'].nunique())})"
+    least, most = kans.groupby(["init", "range"])["seed"].nunique().agg(["min", "max"])
+    words = f"a mark is a run ({seeds(most) if least == most else f'{least} to {most} seeds'})"
     axes.text(0.98, 0.02, words, transform=axes.transAxes, ha="right", va="bottom", size=SMALL, color=MUTED)
 
 
