@@ -349,7 +349,7 @@ def test_downloads_come_from_the_mirror_and_outlive_a_rerun_without_it(tmp_path,
     folder = copy_of_project(tmp_path)
     (folder / "weights.pth").touch()
     monkeypatch.setenv("KANPIPE_INCEPTION", "weights.pth")  # so that, with the overlay, only MNIST is asked for
-    (folder / "overlay.yaml").write_text("experiments: {cifar10_ddim: null}")
+    (folder / "overlay.yaml").write_text("experiments: {cifar10_ddim: null, fashion_vae: null}")
     only_mnist = ("--configfile", "overlay.yaml")
     answer = snakemake(folder, "download", *only_mnist)
     assert answer.returncode == 0, answer.stdout + answer.stderr
