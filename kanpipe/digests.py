@@ -7,10 +7,13 @@ comment of the zip: it is sealed. Files of other formats have theirs in the reco
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TAG = b"sha256:"
 LENGTH = len(TAG) + 64  # bytes of the comment
@@ -26,6 +29,14 @@ def sha256(path: Path) -> str:
 def of_json(value: Any) -> str:
     """The digest of a value that is JSON, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def of_tensors(tensors: "Mapping[str, Tensor]") -> str:
+    """The digest of tensors and of their names, for a network that is in no file."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def of_files(folder: Path) -> dict[str, str]:

@@ -140,3 +140,11 @@ def test_digests_of_a_folder_leave_out_what_is_hidden(tmp_path):
 def test_record_comes_back(tmp_path):
     record(seconds=0.1).write(tmp_path)
     assert Record.read(tmp_path) == record(seconds=0.1)
+
+
+def test_digest_of_tensors_is_of_names_and_values_in_any_order():
+    a, b = torch.arange(3.0), torch.ones(2)
+    digest = digests.of_tensors({"a": a, "b": b})
+    assert digest == digests.of_tensors({"b": b, "a": a})
+    assert digest != digests.of_tensors({"a": a, "c": b})
+    assert digest != digests.of_tensors({"a": a, "b": b.nextafter(torch.zeros(2))})

@@ -1,7 +1,7 @@
 """The networks in whose features sets of images are compared."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -52,6 +52,12 @@ class Extractor:
     def file(self) -> Path:
         """The file of its weights."""
         return self.weights or BUNDLED[self.name]
+
+
+def weight_digests(names: Iterable[str], inception: Path | None) -> dict[str, str]:
+    """The SHA-256 of the weight file of each of these extractors; `inception` is that of the FID Inception."""
+    files = {name: BUNDLED.get(name, inception) for name in names}
+    return {name: sha256(file) for name, file in files.items() if file}
 
 
 @cache

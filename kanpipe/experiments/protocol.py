@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from kanpipe.runs import FinishedRun, Run
 
 TRAINED = ("weights.safetensors", "snapshots.safetensors", "history.csv", "validation.csv", "run.json")  # by fit
+SCORE_CARDS = "score_cards.json"  # of what Outputs.cards names, by kanpipe.reporting.cards
 SAMPLED = "sampled.json"  # beside the samples of every run, by kanpipe.sampled
 ROW = ("experiment", "variant")  # the columns that every row of the frame `runs` has
+FLOOR = "floor"  # the variant of rows of real images among those of scores
 TRAINED_ROW = (*ROW, "seed", "status", "config_hash", "code")  # and those of a run that was trained
 
 
@@ -61,6 +63,7 @@ class Outputs:
     trained: tuple[str, ...] = TRAINED  # files of one training
     sampled: tuple[str, ...] = ("samples.npz",)  # files of one run's sampling
     timed: str = "speed"  # the frame of `speed`
+    cards: str | None = None  # that of its frames of which score cards are written
     sampled_together: bool = True  # whether one job samples from all runs
     # The rows of the frame `variants`, which is written beside the others for tables and figures: what they say of each
     # variant, from the blocks that figures are given.

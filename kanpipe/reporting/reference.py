@@ -32,10 +32,11 @@ from kanpipe.config.kinds import parsed
 from kanpipe.errors import UserError
 from kanpipe.experiments import stage
 from kanpipe.experiments.plan import Plan
-from kanpipe.experiments.protocol import table_name
+from kanpipe.experiments.protocol import SCORE_CARDS, table_name
 from kanpipe.files import read_table, write_table
 from kanpipe.frames import read_frame
 from kanpipe.models.counting import parameter_count
+from kanpipe.reporting.cards import write_cards
 from kanpipe.reporting.cost import cost_table
 from kanpipe.reporting.folders import SOURCE, record_path
 from kanpipe.reporting.kept import kept_runs
@@ -107,10 +108,12 @@ def judge_again(reference: Path) -> None:
 
 
 def _write_tables(target: Path, plan: Plan) -> None:
-    """The tables of kept rows, verdicts included."""
+    """The tables of kept rows, verdicts included, and their score cards."""
     frames = {path.stem: latest(read_table(path)) for path in target.glob("*.csv")}
     for name, table in stage(plan.kind, "tables")(frames).items():
         table.write(target / "tables" / table_name(plan.name, name))
+    if plan.outputs.cards:
+        write_cards(target / SCORE_CARDS, frames[plan.outputs.cards])
     _write_verdicts(target, plan, frames)
 
 

@@ -11,6 +11,7 @@ from run_records import recorded, sealed_npz
 from safetensors.torch import save_file
 
 from kanpipe.config.kinds import parsed
+from kanpipe.digests import sha256
 from kanpipe.evaluation.feature_extractors import Extractor
 from kanpipe.evaluation.few_samples import few_sample_scores
 from kanpipe.evaluation.fidelity import frechet_distance, statistics
@@ -47,7 +48,7 @@ EVALUATION = {
     "extractors": {"efficientnet_lite0": {"layers": [1280, "logits"], "compile": False}},
     "seed": 0,
 }
-SAMPLING = {"seed": 0, "batch_size": 8, "strip": {"images": 2, "states": 3}, "samplers": SAMPLERS}
+SAMPLING = {"seed": 7, "batch_size": 8, "strip": {"images": 2, "states": 3}, "samplers": SAMPLERS}
 SPEC = parsed("cifar10_ddim", {"problem": PROBLEM, "sampling": SAMPLING, "evaluation": EVALUATION})
 EFFICIENTNET = Extractor("efficientnet_lite0", ("1280", "logits"))
 PIXELS, KIND = (32, 32, 3), DATASETS["photographs"]
@@ -145,6 +146,14 @@ def test_scores_are_those_of_the_images_against_the_first_training_images(runs, 
         assert {name: rows.loc[name, "value"] for name in few} == {name: value for name, (value, _) in few.items()}
         assert rows.loc["fid", "n_reference"] == 24 and np.isnan(rows.loc["isc", "n_reference"])
         assert rows["layer"].to_dict() == {"isc": "logits"} | dict.fromkeys(("fid", *scores.OF_FEW), "1280")
+
+
+def test_scores_say_what_they_were_measured_with(frames):
+    rows = frames["scores"]
+    assert set(rows["weights"]) == {sha256(EFFICIENTNET.file)} and set(rows["reference"]) == {"train"}
+    assert set(rows["dataset"]) == {"photographs"} and set(rows["scoring_seed"]) == {0}
+    own = rows[rows["seed"].notna()]
+    assert len(own) and (own["sampling_seed"] == own["seed"] + SAMPLING["seed"]).all()
 
 
 def test_samplers_are_told_apart_by_what_they_are(frames):

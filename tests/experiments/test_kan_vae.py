@@ -12,6 +12,7 @@ from run_records import sealed_npz
 from small_kan_vae import EVALUATION, PROBLEM, SAMPLING, TIMING, TRAINING, VARIANTS
 
 from kanpipe.config import kinds
+from kanpipe.digests import of_tensors
 from kanpipe.evaluation.degradations import DEGRADATIONS
 from kanpipe.evaluation.fidelity import Statistics, frechet_distance
 from kanpipe.evaluation.image_judge import judge, train_judge
@@ -141,6 +142,7 @@ def test_distances_are_those_of_the_judge_s_features(finished, frames, spec, dat
     )
     assert chosen["fid"].tolist() == pytest.approx([expected], rel=1e-6)
     assert (chosen[["n", "n_reference"]] == [60, 40]).all(axis=None)
+    assert chosen["weights"].tolist() == [of_tensors(reader.state_dict())]
 
 
 def test_every_pair_of_forms_and_split_is_compared(frames):

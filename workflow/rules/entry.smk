@@ -4,7 +4,7 @@ from pathlib import Path
 from kanpipe.data.inception import inception_weights
 from kanpipe.demands import Demands
 from kanpipe.experiments.plan import RUN, Plan
-from kanpipe.experiments.protocol import SAMPLED
+from kanpipe.experiments.protocol import SAMPLED, SCORE_CARDS
 
 PLAN = Plan(config["entry"], config["experiments"][config["entry"]])
 GPU = 0 if config["device"] == "cpu" else 1
@@ -13,6 +13,7 @@ IMAGES = [f"<data>/{PLAN.dataset}.npz"] if PLAN.dataset else []
 WEIGHTS = [str(inception_weights(config))] if "inception" in PLAN.extractors else []
 TIMES = [f"<results>/<entry>/{PLAN.outputs.timed}.csv"] if PLAN.has("speed") else []
 SAID = ["<results>/<entry>/variants.csv"] if PLAN.outputs.described else []
+CARDS = [f"<results>/<entry>/{SCORE_CARDS}"] if PLAN.outputs.cards else []
 FRAMES = {frame: f"<results>/<entry>/{frame}.csv" for frame in PLAN.outputs.frames}
 
 

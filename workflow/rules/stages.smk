@@ -147,6 +147,7 @@ rule publish:
         frames=[*FRAMES.values(), *TIMES],
     output:
         said=SAID,
+        cards=CARDS,
         tables=[
             path
             for name in PLAN.tables

@@ -95,6 +95,16 @@ class Evaluation:
         self.scores += rows
         return summary([row for row in rows if row["sampler"] == self.main and row["n"] == full])
 
+    def said_with(self, scores: pd.DataFrame) -> pd.DataFrame:
+        """The scores with what all of them were measured with: `weights` are the SHA-256 of those of the extractor."""
+        return scores.assign(
+            dataset=self.spec.problem.dataset,
+            reference="train",
+            weights=scores["extractor"].map(self.measured.weights()),
+            sampling_seed=scores["seed"] + self.spec.sampling.seed,
+            scoring_seed=self.spec.evaluation.seed,
+        )
+
     def _described(self, name: str, options: Sampler) -> dict[str, Any]:
         eta = math.nan if options.timesteps == ANCESTRAL else options.eta or 0.0
         count = self.spec.problem.diffusion.steps if options.count is None else options.count
@@ -113,7 +123,7 @@ def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine:
             progress.advance()
     return {
         "runs": pd.DataFrame(evaluation.runs),
-        "scores": pd.DataFrame(evaluation.scores, columns=LONG),
+        "scores": evaluation.said_with(pd.DataFrame(evaluation.scores, columns=LONG)),
         "coverage": pd.DataFrame(evaluation.coverage, columns=COVERAGE),
         "means": pd.DataFrame(evaluation.means, columns=MEANS),
     }

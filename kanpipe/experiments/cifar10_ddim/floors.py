@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kanpipe.experiments.cifar10_ddim.scores import FLOOR
+from kanpipe.experiments.protocol import FLOOR
 
 
 def floors(images: np.ndarray, mean_sd: float, seed: int) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kanpipe.data.prepared import load
+from kanpipe.digests import of_tensors, sha256
 from kanpipe.evaluation.feature_extractors import Extractor
 from kanpipe.evaluation.few_samples import few_sample_scores
 from kanpipe.evaluation.fidelity import Found, Statistics, frechet_distance, statistics
@@ -14,9 +15,10 @@ from kanpipe.evaluation.image_judge import SIDE as JUDGED
 from kanpipe.evaluation.inception_score import SPLITS, InceptionScore
 from kanpipe.experiments.cifar10_ddim.config import EfficientNet, Evaluation, Inception
 from kanpipe.experiments.cifar10_ddim.datasets import SIDE, Dataset
+from kanpipe.experiments.cifar10_ddim.digit_scores import NAME as JUDGE
 from kanpipe.experiments.cifar10_ddim.digit_scores import DigitScores
-from kanpipe.experiments.cifar10_ddim.scores import FLOOR, SCORES, score_name
-from kanpipe.experiments.protocol import Inputs
+from kanpipe.experiments.cifar10_ddim.scores import SCORES, score_name
+from kanpipe.experiments.protocol import FLOOR, Inputs
 from kanpipe.machine import Machine
 
 Row = dict[str, Any]
@@ -45,6 +47,11 @@ class ImageScores:
         """A row for every layer and score, each begun with `head`."""
         rows = [head | row for row in self._rows(self._measured(images), self.reference)]
         return rows + (self.digits.rows(self._unframed(images), head) if self.digits else [])
+
+    def weights(self) -> dict[str, str]:
+        """The SHA-256 of the weights of each extractor, and of the classifier."""
+        own = {JUDGE: of_tensors(self.digits.judge.state_dict())} if self.digits else {}
+        return own | {extractor.name: sha256(extractor.file) for extractor in self.extractors}
 
     def _unframed(self, images: np.ndarray) -> np.ndarray:
         inner = slice(self.frame, SIDE - self.frame)

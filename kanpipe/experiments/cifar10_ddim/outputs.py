@@ -19,5 +19,6 @@ OUTPUTS = Outputs(
     figures=lambda variants: list(FIGURES),
     sampled=("samples.npz", "sampling.json"),
     sampled_together=False,
+    cards="scores",
     described=described,
 )

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-FLOOR = "floor"  # the variant of rows of real images; those of other images without a network begin with it
 OF_FEW = ("kid", "precision", "recall")  # that are made for few samples
 INCEPTION = ("fid_64", "fid_192", "fid_768", "fid_2048", "isc", "isc_sd")
 INCEPTION_OF_FEW = tuple(f"{metric}_{layer}" for layer in (768, 2048) for metric in OF_FEW)

@@ -4,9 +4,10 @@ import pandas as pd
 
 from kanpipe.experiments.cifar10_ddim.datasets import DATASETS
 from kanpipe.experiments.cifar10_ddim.published import CHANNELS, DATASET, STEPS
-from kanpipe.experiments.cifar10_ddim.scores import FLOOR, JUDGE, score_name
+from kanpipe.experiments.cifar10_ddim.scores import JUDGE, score_name
 from kanpipe.experiments.cifar10_ddim.speed_table import speed_table
 from kanpipe.experiments.cifar10_ddim.words import FIDS, Names, main_fid, sampler_words
+from kanpipe.experiments.protocol import FLOOR
 from kanpipe.reporting.tables import FINISHED, NOT_RUN, Table, mean_and_sd, measured, summarise, with_columns
 
 SCORES = {  # column of the runs: (its title, its digits)

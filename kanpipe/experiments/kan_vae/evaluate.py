@@ -8,15 +8,17 @@ import pandas as pd
 import torch
 
 from kanpipe.data.prepared import Images
+from kanpipe.digests import of_tensors
 from kanpipe.evaluation.degradations import UNITS, degraded
+from kanpipe.evaluation.feature_extractors import weight_digests
 from kanpipe.evaluation.image_judge import ImageJudge, accuracy, judge, train_judge
 from kanpipe.evaluation.latent_space import latent_means, neighbour_accuracy, silhouette, tsne
 from kanpipe.evaluation.likelihood import evidence_lower_bound, importance_weighted_elbo
 from kanpipe.experiments.kan_vae import problem
 from kanpipe.experiments.kan_vae.config import Experiment
-from kanpipe.experiments.kan_vae.form_distances import FormDistances, in_form, measure_with, summary
-from kanpipe.experiments.kan_vae.forms import FLOOR, FORMS
-from kanpipe.experiments.protocol import Inputs
+from kanpipe.experiments.kan_vae.form_distances import JUDGE, FormDistances, in_form, measure_with, summary
+from kanpipe.experiments.kan_vae.forms import FORMS
+from kanpipe.experiments.protocol import FLOOR, Inputs
 from kanpipe.layers.affine import affine_on_bits
 from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
@@ -43,6 +45,7 @@ class Evaluation:
         self.judge = train_judge(
             self.data, machine, self.scoring.seed, steps=self.scoring.judge_steps, threshold=threshold
         )
+        self.inputs = inputs
         measure = measure_with(self.scoring.extractors, self.judge, inputs, machine)
         self.distances = FormDistances(self.data, self.scoring.reference_images, threshold, measure)
         self.runs: list[dict[str, Any]] = []
@@ -83,6 +86,12 @@ class Evaluation:
             "samples": prior.shape[1],
             "sampling_seeds": len(self.spec.sampling.seeds),
         }
+
+    def said_with(self, distances: pd.DataFrame) -> pd.DataFrame:
+        """The distances with the dataset, and with the SHA-256 of the weights of their extractors."""
+        names = [name for name, options in self.scoring.extractors if options]
+        weights = weight_digests(names, self.inputs.inception_weights) | {JUDGE: of_tensors(self.judge.state_dict())}
+        return distances.assign(dataset=self.spec.problem.dataset, weights=distances["extractor"].map(weights))
 
     def _fidelity(self, head: dict[str, Any], prior: np.ndarray) -> list[dict[str, Any]]:
         sets = zip(self.spec.sampling.seeds, prior, strict=True)
@@ -162,7 +171,7 @@ def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine:
             progress.advance()
     return {
         "runs": pd.DataFrame(evaluation.runs),
-        "fidelity": pd.DataFrame(evaluation.fidelity),
+        "fidelity": evaluation.said_with(pd.DataFrame(evaluation.fidelity)),
         "judgements": pd.DataFrame(evaluation.judgements),
         "stages": pd.DataFrame(evaluation.stages, columns=STAGES),
         "latents": pd.DataFrame(evaluation.latents, columns=LATENTS),

@@ -19,7 +19,7 @@ from kanpipe.experiments.kan_vae.forms import FORMS, PAIRS
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
 
-JUDGE = ("judge", str(FEATURES))
+JUDGE = "judge"
 Found = dict[tuple[str, str], Statistics]  # by extractor and layer
 # of images that are to be compared with samples of these forms: real ones, or those of a variant
 Measure = Callable[[np.ndarray, set[str], str | None], Found]
@@ -40,7 +40,7 @@ def measure_with(extractors: Extractors, judge: ImageJudge, inputs: Inputs, mach
     def measure(images: np.ndarray, forms: set[str], variant: str | None) -> Found:
         moments = Moments()
         moments.add(torch.from_numpy(judge_images(judge, images).features))
-        found = {JUDGE: moments.statistics()}
+        found = {(JUDGE, str(FEATURES)): moments.statistics()}
         for name, options in extractors:
             if options and forms & set(options.forms) and (wanted := _layers(options, variant)):
                 weights = inputs.inception_weights if name == "inception" else None
@@ -86,8 +86,9 @@ class FormDistances:
 
     def judged(self, images: np.ndarray) -> dict[str, Any]:
         """The distance of grey images from the training images in the judge's features, with `n`, their number."""
-        found = self.measure(images, set(), None)[JUDGE]
-        return {"n": found.n, "judge_fid": frechet_distance(self.real["train", "grey"][JUDGE], found)}
+        judged = JUDGE, str(FEATURES)
+        found = self.measure(images, set(), None)[judged]
+        return {"n": found.n, "judge_fid": frechet_distance(self.real["train", "grey"][judged], found)}
 
     def _measured(self, images: np.ndarray, form: str, forms: set[str], variant: str | None) -> Found:
         return self.measure(in_form(images, form, self.threshold), forms, variant)

@@ -3,4 +3,3 @@
 # The form of the real images and that of the samples. The first pair is the nearest reading of the source.
 FORMS = ("grey", "binary")
 PAIRS = {"mixed": ("binary", "grey"), "grey": ("grey", "grey"), "binary": ("binary", "binary")}
-FLOOR = "floor"

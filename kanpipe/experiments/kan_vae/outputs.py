@@ -15,4 +15,5 @@ OUTPUTS = Outputs(
     tables=("", "fidelity", "likelihood", "training", "judge", "speed"),
     figures=lambda variants: list(FIGURES),
     sampled=("samples.npz", "sampling.json"),
+    cards="fidelity",
 )

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from kanpipe.experiments.kan_vae.forms import FLOOR, PAIRS
+from kanpipe.experiments.kan_vae.forms import PAIRS
 from kanpipe.experiments.kan_vae.published import CURVE_ENDS, DATASET, FID
 from kanpipe.experiments.kan_vae.words import title
+from kanpipe.experiments.protocol import FLOOR
 from kanpipe.reporting.tables import NOT_RUN, Table, measured, summarise, with_columns
 from kanpipe.reporting.variants import seeds
 

@@ -9,8 +9,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 
 from kanpipe.experiments.cifar10_ddim.published import PUBLISHED
-from kanpipe.experiments.cifar10_ddim.scores import FLOOR, score_name
+from kanpipe.experiments.cifar10_ddim.scores import score_name
 from kanpipe.experiments.cifar10_ddim.words import FIDS, Names, main_fid
+from kanpipe.experiments.protocol import FLOOR
 from kanpipe.reporting.log_axes import log_log
 from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL, statement
 from kanpipe.reporting.style import FAMILY_COLOURS, Style

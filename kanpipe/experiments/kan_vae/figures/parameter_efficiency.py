@@ -13,9 +13,10 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from kanpipe.claims.effects import PAIRS as ENOUGH
 from kanpipe.experiments.kan_vae import words
-from kanpipe.experiments.kan_vae.forms import FLOOR, PAIRS
+from kanpipe.experiments.kan_vae.forms import PAIRS
 from kanpipe.experiments.kan_vae.published import FID
 from kanpipe.experiments.kan_vae.words import KINDS, OTHER
+from kanpipe.experiments.protocol import FLOOR
 from kanpipe.reporting.labels import label_marks
 from kanpipe.reporting.panels import blank
 from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL
