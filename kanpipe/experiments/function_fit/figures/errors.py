@@ -164,7 +164,9 @@ def scaling(stages: pd.DataFrame, runs: Runs) -> Figure:
 
 
 def _seeds(stages: pd.DataFrame) -> str:
-    return seeds(int(stages.groupby("variant")["seed"].nunique().max()))
+    counts = stages.groupby("variant")["seed"].nunique()
+    few, most = int(counts.min()), int(counts.max())
+    return seeds(most) if few == most else f"{few} to {seeds(most)}"
 
 
 def _errors(axes: Axes, stages: pd.DataFrame, size: str) -> None:
