@@ -7,7 +7,8 @@ from typing import Any
 
 MLP, KAN, FASTKAN, FASTERKAN, OTHER = "#009E73", "#C24E00", "#7B5EA7", "#56B4E9", "#8C6D31"
 FAMILY_COLOURS = {"mlp": MLP, "kan": KAN, "fastkan": FASTKAN, "fasterkan": FASTERKAN}
-SHADES = {"mlp": (MLP, "#00523C", "#6CCFB0", "#8A8F00"), "kan": (KAN, "#F0A202", "#7A3100")}  # of the colours of a family
+# Of the colours of a family
+SHADES = {"mlp": (MLP, "#00523C", "#6CCFB0", "#8A8F00"), "kan": (KAN, "#F0A202", "#7A3100")}
 FAMILY_MARKS = {"mlp": "s", "kan": "o", "fastkan": "^", "fasterkan": "v"}
 ROLE_COLOURS = {  # where one family has networks of several roles
     ("mlp", "control"): SHADES["mlp"][1],
