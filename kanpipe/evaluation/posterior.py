@@ -19,18 +19,33 @@ def posterior_noise(x_t: Tensor, t: Tensor, data: Tensor, schedule: Schedule, ch
     return {name: torch.cat(parts) for name, parts in zip(("mean", "huber"), zip(*pairs, strict=True), strict=True)}
 
 
+def posterior_mean_noise(x_t: Tensor, t: Tensor, data: Tensor, schedule: Schedule, chunk: int = 500) -> Tensor:
+    """The `mean` of `posterior_noise` alone, (n, d), in a small part of the time."""
+    chunks = zip(x_t.split(chunk), t.split(chunk), strict=True)
+    return torch.cat([_mean_noise(x, *_levels(times, schedule), data)[0] for x, times in chunks])
+
+
 def _posterior_noise(x_t: Tensor, t: Tensor, data: Tensor, schedule: Schedule) -> tuple[Tensor, Tensor]:
-    alpha_bar = schedule.alpha_bar[t].unsqueeze(-1)  # (n, 1)
-    variance = (1 - alpha_bar).clamp_min(torch.finfo(x_t.dtype).tiny)
-    squared = torch.cdist(x_t / alpha_bar.sqrt(), data).square() * alpha_bar  # (n, m), |x_t - sqrt(alpha_bar) x_0|^2
-    weight = torch.softmax(-squared / (2 * variance), dim=-1)
-    mean = (x_t - alpha_bar.sqrt() * (weight @ data)) / variance.sqrt()
+    alpha_bar, sd = _levels(t, schedule)
+    mean, weight = _mean_noise(x_t, alpha_bar, sd, data)
     axes = [
-        _huber_location(mean[:, i], weight, (x_t[:, i : i + 1] - alpha_bar.sqrt() * data[:, i]) / variance.sqrt())
+        _huber_location(mean[:, i], weight, (x_t[:, i : i + 1] - alpha_bar.sqrt() * data[:, i]) / sd)
         for i in range(data.shape[1])
     ]
-    noisy = alpha_bar < 1
-    return torch.where(noisy, mean, 0.0), torch.where(noisy, torch.stack(axes, dim=-1), 0.0)
+    return mean, torch.where(alpha_bar < 1, torch.stack(axes, dim=-1), 0.0)
+
+
+def _levels(t: Tensor, schedule: Schedule) -> tuple[Tensor, Tensor]:
+    """alpha_bar at t, and the standard deviation of the noise there, which is never 0: (n, 1) each."""
+    alpha_bar = schedule.alpha_bar[t].unsqueeze(-1)
+    return alpha_bar, (1 - alpha_bar).clamp_min(torch.finfo(alpha_bar.dtype).tiny).sqrt()
+
+
+def _mean_noise(x_t: Tensor, alpha_bar: Tensor, sd: Tensor, data: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean noise in x_t, (n, d), and how probable it is that each of the data was x_0, (n, m)."""
+    squared = torch.cdist(x_t / alpha_bar.sqrt(), data).square() * alpha_bar  # (n, m), |x_t - sqrt(alpha_bar) x_0|^2
+    weight = torch.softmax(-squared / (2 * sd.square()), dim=-1)
+    return torch.where(alpha_bar < 1, (x_t - alpha_bar.sqrt() * (weight @ data)) / sd, 0.0), weight
 
 
 def _huber_location(start: Tensor, weight: Tensor, values: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from scipy.optimize import minimize_scalar
 
 from kanpipe.data.swiss_roll import swiss_roll
 from kanpipe.diffusion import Schedule, constant_schedule
-from kanpipe.evaluation.posterior import posterior_noise
+from kanpipe.evaluation.posterior import posterior_mean_noise, posterior_noise
 
 SCHEDULE = constant_schedule(250, 0.025**2)
 FLOAT64 = Schedule(SCHEDULE.beta.double(), SCHEDULE.alpha_bar.double())
@@ -97,3 +97,11 @@ def test_huber_predictor_has_the_least_expected_huber_loss(draw):
             least = minimize_scalar(expected_huber, args=(noise[:, axis], weight), tol=1e-12).fun
             # a few steps of Newton's method; what the predictor scores is read to four digits
             assert expected_huber(prediction[axis], noise[:, axis], weight) - least < 1e-5
+
+
+def test_the_mean_alone_is_that_of_both(draw):
+    x_t, t, data = noisy(draw)
+    t[0] = 0
+    both = posterior_noise(x_t, t, data, FLOAT64)["mean"]
+    assert torch.equal(posterior_mean_noise(x_t, t, data, FLOAT64), both)
+    assert not both[0].any() and both[1:].any()

@@ -73,6 +73,9 @@ class Evaluation(Section):
     common_seed: Seed = Field(description="seed of those points")
     fresh_points: Count = Field(description="points that no training saw")
     fresh_seed: Seed = Field(description="seed of those points")
+    ideal_sampler: bool = Field(
+        description="whether as many points are drawn with the posterior mean in the place of a network: minutes"
+    )
     projections: Count = Field(description="projections of the sliced Wasserstein distance")
     projection_seed: Seed = Field(description="seed of the projections")
     last_epochs: int = Field(

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from kanpipe.diffusion.ancestral import ancestral_sample
 from kanpipe.evaluation.distances import nearest_distance, sliced_wasserstein
-from kanpipe.evaluation.posterior import posterior_noise
+from kanpipe.evaluation.posterior import posterior_mean_noise, posterior_noise
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.experiments.swiss_roll import problem
 from kanpipe.experiments.swiss_roll.config import Evaluation, Experiment
@@ -127,11 +128,26 @@ def _floors(common: Common, spec: Experiment, machine: Machine) -> list[dict[str
         ).numpy(),
         "standard normal noise": draw.standard_normal(common.points.shape),
     }
+    if evaluation.ideal_sampler:
+        point_sets |= {"sampled by the posterior mean": _ideal_samples(spec, machine)}
     distances = [
         {"name": name, "n": len(points)} | _distances(points, common.points, evaluation)
         for name, points in point_sets.items()
     ]
     return losses.to_dict("records") + distances
+
+
+def _ideal_samples(spec: Experiment, machine: Machine) -> np.ndarray:
+    """What is drawn where the network is perfect: that it is far from the data is then the schedule's doing."""
+    evaluation, schedule = spec.evaluation, problem.schedule(spec.problem).to(machine.device)
+    data = problem.training_data(spec.problem).to(machine.device)
+    draw = machine.generator(evaluation.fresh_seed, "ideal sampler")
+    noise = torch.randn(evaluation.fresh_points, data.shape[1], generator=draw, device=machine.device)
+
+    def predict(x: Tensor, t: Tensor) -> Tensor:
+        return posterior_mean_noise(x, t, data, schedule)
+
+    return ancestral_sample(predict, noise, schedule, draw)[0].cpu().numpy()
 
 
 def _predictors(noisy: Noisy, spec: Experiment, machine: Machine) -> dict[str, float]:

@@ -60,7 +60,8 @@ def _note(runs: pd.DataFrame) -> str:
         f"{run['generated']:,} generated points (noise of its own for every training seed) against as many fresh ones: "
         "the sliced Wasserstein distance; nearest, the mean distance from a generated point to the nearest fresh one, "
         "which sees blur and strays; coverage, the same from fresh to generated, which sees what is missing. In "
-        "brackets: scores without a network, the best of which know the training points and nothing else. "
+        "brackets: scores without a network, the best of which know the training points and nothing else, among them "
+        "points that the sampler draws where the posterior mean takes a network's place. "
         f"Trained on {', '.join(runs['device'].unique())}."
     )
 
