@@ -112,4 +112,4 @@ def _kept(path: Path) -> pd.DataFrame:
 def _known_variants(experiment: str) -> set[str]:
     files = [SOURCE / "config.yaml", *(SOURCE / "workflow/presets").glob("*.yaml")]
     entries = [(yaml.safe_load(path.read_text()) or {}).get("experiments") or {} for path in files]
-    return {name for entry in entries for name in entry.get(experiment, {}).get("variants", {})}
+    return {name for entry in entries for name in (entry.get(experiment) or {}).get("variants", {})}
