@@ -66,7 +66,7 @@ def test_path_that_nothing_can_have_is_told(key, path, words):
     assert sentence.startswith(f"{key}: ") and words in sentence
 
 
-@pytest.mark.parametrize("path", ["results", "a b", "/tmp/x", "é" * 127, "a'b", "..", "a*b", "https://host/x?y=1"])
+@pytest.mark.parametrize("path", ["results", "a b", "/srv/x", "é" * 127, "a'b", "..", "a*b", "https://host/x?y=1"])
 def test_unusual_path_is_taken(path):
     effective(changed("data.mirror", path))
 

@@ -34,7 +34,7 @@ TRAINED = ("weights.safetensors", "snapshots.safetensors", "history.csv", "valid
 SCORE_CARDS = "score_cards.json"  # of what Outputs.cards names, by kanpipe.reporting.cards
 SAMPLED = "sampled.json"  # beside the samples of every run, by kanpipe.sampled
 ROW = ("experiment", "variant")  # the columns that every row of the frame `runs` has
-FLOOR = "floor"  # the variant of rows of real images among those of scores
+FLOOR = "floor"  # the variant of scores of real images; those of others without a network begin with it
 TRAINED_ROW = (*ROW, "seed", "status", "config_hash", "code")  # and those of a run that was trained
 
 

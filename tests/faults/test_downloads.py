@@ -106,7 +106,7 @@ def link(kind, target, name="some/file.bin"):
 
 ARCHIVES = {
     "a path above": [member("../file.bin")],
-    "an absolute path": [member("/tmp/file.bin")],
+    "an absolute path": [member("/srv/file.bin")],
     "a link to a file of the machine": [link(tarfile.SYMTYPE, "/etc/passwd")],
     "a hard link to a file of the machine": [link(tarfile.LNKTYPE, "/etc/passwd")],
     "a link to itself": [link(tarfile.SYMTYPE, "file.bin")],

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from kanpipe.data.prepared import load
-from kanpipe.digests import of_tensors, sha256
-from kanpipe.evaluation.feature_extractors import Extractor
+from kanpipe.digests import of_tensors
+from kanpipe.evaluation.feature_extractors import Extractor, weight_digests
 from kanpipe.evaluation.few_samples import few_sample_scores
 from kanpipe.evaluation.fidelity import Found, Statistics, frechet_distance, statistics
 from kanpipe.evaluation.image_judge import SIDE as JUDGED
@@ -36,6 +36,7 @@ class ImageScores:
         self, reference: np.ndarray, scoring: Evaluation, kind: Dataset, inputs: Inputs, machine: Machine
     ) -> None:
         self.machine, self.cache, self.frame, self.seed = machine, inputs.features, kind.frame, scoring.seed
+        self.inception = inputs.inception_weights
         self.extractors = [_extractor(name, options, inputs) for name, options in scoring.extractors if options]
         self.images, self.reference = reference, self._measured(reference)
         self.digits = None
@@ -51,7 +52,7 @@ class ImageScores:
     def weights(self) -> dict[str, str]:
         """The SHA-256 of the weights of each extractor, and of the classifier."""
         own = {JUDGE: of_tensors(self.digits.judge.state_dict())} if self.digits else {}
-        return own | {extractor.name: sha256(extractor.file) for extractor in self.extractors}
+        return own | weight_digests((extractor.name for extractor in self.extractors), self.inception)
 
     def _unframed(self, images: np.ndarray) -> np.ndarray:
         inner = slice(self.frame, SIDE - self.frame)
