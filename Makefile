@@ -59,7 +59,7 @@ bench-gpu: $(STAMP) ## time the U-Nets and the layers on a GPU: eight minutes
 	@$(IN_VENV) python benchmarks/gpu.py
 
 lock: ## pin what pyproject.toml asks for (needs uv); present pins stay where they fit
-	uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra workflow --group build --no-annotate \
+	uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra fast --extra workflow --group build --no-annotate \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 		--output-file requirements.lock pyproject.toml
 	{ sed '/- pip:/q' envs/kanpipe.yaml; $(PINS) | sed 's/^/      - /'; } > envs/kanpipe.new

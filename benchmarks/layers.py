@@ -10,7 +10,8 @@ or fails is a row that says why. Writes layers.csv and layers.md beside this fil
 import argparse
 import os
 import warnings
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from kanpipe.evaluation.timing import ProcessorTime, Work, estimate, interleaved
 from kanpipe.experiments.layer_speed.contenders import Setup, input_shape, network
 from kanpipe.experiments.layer_speed.passes import passes
 from kanpipe.jobs import keep_freed_memory
-from kanpipe.layers import KANConv2d
+from kanpipe.layers import KANConv2d, kernels
 from kanpipe.machine import Machine, seeded
 
 HERE = Path(__file__).parent
@@ -36,6 +37,7 @@ ENTRY = effective(load_yaml(HERE.parent / "config.yaml"))["experiments"]["layer_
 SETUPS: dict[str, Setup] = parsed("layer_speed", blocks(ENTRY, "speed")).problem.setups
 OURS = ("kan", "kan_recompute", "fastkan", "fasterkan")
 ONCE = ("mlp", "floor")  # nothing in them to compile
+IN_ONE_PASS, NO_NUMBA = ("kan", "kan_recompute"), "without Numba"
 
 
 @dataclass
@@ -79,7 +81,24 @@ def _input(name: str, setup: Setup) -> Tensor:
 def _modes(name: str, way: str, layer: nn.Module, setup: Setup, x: Tensor, facts: dict | None = None) -> list[Row]:
     """As it is, and compiled."""
     made = {"eager": layer, "compiled": torch.compile(layer, dynamic=False)}
-    return [_row(name, f"{way} {mode}".strip(), module, x, facts) for mode, module in made.items()]
+    rows = [_row(name, f"{way} {mode}".strip(), module, x, facts) for mode, module in made.items()]
+    if name in IN_ONE_PASS:
+        plain = _row(name, f"eager, {NO_NUMBA}", layer, x, facts)
+        rows.append(replace(plain, work=plain.work and _without_kernels(plain.work)))
+    return rows
+
+
+def _without_kernels(work: Work) -> Work:
+    """The same work, by operations of torch alone."""
+
+    def plain(tick: Callable[[], None]) -> None:
+        kernels.enabled = False
+        try:
+            work(tick)
+        finally:
+            kernels.enabled = True
+
+    return plain
 
 
 def _row(name: str, mode: str, layer: nn.Module, x: Tensor, facts: dict | None = None) -> Row:
@@ -144,10 +163,10 @@ def _times(rows: dict[tuple[str, str], Row], rounds: int, block_seconds: float) 
 
 
 def _fastest(key: tuple[str, str], times: dict) -> bool:
-    """Whether no other way of the layer is faster that has a compiler as this one has, or none as this one."""
+    """Whether no other way of the layer is faster that has a compiler and Numba as this one has, or not as this one."""
 
-    def kind(key: tuple[str, str]) -> tuple[str, bool]:
-        return key[0], "compiled" in key[1]
+    def kind(key: tuple[str, str]) -> tuple[str, bool, bool]:
+        return key[0], "compiled" in key[1], NO_NUMBA in key[1]
 
     same = {other: estimate(seconds).median for other, seconds in times.items() if kind(other) == kind(key)}
     return key == min(same, key=same.get)

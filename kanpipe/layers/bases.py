@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from kanpipe.layers.kernels import Kernels
+
 Range = tuple[float, float]
 Ends = Range | tuple[Tensor, Tensor]  # the same for all features, or an entry for each
 
@@ -128,6 +130,10 @@ class InPlaceShifts(Shifts):
     def slope_(self, difference: Tensor, scale: float | Tensor) -> Tensor:
         """The derivative of phi at difference * scale."""
         raise NotImplementedError
+
+    def kernels(self, dtype: torch.dtype) -> Kernels | None:
+        """What computes all functions in one pass, for one range of all inputs, if there is such a thing."""
+        return None
 
 
 @lru_cache(maxsize=1024)

@@ -206,6 +206,7 @@ class Convolution:
     groups: int
 
     def forward(self, features: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        weight = _ordered_like(features, weight)
         return F.conv2d(features, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
     def backward(self, grad: Tensor, features: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -213,9 +214,17 @@ class Convolution:
         no_batch = features.dim() == 3
         if no_batch:
             grad, features = grad.unsqueeze(0), features.unsqueeze(0)
+        weight = _ordered_like(features, weight)
         options = (self.stride, self.padding, self.dilation, False, (0, 0), self.groups, (True, True, False))
         grad_features, grad_weight, _ = torch.ops.aten.convolution_backward(grad, features, weight, None, *options)
         return grad_features.squeeze(0) if no_batch else grad_features, grad_weight
+
+
+def _ordered_like(features: Tensor, weight: Tensor) -> Tensor:
+    """The weight in the memory order of the features, where torch would else bring these, which are more, into its."""
+    if torch.compiler.is_compiling() or features.device.type != "cpu" or not features.is_contiguous():
+        return weight
+    return weight.flatten().view(weight.shape)
 
 
 def expanded_product(x, weight, expansion, product, u=None, grid=None, dtype=None) -> Tensor:

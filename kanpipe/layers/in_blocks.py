@@ -2,9 +2,9 @@
 
 An eager basis is some fifteen passes over memory for every function, and as many calls, each of which takes as long as
 a pass over some ten thousand numbers. Here all functions of all inputs are computed at once and in place, and many in
-blocks. Features have the bits that `bases` and `splines` give, gradients may differ from them in the last places. What
-a compiler, a tracer, a transform of torch.func or a further derivative has to see takes the other way, and so does a
-GPU.
+blocks, or in one pass where the basis has `kernels` for it. Features have the bits that `bases` and `splines` give,
+gradients may differ from them in the last places. What a compiler, a tracer, a transform of torch.func or a further
+derivative has to see takes the other way, and so does a GPU.
 """
 
 import math
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from kanpipe.layers import kernels
 from kanpipe.layers.bases import InPlaceShifts, times_
 
 if TYPE_CHECKING:
@@ -55,9 +56,12 @@ def features(expansion: "Expansion", base: Tensor | None, u: Tensor, grid: Tenso
     out = u.new_empty(rows, plan.parts, width)
     if base is not None:
         out[:, 0] = base.reshape(rows, width)
-    functions = out[:, plan.parts - len(plan.centres) :].transpose(0, 1)
-    for block, of_functions in _blocks(plan, u.view(1, rows, width), functions):
-        plan.basis.value_(block - plan.centres, plan.scale, of_functions)
+    if plan.one_pass and kernels.enabled:
+        plan.one_pass.values(u.view(rows, width), plan.centres, float(plan.scale), out)
+    else:
+        functions = out[:, plan.parts - len(plan.centres) :].transpose(0, 1)
+        for block, of_functions in _blocks(plan, u.view(1, rows, width), functions):
+            plan.basis.value_(block - plan.centres, plan.scale, of_functions)
     shape = list(u.shape)
     shape[expansion.dim] *= plan.parts
     return out.view(shape)
@@ -66,11 +70,15 @@ def features(expansion: "Expansion", base: Tensor | None, u: Tensor, grid: Tenso
 def pullback(expansion: "Expansion", u: Tensor, grid: Tensor | None, grad: Tensor) -> Tensor:
     """What `Basis.pullback` gives for the gradient of all features."""
     plan, (rows, width) = _plan(expansion, u.dtype, grid), _rows(expansion, u)
-    grads = grad.reshape(rows, plan.parts, width)[:, plan.parts - len(plan.centres) :].transpose(0, 1)
-    total = torch.empty_like(u)
-    for block, sums, of_functions in _blocks(plan, u.view(1, rows, width), total.view(1, rows, width), grads):
-        slopes = plan.basis.slope_(block - plan.centres, plan.scale).mul_(of_functions)
-        torch.sum(slopes, 0, keepdim=True, out=sums)
+    grads, total = grad.reshape(rows, plan.parts, width), torch.empty_like(u)
+    if plan.one_pass and kernels.enabled:
+        plan.one_pass.pullback(u.view(rows, width), plan.centres, float(plan.scale), grads, total.view(rows, width))
+    else:
+        of_basis = grads[:, plan.parts - len(plan.centres) :].transpose(0, 1)
+        tensors = u.view(1, rows, width), total.view(1, rows, width), of_basis
+        for block, sums, of_functions in _blocks(plan, *tensors):
+            slopes = plan.basis.slope_(block - plan.centres, plan.scale).mul_(of_functions)
+            torch.sum(slopes, 0, keepdim=True, out=sums)
     return times_(total, plan.slope_scale)
 
 
@@ -83,6 +91,7 @@ class _Plan:
     centres: Tensor
     scale: float | Tensor
     slope_scale: float | Tensor
+    one_pass: kernels.Kernels | None
 
 
 def _plan(expansion: "Expansion", dtype: torch.dtype, grid: Tensor | None) -> _Plan:
@@ -99,7 +108,8 @@ def _plan_on(grid: Tensor | None, expansion: "Expansion", dtype: torch.dtype) ->
     assert isinstance(basis, InPlaceShifts), "see `suits`"
     points = [torch.as_tensor(point, dtype=dtype, device="cpu") for point in basis.centres(grid)]
     centres = torch.stack(points).view(basis.size, 1, -1)
-    return _Plan(basis, expansion.parts, centres, basis.scale(grid), basis.slope_scale(grid))
+    one_pass = basis.kernels(dtype) if grid is None else None
+    return _Plan(basis, expansion.parts, centres, basis.scale(grid), basis.slope_scale(grid), one_pass)
 
 
 def _rows(expansion: "Expansion", u: Tensor) -> tuple[int, int]:

@@ -67,9 +67,6 @@ class BasisConv2d(KANLayer):
         last = x.is_contiguous(memory_format=torch.channels_last)
         return u.contiguous(memory_format=torch.channels_last) if last else u
 
-    def features(self, x: Tensor) -> Tensor:
-        return super().features(_as_the_compiler_wants_it(x))
-
     def forward(self, x: Tensor) -> Tensor:
         """(n, in, height, width) -> (n, out, height', width')."""
         if x.dim() not in (3, 4) or x.shape[-3] != self.in_channels:
@@ -80,7 +77,15 @@ class BasisConv2d(KANLayer):
             height, width = self.padding
             mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
             x = F.pad(x, (width, width, height, height), mode=mode)
-        return self._forward(x)
+        if x.device.type != "cpu" or x.dim() != 4:
+            return self._forward(x)
+        last = torch.channels_last
+        if torch.compiler.is_compiling():  # Inductor would else write all features in both orders of memory
+            return self._forward(x.contiguous(memory_format=last))
+        # Features are made in vectors, which are as long as what lies side by side: the channels of a pixel are few.
+        out = self._forward(x.contiguous())
+        is_last = x.is_contiguous(memory_format=last) and not x.is_contiguous()
+        return out.contiguous(memory_format=last) if is_last else out
 
     def extra_repr(self) -> str:
         return (
@@ -166,13 +171,6 @@ class KANConv2d(BasisConv2d):
             device=device,
             dtype=dtype,
         )
-
-
-def _as_the_compiler_wants_it(x: Tensor) -> Tensor:
-    """Channels last where Inductor compiles for the CPU: it would else write all features in both orders."""
-    if torch.compiler.is_compiling() and x.device.type == "cpu" and x.dim() == 4:
-        return x.contiguous(memory_format=torch.channels_last)
-    return x
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from kanpipe.layers.bases import Ends, InPlaceShifts, Range, as_range, check_range, number, times_
 from kanpipe.layers.expansion import Expansion, expand
+from kanpipe.layers.kernels import INSTALLED, Kernels, kernels
 
 
 def check_grid(grid_size: int, spline_order: int, grid_range: Range) -> None:
@@ -171,6 +172,9 @@ class UniformSpline(InPlaceShifts):
             return QUICK_SLOPES[self.spline_order](times_(difference, scale))
         downhill = difference.sign().neg_()
         return _folded_sum_(times_(difference.abs_(), -scale), self.spline_order, self.spline_order - 1).mul_(downhill)
+
+    def kernels(self, dtype: torch.dtype) -> Kernels | None:
+        return kernels(self.spline_order, dtype) if INSTALLED else None
 
 
 def bspline_basis(x: Tensor, grid_size: int = 5, spline_order: int = 3, grid_range: Range = (-1.0, 1.0)) -> Tensor:

@@ -12,6 +12,7 @@ from kanpipe.layers import (
     KANConv2d,
     KANLinear,
     in_blocks,
+    kernels,
 )
 from kanpipe.layers.expansion import Expansion
 from kanpipe.layers.splines import UniformSpline
@@ -46,12 +47,16 @@ def assert_close_to(ours, whole):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("block", [1, 20, 2**17])
+@pytest.mark.parametrize("block", [1, 20, 2**17, "one pass"])
 @pytest.mark.parametrize(("kind", "sizes", "options", "shape"), list(CASES.values()), ids=CASES)
 def test_blocks_of_any_size_give_the_same_bits(kind, sizes, options, shape, block, dtype, make, draw, monkeypatch):
     layer = make(kind, *sizes, **options).to(dtype)
     x = (1.5 * torch.randn(shape, generator=draw)).to(dtype)
-    monkeypatch.setattr(in_blocks, "BLOCK", block)
+    if block == "one pass":
+        assert kernels.INSTALLED
+    else:
+        monkeypatch.setattr(kernels, "enabled", False)
+        monkeypatch.setattr(in_blocks, "BLOCK", block)
     with monkeypatch.context() as patch:
         patch.setattr(in_blocks, "suits", lambda *_: False)
         expected = results(layer, x)

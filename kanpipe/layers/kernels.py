@@ -1,0 +1,124 @@
+"""B-splines and their pullback in one pass over memory, where Numba is installed (`pip install kanpipe[fast]`).
+
+`in_blocks` computes the same by operations of torch, each of them a pass. Values have the bits of those in `splines`,
+slopes may differ in the last places. Numba brings its own compiler, and what it has compiled is kept on disk.
+"""
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+INSTALLED = find_spec("numba") is not None
+enabled = True  # set it to False and operations of torch take their place
+PER_THREAD = 2**21  # values: for fewer a thread takes longer to start than to compute
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The cardinal B-spline at (u - c_j) * scale for all u (rows, columns) and all centres c_j.
+
+    What belongs to the functions is the last of the parts that features (rows, parts, columns) have.
+    """
+
+    value: Callable[..., None]
+    slope: Callable[..., None]
+
+    def values(self, u: Tensor, centres: Tensor, scale: float, features: Tensor) -> None:
+        """Write the values into `features`."""
+        _in_threads(self.value, centres, scale, u, features)
+
+    def pullback(self, u: Tensor, centres: Tensor, scale: float, grads: Tensor, out: Tensor) -> None:
+        """Write into `out`, like u, the sums over j of the derivatives times the gradients of the features."""
+        _in_threads(self.slope, centres, scale, u, grads.contiguous(), out)
+
+
+def _in_threads(kernel: Callable[..., None], centres: Tensor, scale: float, *tensors: Tensor) -> None:
+    """Call the kernel on all rows, or on parts of them at once where torch has threads and each has enough to do."""
+    points = centres.numpy().ravel()
+    fixed, arrays = (points, points.dtype.type(scale)), [tensor.detach().numpy() for tensor in tensors]
+    rows, columns = arrays[0].shape
+    parts = min(torch.get_num_threads(), rows, rows * columns * len(points) // PER_THREAD)
+    if parts < 2:
+        kernel(*fixed, *arrays)
+        return
+    ends = [rows * part // parts for part in range(parts + 1)]
+    shares = [[array[first:end] for array in arrays] for first, end in pairwise(ends)]
+    with ThreadPoolExecutor(parts) as pool:
+        list(pool.map(lambda share: kernel(*fixed, *share), shares))
+
+
+@lru_cache(maxsize=32)
+def kernels(spline_order: int, dtype: torch.dtype) -> Kernels:
+    """Those of a degree for numbers of type float32 or float64; they are compiled at the first call."""
+    import numba  # takes a second
+
+    def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+        try:
+            return numba.njit(function, nogil=True, error_model="numpy", cache=True)
+        except RuntimeError:  # neither this folder nor the user's cache can be written
+            return numba.njit(function, nogil=True, error_model="numpy")
+
+    number = torch.empty(0, dtype=dtype).numpy().dtype.type
+    value = compiled(_folded_sum(spline_order, spline_order, number))
+    slope = compiled(_folded_sum(spline_order, spline_order - 1, number))
+    return Kernels(compiled(_values(value)), compiled(_pullback(slope, number)))
+
+
+def _folded_sum(spline_order: int, power: int, number: Callable[[float], Any]) -> Callable[..., Any]:
+    """`splines._folded_sum` of one number, by the same operations."""
+    terms = range(math.ceil((spline_order + 1) / 2))
+    weights = tuple(number((-1) ** i * math.comb(spline_order + 1, i) / math.factorial(power)) for i in terms)
+    reach, one, zero = number((spline_order + 1) / 2), number(1), number(0)
+    count = len(weights)
+
+    def folded_sum(distance):
+        tail, total = reach - distance, zero
+        for i in range(count):
+            tail = zero if tail < zero else tail  # NaN stays NaN
+            result = tail if power else (one if tail > zero else zero)
+            for _ in range(power - 1):
+                result *= tail
+            total += weights[i] * result
+            tail -= one
+        return total
+
+    return folded_sum
+
+
+# In all of them the last loop is along memory, so that it is done in vectors.
+
+
+def _values(folded_sum: Callable[..., Any]) -> Callable[..., None]:
+    def values(centres, scale, u, features):
+        first = features.shape[1] - len(centres)
+        for row in range(u.shape[0]):
+            for j in range(len(centres)):
+                for column in range(u.shape[1]):
+                    features[row, first + j, column] = folded_sum(abs(u[row, column] - centres[j]) * scale)
+
+    return values
+
+
+def _pullback(folded_sum: Callable[..., Any], number: Callable[[float], Any]) -> Callable[..., None]:
+    zero = number(0)
+
+    def pullback(centres, scale, u, grads, out):
+        first = grads.shape[1] - len(centres)
+        for row in range(u.shape[0]):
+            for column in range(u.shape[1]):
+                out[row, column] = zero
+            for j in range(len(centres)):
+                for column in range(u.shape[1]):
+                    difference = u[row, column] - centres[j]
+                    uphill = folded_sum(abs(difference) * scale)
+                    out[row, column] += (uphill if difference < zero else -uphill) * grads[row, first + j, column]
+
+    return pullback
