@@ -34,7 +34,7 @@ NO_NUMBERS += ("kanpipe.digests", "kanpipe.gpus", "kanpipe.experiments", "kanpip
 NO_NUMBERS += ("kanpipe.layers", "kanpipe.layers.registry")  # they say where the layers are
 CONFIGURATION = "kanpipe.config"
 DECLARATIONS = (CONFIGURATION, ".config", ".outputs")  # beginning or ends of the names of modules that only declare
-RECORDED = ("torch", "numpy", "scipy", "scikit-learn", "pot", "pandas", "safetensors", "snakemake")
+RECORDED = ("torch", "numpy", "scipy", "scikit-learn", "pot", "pandas", "safetensors", "snakemake", "numba")
 
 
 def code_hash(module: str, families: Collection[str] = ALL_FAMILIES) -> str:
