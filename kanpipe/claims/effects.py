@@ -188,16 +188,3 @@ def trend(values: Sequence[float], means: Sequence[float], words: str) -> Effect
 def _correlation(permuted: np.ndarray, fixed: np.ndarray) -> np.ndarray:
     ours, theirs = permuted - permuted.mean(-1, keepdims=True), fixed - fixed.mean()
     return (ours * theirs).sum(-1) / np.sqrt((ours**2).sum(-1) * (theirs**2).sum())
-
-
-def share(successes: int, total: int) -> Effect:
-    """A share with its exact interval (Clopper and Pearson 1934)."""
-    interval = stats.binomtest(successes, total).proportion_ci(LEVEL, method="exact")
-
-    def p(bound: float) -> float:
-        sides = (stats.binomtest(successes, total, bound, side).pvalue for side in ("less", "greater"))
-        return min(1.0, 2 * min(sides))
-
-    return Effect(
-        successes / total, interval.low, interval.high, "share", counted(total, "restart"), "noise of restarts", p
-    )

@@ -23,7 +23,8 @@ UNDECIDABLE = "undecidable"
 NOTE = (
     "A claim holds where its effect lies between its bounds; the verdict is read from the 95 % interval of the effect "
     "(of a rank correlation: from its p). p: the least level at which the data leave one verdict. Holm: corrected over "
-    "the primary claims of the experiment. A verdict alone is not corrected."
+    "the primary claims of the experiment that have a p. A verdict alone is not corrected; where a primary claim would "
+    "have none after the correction, that is said."
 )
 SHOWN = {
     "group": "group", "statement": "claim", "place": "place", "reported": "reported", "measured": "measured",
@@ -39,6 +40,8 @@ def judge(claims: list[Claim], frames: Frames, parameters: pd.DataFrame) -> Tabl
     """
     numbers = pd.DataFrame([_row(claim, frames, parameters) for claim in claims])
     numbers["p_holm"] = _holm(numbers)
+    lost = (numbers["p"] < 1 - LEVEL) & (numbers["p_holm"] >= 1 - LEVEL)
+    numbers.loc[lost, "why"] += "; not after Holm's correction"
     columns = [*numbers.columns.drop("p_holm")]
     columns.insert(columns.index("p") + 1, "p_holm")
     numbers = numbers[columns]
@@ -99,19 +102,17 @@ def _verdict(claim: Claim, finding: Finding) -> tuple[str, float, str]:
     if finding.unjudged and finding.unjudged[0] != "preliminary":
         return finding.unjudged[0], math.nan, finding.unjudged[1]
     assert finding.effect is not None
-    reading, p = read(finding.effect, bounds, getattr(claim.test, "value", None))
-    verdict = BORDERLINE if reading == 2 and _tight(finding.effect, bounds) else words[reading]
+    reading, p = read(finding.effect, bounds)
+    ratio = getattr(claim.test, "times", None) is not None
+    verdict = BORDERLINE if reading == 2 and _tight(finding.effect, bounds, ratio) else words[reading]
     if finding.unjudged:
         few = finding.unjudged[1]
         return "preliminary", math.nan, f"{few}; reads {verdict}" if math.isfinite(finding.effect.low) else few
     return verdict, p, _why(claim, finding.effect, bounds)
 
 
-def read(effect: Effect, bounds: Bounds, number: float | None = None) -> tuple[int, float]:
-    """0 where the effect lies between the bounds, 1 where it does not, 2 where both are left; and p.
-
-    One published number fails also where it is told apart and is not shown to lie within its tolerance.
-    """
+def read(effect: Effect, bounds: Bounds) -> tuple[int, float]:
+    """0 where the effect lies between the bounds, 1 where it does not, 2 where both are left; and p."""
     low, high = bounds
     inside = low <= effect.value <= high
     if effect.p is None:  # the interval alone is known, or there is no noise
@@ -122,13 +123,14 @@ def read(effect: Effect, bounds: Bounds, number: float | None = None) -> tuple[i
     p = max(against) if inside else effect.p(low if effect.value < low else high)
     if p < 1 - LEVEL:
         return (0 if inside else 1), p
-    if number is not None and (apart := effect.p(number)) < 1 - LEVEL:
-        return 1, apart
     return 2, p
 
 
-def _tight(effect: Effect, bounds: Bounds) -> bool:
+def _tight(effect: Effect, bounds: Bounds, ratio: bool) -> bool:
+    """Whether the interval is narrow beside what is claimed; of a ratio that is how far its bound lies from 1."""
     finite = [bound for bound in bounds if math.isfinite(bound)]
+    if ratio:
+        return math.log(effect.high / effect.low) < TIGHT * abs(math.log(finite[0]))
     size = finite[1] - finite[0] if len(finite) == 2 else abs(finite[0])
     return effect.high - effect.low < TIGHT * size
 

@@ -11,6 +11,7 @@ from kanpipe.claims import effects, rows
 from kanpipe.claims.effects import Effect
 from kanpipe.claims.model import Claim
 from kanpipe.claims.rows import NotRun, of_variant, scores
+from kanpipe.errors import UserError
 
 MODELS = 5  # that a trend needs: of four, not even a perfect order is rare enough
 
@@ -101,12 +102,13 @@ def trend(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Findin
 
 
 def share(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:
-    """The share of rows below a value."""
+    """The mean over runs of the share of a run's rows that lie below a value; NaN does not."""
     test: Any = claim.test
     side = of_variant(frame, test.variant)
-    values = side[test.metric].dropna()
-    below = int((values < test.below).sum())
-    return _finding(claim, effects.share(below, len(values)), f"{below} of {len(values)}", [side])
+    below = side[test.metric] < test.below
+    shares = below.groupby(side["seed"]).mean().to_frame()
+    measured = f"{below.sum()} of {len(below)}"
+    return _finding(claim, effects.level(shares, claim.unit), measured, [side], rows.few(shares))
 
 
 def stated(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:
@@ -121,6 +123,8 @@ def stated(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Findi
     found = frame[frame["variant"] == variant]
     if found.empty or metric not in found or pd.isna(found[metric].iloc[0]):
         raise NotRun(f"no times of {variant} and {to}")
+    if len(found) > 1:
+        raise UserError(f"claim {claim.id}: {len(found)} rows of {variant} are meant; `where` has to choose one")
     value, low, high = found[[metric, *ends]].iloc[0]
     rounds = effects.counted(int(found["rounds"].iloc[0]), "round")
     effect = Effect(value, low, high, "ratio of times", rounds, "noise of rounds in one process")
@@ -147,7 +151,9 @@ def counted(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Find
         value = ours / theirs
         effect = Effect(value, value, value, "ratio of counts", "")
     shown = frame[frame["variant"].isin(names)]
-    words, comparable = rows.scale(claim, shown) if len(shown) else ("", True)
+    words, comparable = rows.scale(claim, shown)
+    if claim.scale and not set(names) <= set(shown["variant"]):
+        words, comparable = "counted in the configuration alone", False
     reported = claim.reported if test.kind == "parameters" else None
     other = not comparable and value != reported
     return Finding(number(value), effect, words, ("not comparable", words) if other else None, ", ".join(names))

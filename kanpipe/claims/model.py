@@ -171,7 +171,7 @@ class Least(Question):
 
 
 class Share(Between):
-    """The share of the rows of a variant in which the metric lies below a value."""
+    """The share of the rows of a run in which the metric lies below a value, as a mean over runs."""
 
     kind: Literal["share"]
     metric: str = ""

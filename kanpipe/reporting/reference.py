@@ -139,12 +139,15 @@ def _write_verdicts(target: Path, plan: Plan, frames: dict[str, pd.DataFrame]) -
 
 
 def _counted(plan: Plan, frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """The parameters of every variant: of the kept runs, or of the configuration where nothing was trained."""
+    """The parameters of every variant: of the kept runs, and of the configuration where it was not trained."""
     columns = ["experiment", "variant", "parameters"]
-    if plan.has("train") and "runs" in frames:
-        return frames["runs"][columns].dropna().drop_duplicates()
     models = stage(plan.kind, "models")(parsed(plan.kind, plan.blocks("models")))
-    return pd.DataFrame([(plan.name, name, parameter_count(model)) for name, model in models.items()], columns=columns)
+    counts = [(plan.name, name, parameter_count(model)) for name, model in models.items()]
+    configured = pd.DataFrame(counts, columns=columns)
+    if not plan.has("train") or "runs" not in frames:
+        return configured
+    kept = frames["runs"][columns].dropna().drop_duplicates()
+    return pd.concat([kept, configured[~configured["variant"].isin(kept["variant"])]], ignore_index=True)
 
 
 def _added(path: Path, new: pd.DataFrame, frame: str) -> pd.DataFrame:
