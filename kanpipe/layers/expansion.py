@@ -116,7 +116,7 @@ def _form(function: AutogradFunction, with_tangents: AutogradFunction, plain: Au
     return with_tangents if torch._C._are_functorch_transforms_active() else plain
 
 
-def _called_plainly(function: AutogradFunction) -> AutogradFunction:
+def called_plainly(function: AutogradFunction) -> AutogradFunction:
     """The same without `setup_context`: with it torch binds the arguments to their names in every call."""
 
     class Plain(function):  # type: ignore[misc, valid-type]
@@ -164,7 +164,7 @@ class _ExpandTangents(_Expand):
         return _feature_tangent(ctx.expansion, x, u, grid, dx, du)
 
 
-_PlainExpand = _called_plainly(_ExpandTangents)
+_PlainExpand = called_plainly(_ExpandTangents)
 
 
 def _feature_tangent(expansion, x, u, grid, dx, du) -> Tensor:
@@ -272,4 +272,4 @@ class _ExpandedProductTangents(_ExpandedProduct):
         return tangent + product.forward(features.to(ctx.dtype), d_weight.to(ctx.dtype))
 
 
-_PlainExpandedProduct = _called_plainly(_ExpandedProductTangents)
+_PlainExpandedProduct = called_plainly(_ExpandedProductTangents)

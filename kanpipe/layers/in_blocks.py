@@ -40,9 +40,13 @@ def suits(expansion: "Expansion", u: Tensor, grid: Tensor | None) -> bool:
 
 def unwatched() -> bool:
     """Whether nothing has to see single operations: no derivative, compiler, tracer or transform."""
+    return not torch.is_grad_enabled() and runs_plainly()
+
+
+def runs_plainly() -> bool:
+    """Whether operations are but carried out, and recorded for a backward pass at most."""
     return (
-        not torch.is_grad_enabled()
-        and forward_ad._current_level < 0
+        forward_ad._current_level < 0
         and not torch.compiler.is_compiling()
         and not torch._C._is_tracing()
         and not torch._C._are_functorch_transforms_active()
