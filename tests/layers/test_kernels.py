@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kanpipe.layers import KANLinear, kernels
-from kanpipe.layers.splines import UniformSpline, bspline_basis
+from kanpipe.layers.splines import UniformSpline, bspline_basis, cardinal
 
 SPECIAL = torch.tensor([-torch.inf, -1e30, -1.0, -0.0, 0.0, 0.2, 1.0, 1e30, torch.inf, torch.nan])
 
@@ -85,3 +85,22 @@ def test_without_numba_layers_compute_the_same(draw):
 def test_only_one_range_of_all_inputs_has_kernels():
     assert UniformSpline(5, 3, (-1.0, 1.0)).kernels(torch.float32) is not None
     assert UniformSpline(5, 3, (-1.0, 1.0)).kernels(torch.float64) is not kernels.kernels(3, torch.float32)
+
+
+def test_a_folder_that_cannot_be_written_costs_the_cache_alone(monkeypatch):
+    import numba
+
+    kept, asked = numba.njit, []
+
+    def njit(function, **options):
+        asked.append(options.get("cache", False))
+        if asked[-1]:
+            raise RuntimeError("cannot cache function: no locator available")
+        return kept(function, **options)
+
+    monkeypatch.setattr(numba, "njit", njit)
+    made = kernels.kernels.__wrapped__(3, torch.float64)
+    u, features = torch.linspace(-1, 1, 12, dtype=torch.float64).view(3, 4), torch.empty(3, 2, 4, dtype=torch.float64)
+    made.values(u, torch.tensor([0.0], dtype=torch.float64), 1.0, features)
+    torch.testing.assert_close(features[:, 1], cardinal(u, 3), rtol=0, atol=0)
+    assert asked == [True, False] * 4
