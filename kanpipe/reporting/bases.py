@@ -22,13 +22,14 @@ IN_TIME = "_in_time"  # ends the name of a variant that takes as long as the KAN
 
 NOTE = (
     "Mean ± standard deviation over n training seeds; as many parameters as the KAN, or as long a forward and a "
-    "backward pass as the KAN's on a core of an AMD EPYC (Zen 5), eager. Swiss roll (lower is better): Huber loss "
-    "on fresh data, one hidden layer. Digits (higher): 784 pixels, one hidden layer. VAE (higher): evidence lower "
-    "bound in nats, KAN-VAE**. Toy function (lower): test error of exp(sin(x1² + x2²) + sin(x3² + x4²)) by LBFGS, "
-    "two hidden layers. One learning rate for all, none tuned for a basis, and norms and ranges as published. On "
-    "the swiss roll these weigh more than the basis: the LayerNorm of FastKAN and FasterKAN takes two of three inputs "
-    "away, and the bumps of ReLU-KAN stand on [0, 1]. On the toy function there is no norm. An ELBO below -200 is that "
-    "of an autoencoder that draws the mean image, or worse: it has learned no more in 5,625 steps at this rate."
+    "backward pass as the KAN's on a core of an AMD EPYC (Zen 5), eager and without Numba. Swiss roll (lower is "
+    "better): Huber loss on fresh data, one hidden layer. Digits (higher): 784 pixels, one hidden layer. VAE (higher): "
+    "evidence lower bound in nats, KAN-VAE**. Toy function (lower): test error of "
+    "exp(sin(x1² + x2²) + sin(x3² + x4²)) by LBFGS, two hidden layers. One learning rate for all, none tuned for a "
+    "basis, and norms and ranges as published. On the swiss roll these weigh more than the basis: the LayerNorm of "
+    "FastKAN and FasterKAN takes two of three inputs away, and the bumps of ReLU-KAN stand on [0, 1]. On the toy "
+    "function there is no norm. An ELBO below -200 is that of an autoencoder that draws the mean image, or worse: it "
+    "has learned no more in 5,625 steps at this rate."
 )
 
 
