@@ -25,6 +25,6 @@ def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Expe
         "curves": partial(curves, frames["epochs"], best, shown),
         "cost": partial(cost, best),
         "confusion": partial(confusion, frames["confusion"], best, shown),
-        "misread": partial(misread, frames["misread"], best),
+        "misread": partial(misread, frames["misread"]),
     }
     draw(drawings, out)

@@ -41,14 +41,14 @@ def _matrix(axes: Axes, rows: pd.DataFrame, title: str) -> None:
     axes.tick_params(length=0)
 
 
-def misread(images: pd.DataFrame, best: pd.DataFrame) -> Figure:
+def misread(images: pd.DataFrame) -> Figure:
     """The test images that most runs misread: label, most frequent wrong reading, and how many runs."""
     if images.empty:
         return statement("No run misreads a test image")
     lines, side, pitch, margin = -(-len(images) // ACROSS), 0.55, 0.8, 0.1
     height = lines * pitch + 0.4
     figure, axes = canvas(2 * margin + ACROSS * (side + margin), height)
-    words = f"Misread most often by {images['runs'].iloc[0]} runs of {best['variant'].nunique()} networks"
+    words = f"Misread most often by the {images['runs'].iloc[0]} runs that were scored last"
     axes.text(margin, height - 0.2, f"{words}: label, reading, runs", va="center")
     for place, (_, row) in enumerate(images.iterrows()):
         line, column = divmod(place, ACROSS)
