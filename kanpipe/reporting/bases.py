@@ -35,13 +35,12 @@ NOTE = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """One experiment: what its column says, its score, and the variants that are not called as their family."""
+    """One experiment: what its columns say, its score, and the variants of equal size not called as their family."""
 
     words: str
     score: str
     form: str
     called: Mapping[str, str]
-    timed: bool = True
 
 
 COMPARISONS = {
@@ -49,7 +48,7 @@ COMPARISONS = {
     "mnist_bases": Comparison("digits, accuracy %", "accuracy", ".2f", {}),
     "kan_vae_bases": Comparison("VAE, ELBO", "elbo", ".1f", {}),
     "function_fit": Comparison(
-        "toy function, log10 RMSE", "log_test_rmse", ".2f", {"kan": "spline_kan", "mlp": "mlp_21"}, timed=False
+        "toy function, log10 RMSE", "log_test_rmse", ".2f", {"kan": "spline_kan", "mlp": "mlp_21"}
     ),
 }
 
@@ -58,7 +57,7 @@ def bases_table(runs: Mapping[str, pd.DataFrame]) -> Table:
     """A row a basis, from the rows of the experiments of `COMPARISONS` by name; some may be missing."""
     numbers, text = pd.DataFrame({"family": list(FAMILIES)}), pd.DataFrame({"functions": FAMILIES.values()})
     for name, comparison in COMPARISONS.items():
-        for suffix, words in [("", "")] + ([(IN_TIME, ", equal time")] if comparison.timed else []):
+        for suffix, words in ("", ""), (IN_TIME, ", equal time"):
             found = _column(runs.get(name), comparison, suffix)
             numbers = numbers.join(found.add_prefix(f"{name}{suffix}_"), on="family")
             text[comparison.words + words + _count(found)] = _cells(found, comparison.form)
@@ -72,8 +71,9 @@ def _column(rows: pd.DataFrame | None, comparison: Comparison, suffix: str) -> p
         return pd.DataFrame(index=list(FAMILIES), columns=columns, dtype=float)
     summary = summarise(rows, ["variant"], [comparison.score]).set_index("variant")
     summary = summary.rename(columns={f"{comparison.score}_{key}": key for key in ("mean", "sd")})
-    names = {family: comparison.called.get(family, family) + (suffix if family != "kan" else "") for family in FAMILIES}
-    return summary[columns].reindex(list(names.values())).set_axis(list(FAMILIES))
+    sized = {family: comparison.called.get(family, family) for family in FAMILIES}
+    names = [family + suffix if suffix and family != "kan" else sized[family] for family in FAMILIES]
+    return summary[columns].reindex(names).set_axis(list(FAMILIES))
 
 
 def _count(found: pd.DataFrame) -> str:
