@@ -63,7 +63,7 @@ class Expansion:
     def pullback(self, x: Tensor, u: Tensor, grid: Tensor | None, grad: Tensor) -> tuple[Tensor | None, Tensor]:
         """From the gradient of the features to those of x (None without a base activation) and of u."""
         wide, name = _wide(u), self.base_activation
-        quick = in_blocks.suits(self, wide, grid)
+        quick = in_blocks.suits(self, wide, grid, grad)
         if quick:
             grad_u = in_blocks.pullback(self, wide, grid, grad).to(u.dtype)
         else:
@@ -89,8 +89,10 @@ class Expansion:
     def _split(self, grad: Tensor) -> list[Tensor]:
         if self.groups == 1:
             return list(grad.chunk(self.parts, dim=self.dim))
-        grouped = grad.unflatten(self.dim, (self.groups, -1)).chunk(self.parts, dim=self.dim)
-        return [part.flatten(self.dim - 1, self.dim) for part in grouped]
+        at = grad.dim() + self.dim  # shapes are written out, since `unflatten` takes no batch of gradients
+        before, after = grad.shape[:at], grad.shape[at + 1 :]
+        grouped = grad.view(*before, self.groups, -1, *after).chunk(self.parts, dim=self.dim)
+        return [part.reshape(*before, -1, *after) for part in grouped]
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -26,21 +26,26 @@ if TYPE_CHECKING:
 BLOCK = 2**18  # elements of all functions: fewer cost calls, more leave the caches; 2**16 to 2**20 are within 2 %
 
 
-def suits(expansion: "Expansion", u: Tensor, grid: Tensor | None) -> bool:
-    """Whether the features of u, in the precision of the basis, can be made block by block."""
+def suits(expansion: "Expansion", u: Tensor, grid: Tensor | None, *gradients: Tensor) -> bool:
+    """Whether the features of u, in the precision of the basis, or from their gradient its own, can be made here."""
     return (
         isinstance(expansion.basis, InPlaceShifts)
         and (grid is None or expansion.dim == -1)
         and u.device.type == "cpu"
         and u.is_contiguous()
         and type(u) in (Tensor, torch.nn.Parameter)
-        and unwatched()
+        and unwatched(*gradients)
     )
 
 
-def unwatched() -> bool:
-    """Whether nothing has to see single operations: no derivative, compiler, tracer or transform."""
-    return not torch.is_grad_enabled() and runs_plainly()
+def unwatched(*gradients: Tensor) -> bool:
+    """Whether nothing has to see single operations: no derivative, compiler, tracer or transform, nor batches of
+    gradients, which `torch.autograd.grad` takes with `is_grads_batched`.
+    """
+    return not torch.is_grad_enabled() and runs_plainly() and not any(map(_is_batch, gradients))
+
+
+_is_batch = torch._C._functorch.is_legacy_batchedtensor
 
 
 def runs_plainly() -> bool:
@@ -51,6 +56,7 @@ def runs_plainly() -> bool:
         and not torch._C._is_tracing()
         and not torch._C._are_functorch_transforms_active()
         and torch._C._len_torch_dispatch_stack() == 0
+        and torch._ops._len_torch_dispatch_stack_pre_dispatch() == 0
     )
 
 

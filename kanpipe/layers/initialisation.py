@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from kanpipe.layers.splines import UniformSpline, bspline_basis
+from kanpipe.layers.splines import UniformSpline
 
 if TYPE_CHECKING:
     from kanpipe.layers.kan_layer import KANLayer
@@ -126,7 +126,8 @@ def _noise_splines(layer: "KANLayer") -> Tensor:
 def _interpolation(basis: UniformSpline, like: Tensor) -> Tensor:
     """(grid_size + 1, bases): from values at the grid points to the least-norm coefficients through them."""
     points = torch.linspace(-1, 1, basis.grid_size + 1, device=like.device, dtype=like.dtype)
-    return torch.linalg.pinv(bspline_basis(points, basis.grid_size, basis.spline_order)).T
+    functions = UniformSpline(basis.grid_size, basis.spline_order, (-1.0, 1.0)).values(points, None)
+    return torch.linalg.pinv(torch.stack(list(functions), dim=-1)).T
 
 
 INITIALISATIONS: dict[str, Callable[["KANLayer"], None]] = {

@@ -1,14 +1,16 @@
 """B-splines and their pullback in one pass over memory, where Numba is installed (`pip install kanpipe[fast]`).
 
 `in_blocks` computes the same by operations of torch, each of them a pass. Values have the bits of those in `splines`,
-slopes may differ in the last places. Numba brings its own compiler, and what it has compiled is kept on disk.
+slopes may differ in the last places. Numba brings its own compiler, which takes a second or two in every process: its
+cache on disk is not used, since kernels of different degrees that are compiled at once can take each other's place.
 """
 
 import math
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
@@ -43,7 +45,7 @@ class Kernels:
 def _in_threads(kernel: Callable[..., None], centres: Tensor, scale: float, *tensors: Tensor) -> None:
     """Call the kernel on all rows, or on parts of them at once where torch has threads and each has enough to do."""
     points = centres.numpy().ravel()
-    fixed, arrays = (points, points.dtype.type(scale)), [tensor.detach().numpy() for tensor in tensors]
+    fixed, arrays = (points, points.dtype.type(scale)), [tensor.detach().resolve_neg().numpy() for tensor in tensors]
     rows, columns = arrays[0].shape
     parts = min(torch.get_num_threads(), rows, rows * columns * len(points) // PER_THREAD)
     if parts < 2:
@@ -56,24 +58,32 @@ def _in_threads(kernel: Callable[..., None], centres: Tensor, scale: float, *ten
 
 
 @lru_cache(maxsize=32)
-def kernels(spline_order: int, dtype: torch.dtype) -> Kernels:
-    """Those of a degree for numbers of type float32 or float64; they are compiled at the first call."""
-    import numba  # takes a second
-
-    def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-        try:
-            return numba.njit(function, nogil=True, error_model="numpy", cache=True)
-        except RuntimeError:  # neither this folder nor the user's cache can be written
-            return numba.njit(function, nogil=True, error_model="numpy")
-
-    number = torch.empty(0, dtype=dtype).numpy().dtype.type
+def kernels(spline_order: int, dtype: torch.dtype) -> Kernels | None:
+    """Those of a degree for numbers of type float32 or float64, compiled at the first call; None without Numba."""
+    compiled = _compiler()
+    if compiled is None:
+        return None
+    number = torch.empty(0, dtype=dtype, device="cpu").numpy().dtype.type
     value = compiled(_folded_sum(spline_order, spline_order, number))
     slope = compiled(_folded_sum(spline_order, spline_order - 1, number))
     return Kernels(compiled(_values(value)), compiled(_pullback(slope, number)))
 
 
+@cache
+def _compiler() -> Callable[..., Any] | None:
+    """What compiles a function, where Numba can be imported and is to compile."""
+    if not INSTALLED:
+        return None
+    try:
+        import numba  # takes a second
+    except Exception as error:  # a release that does not go with NumPy's, or libraries that are missing
+        warnings.warn(f"Numba is installed but cannot be imported ({error}); KAN layers do without it", stacklevel=2)
+        return None
+    return None if numba.config.DISABLE_JIT else numba.njit(nogil=True, error_model="numpy")
+
+
 def _folded_sum(spline_order: int, power: int, number: Callable[[float], Any]) -> Callable[..., Any]:
-    """`splines._folded_sum` of one number, by the same operations."""
+    """`splines._folded_sum` of one number, by the same operations; of power 0 it is 0 at 0, where signs meet."""
     terms = range(math.ceil((spline_order + 1) / 2))
     weights = tuple(number((-1) ** i * math.comb(spline_order + 1, i) / math.factorial(power)) for i in terms)
     reach, one, zero = number((spline_order + 1) / 2), number(1), number(0)
@@ -81,6 +91,8 @@ def _folded_sum(spline_order: int, power: int, number: Callable[[float], Any]) -
 
     def folded_sum(distance):
         tail, total = reach - distance, zero
+        if not power and distance == zero:
+            return zero
         for i in range(count):
             tail = zero if tail < zero else tail  # NaN stays NaN
             result = tail if power else (one if tail > zero else zero)

@@ -53,7 +53,7 @@ class _Packed(torch.autograd.Function):
         weight, scaler = ctx.saved_tensors
         base, spline = _split(grad, scaler, ctx.has_base)
         _, factors = _split(weight, scaler, ctx.has_base)
-        grad_scaler, alone = spline[0] * factors[0], in_blocks.unwatched()
+        grad_scaler, alone = spline[0] * factors[0], in_blocks.unwatched(grad)
         add = Tensor.addcmul_ if alone else Tensor.addcmul
         for part, factor in zip(spline[1:], factors[1:], strict=True):
             grad_scaler = add(grad_scaler, part, factor)
@@ -67,5 +67,6 @@ _PlainPacked = called_plainly(_Packed)
 
 def _split(weight: Tensor, scaler: Tensor, has_base: bool) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
     """The base part, if there is one, and the spline parts, each of the scaler's shape."""
-    parts = weight.unflatten(1, (-1, scaler.shape[1])).unbind(1)
+    rows, _, *kernel = weight.shape
+    parts = weight.view(rows, -1, scaler.shape[1], *kernel).unbind(1)  # `unflatten` takes no batch of gradients
     return parts[:has_base], parts[has_base:]

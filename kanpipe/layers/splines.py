@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from kanpipe.layers.bases import Ends, InPlaceShifts, Range, as_range, check_range, number, times_
 from kanpipe.layers.expansion import Expansion, expand
-from kanpipe.layers.kernels import INSTALLED, Kernels, kernels
+from kanpipe.layers.kernels import Kernels, kernels
 
 
 def check_grid(grid_size: int, spline_order: int, grid_range: Range) -> None:
@@ -95,9 +95,10 @@ def cardinal(v: Tensor, spline_order: int) -> Tensor:
 
 
 def cardinal_derivative(v: Tensor, spline_order: int) -> Tensor:
-    """The derivative of `cardinal` with respect to `v`."""
-    side = torch.where(v < 0, -1.0, 1.0).to(v.dtype)  # never 0, as torch.sign and the derivative of abs are at 0:
-    return -side * _folded_sum(v * side, spline_order, spline_order - 1)  # the second derivative would be 0 there
+    """The derivative of `cardinal` with respect to `v`; that of degree 1 is 0 at its peak."""
+    # 1 at 0, where torch.sign and the derivative of abs are 0, and the second derivative would be
+    side = v.sign() if spline_order == 1 else torch.where(v < 0, -1.0, 1.0).to(v.dtype)
+    return -side * _folded_sum(v * side, spline_order, spline_order - 1)
 
 
 # `cardinal_derivative` in few passes: the tails on both sides at once, as v held between bounds; v is written over.
@@ -174,7 +175,7 @@ class UniformSpline(InPlaceShifts):
         return _folded_sum_(times_(difference.abs_(), -scale), self.spline_order, self.spline_order - 1).mul_(downhill)
 
     def kernels(self, dtype: torch.dtype) -> Kernels | None:
-        return kernels(self.spline_order, dtype) if INSTALLED else None
+        return kernels(self.spline_order, dtype)
 
 
 def bspline_basis(x: Tensor, grid_size: int = 5, spline_order: int = 3, grid_range: Range = (-1.0, 1.0)) -> Tensor:

@@ -73,6 +73,15 @@ def test_forward_mode_gives_the_jacobian_of_reverse_mode(layer, x):
     torch.testing.assert_close(forward, reverse, **EXACT)
 
 
+def test_many_gradients_are_taken_at_once(layer, x):
+    """As `torch.autograd.functional.jacobian` does with `vectorize=True`."""
+    tensors, y = [x.requires_grad_(), *layer.parameters()], layer(x)
+    rows = torch.eye(y.numel(), dtype=y.dtype).view(-1, *y.shape)
+    found = torch.autograd.grad(y, tensors, rows, is_grads_batched=True, retain_graph=True)
+    expected = [torch.autograd.grad(y, tensors, row, retain_graph=True) for row in rows]
+    torch.testing.assert_close(found, tuple(map(torch.stack, zip(*expected, strict=True))), **EXACT)
+
+
 def test_hessian_equals_that_of_reverse_over_reverse(layer, x):
     def loss(x):
         return layer(x).sin().sum()

@@ -5,9 +5,10 @@ import sys
 
 import pytest
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from kanpipe.layers import KANLinear, kernels
-from kanpipe.layers.splines import UniformSpline, bspline_basis, cardinal
+from kanpipe.layers.splines import UniformSpline, bspline_basis
 
 SPECIAL = torch.tensor([-torch.inf, -1e30, -1.0, -0.0, 0.0, 0.2, 1.0, 1e30, torch.inf, torch.nan])
 
@@ -44,7 +45,7 @@ def test_threads_change_no_bit(threads, make, draw, monkeypatch):
         assert torch.equal(found[0][1], found[1][1])
 
 
-def test_a_gradient_that_repeats_one_number_is_read_rightly(monkeypatch, make, draw):
+def test_a_gradient_that_repeats_one_number_is_read_rightly(monkeypatch, draw):
     """The gradient of a sum has one number in memory."""
     x = torch.randn(5, 6, generator=draw)
 
@@ -87,20 +88,64 @@ def test_only_one_range_of_all_inputs_has_kernels():
     assert UniformSpline(5, 3, (-1.0, 1.0)).kernels(torch.float64) is not kernels.kernels(3, torch.float32)
 
 
-def test_a_folder_that_cannot_be_written_costs_the_cache_alone(monkeypatch):
-    import numba
+@pytest.fixture
+def looked_for_again():
+    """Numba is looked for once a process."""
+    kept = kernels._compiler, kernels.kernels
+    for function in kept:
+        function.cache_clear()
+    yield
+    for function in kept:
+        function.cache_clear()
 
-    kept, asked = numba.njit, []
 
-    def njit(function, **options):
-        asked.append(options.get("cache", False))
-        if asked[-1]:
-            raise RuntimeError("cannot cache function: no locator available")
-        return kept(function, **options)
+def test_numba_that_cannot_be_imported_is_named_and_done_without(looked_for_again, monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.warns(UserWarning, match="Numba is installed but cannot be imported"):
+        assert UniformSpline(5, 3, (-1.0, 1.0)).kernels(torch.float32) is None
 
-    monkeypatch.setattr(numba, "njit", njit)
-    made = kernels.kernels.__wrapped__(3, torch.float64)
-    u, features = torch.linspace(-1, 1, 12, dtype=torch.float64).view(3, 4), torch.empty(3, 2, 4, dtype=torch.float64)
-    made.values(u, torch.tensor([0.0], dtype=torch.float64), 1.0, features)
-    torch.testing.assert_close(features[:, 1], cardinal(u, 3), rtol=0, atol=0)
-    assert asked == [True, False] * 4
+
+def test_numba_that_is_not_to_compile_is_left_out(looked_for_again, monkeypatch):
+    monkeypatch.setattr("numba.config.DISABLE_JIT", 1)
+    assert kernels.kernels(3, torch.float32) is None
+
+
+def test_nothing_compiled_is_kept_on_disk():
+    """Numba's cache mixes up closures that are compiled at once."""
+    made = kernels.kernels(3, torch.float32)
+    assert type(made.value._cache).__name__ == "NullCache"
+
+
+def test_a_default_device_is_not_that_of_a_kernel(looked_for_again):
+    torch.set_default_device("meta")
+    try:
+        assert KANLinear(3, 2, device="cpu")(torch.ones(1, 3, device="cpu")).isfinite().all()
+    finally:
+        torch.set_default_device(None)
+
+
+def test_a_negated_view_is_read_rightly(make, draw):
+    layer, z = make(KANLinear, 1, 4), torch.randn(5, 1, dtype=torch.cfloat, generator=draw)
+    assert torch.equal(layer(z.conj().imag), layer(-z.imag.clone()))
+
+
+def test_at_its_peak_a_function_of_degree_one_has_slope_zero(monkeypatch):
+    """So the slopes of all functions add up to 0 there, as everywhere, whatever computes them."""
+    knots = torch.linspace(-0.5, 0.5, 3)
+
+    def slopes():
+        leaf = knots.clone().requires_grad_()
+        bspline_basis(leaf, 4, 1).sum().backward()
+        return leaf.grad
+
+    ours, blocks = both(monkeypatch, slopes)
+    assert torch.equal(ours, torch.zeros(3))
+    assert torch.equal(blocks, torch.zeros(3))
+    plain = torch.func.grad(lambda x: bspline_basis(x, 4, 1).sum())(knots)
+    assert torch.equal(plain, torch.zeros(3))
+
+
+def test_a_tracer_of_single_operations_sees_them(draw):
+    x = torch.randn(5, 6, generator=draw)
+    traced = make_fx(lambda x: torch.no_grad()(bspline_basis)(x), pre_dispatch=True)(x)
+    torch.testing.assert_close(traced(2 * x), bspline_basis(2 * x), rtol=0, atol=1e-6)
