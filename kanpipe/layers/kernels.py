@@ -79,7 +79,8 @@ def _compiler() -> Callable[..., Any] | None:
     except Exception as error:  # a release that does not go with NumPy's, or libraries that are missing
         warnings.warn(f"Numba is installed but cannot be imported ({error}); KAN layers do without it", stacklevel=2)
         return None
-    return None if numba.config.DISABLE_JIT else numba.njit(nogil=True, error_model="numpy")
+    told_not_to = numba.config.DISABLE_JIT  # type: ignore[attr-defined]  # set when Numba is imported
+    return None if told_not_to else numba.njit(nogil=True, error_model="numpy")
 
 
 def _folded_sum(spline_order: int, power: int, number: Callable[[float], Any]) -> Callable[..., Any]:
