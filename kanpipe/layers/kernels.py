@@ -15,12 +15,14 @@ from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 INSTALLED = find_spec("numba") is not None
 enabled = True  # set it to False and operations of torch take their place
 PER_THREAD = 2**21  # values: for fewer a thread takes longer to start than to compute
+BLOCK = 512  # values of one function at a time, which stay in the first-level cache
 
 
 @dataclass(frozen=True)
@@ -106,16 +108,24 @@ def _folded_sum(spline_order: int, power: int, number: Callable[[float], Any]) -
     return folded_sum
 
 
-# In all of them the last loop is along memory, so that it is done in vectors.
+# Both go through blocks of rows, function by function: the values of a block lie one after another, so that they are
+# computed in vectors however few columns there are, and are copied from or to where the features have them.
 
 
 def _values(folded_sum: Callable[..., Any]) -> Callable[..., None]:
     def values(centres, scale, u, features):
-        first = features.shape[1] - len(centres)
-        for row in range(u.shape[0]):
+        columns, first = u.shape[1], features.shape[1] - len(centres)
+        height = max(1, BLOCK // max(1, columns))
+        block = np.empty((height, columns), u.dtype)
+        for start in range(0, len(u), height):
+            points, target = u[start : start + height].reshape(1, -1), features[start : start + height]
+            line = block.reshape(1, -1)
             for j in range(len(centres)):
-                for column in range(u.shape[1]):
-                    features[row, first + j, column] = folded_sum(abs(u[row, column] - centres[j]) * scale)
+                for k in range(points.shape[1]):
+                    line[0, k] = folded_sum(abs(points[0, k] - centres[j]) * scale)
+                for row in range(len(target)):
+                    for column in range(columns):
+                        target[row, first + j, column] = block[row, column]
 
     return values
 
@@ -124,14 +134,20 @@ def _pullback(folded_sum: Callable[..., Any], number: Callable[[float], Any]) ->
     zero = number(0)
 
     def pullback(centres, scale, u, grads, out):
-        first = grads.shape[1] - len(centres)
-        for row in range(u.shape[0]):
-            for column in range(u.shape[1]):
-                out[row, column] = zero
+        columns, first = u.shape[1], grads.shape[1] - len(centres)
+        height = max(1, BLOCK // max(1, columns))
+        block = np.empty((height, columns), u.dtype)
+        for start in range(0, len(u), height):
+            points, given = u[start : start + height].reshape(1, -1), grads[start : start + height]
+            line, sums = block.reshape(1, -1), out[start : start + height].reshape(1, -1)
+            sums[:] = zero
             for j in range(len(centres)):
-                for column in range(u.shape[1]):
-                    difference = u[row, column] - centres[j]
+                for row in range(len(given)):
+                    for column in range(columns):
+                        block[row, column] = given[row, first + j, column]
+                for k in range(points.shape[1]):
+                    difference = points[0, k] - centres[j]
                     uphill = folded_sum(abs(difference) * scale)
-                    out[row, column] += (uphill if difference < zero else -uphill) * grads[row, first + j, column]
+                    sums[0, k] += (uphill if difference < zero else -uphill) * line[0, k]
 
     return pullback
