@@ -7,6 +7,7 @@ second time when it goes back.
 """
 
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ BASE_ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, 
 # the same pullbacks for who differentiates no further
 QUICK_PULLBACKS = {name: pullback for name, (_, pullback) in BASE_ACTIVATIONS.items()}
 QUICK_PULLBACKS["silu"] = torch.ops.aten.silu_backward.default
+SHORT = 32  # numbers in a row of a gradient: fewer are not pulled back in vectors where rows lie apart
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,12 @@ class Expansion:
             grad_u = self.basis.pullback(wide, grid, self._split(grad)[name is not None :]).to(u.dtype)
         if name is None:
             return None, grad_u
-        pull = QUICK_PULLBACKS[name] if quick else BASE_ACTIVATIONS[name][1]
-        return pull(self._split(grad)[0], _wide(x)).to(x.dtype), grad_u
+        of_base, pull = self._split(grad)[0], BASE_ACTIVATIONS[name][1]
+        if quick:
+            pull = QUICK_PULLBACKS[name]
+            if math.prod(of_base.shape[self.dim :]) < SHORT:
+                of_base = of_base.contiguous()
+        return pull(of_base, _wide(x)).to(x.dtype), grad_u
 
     def pushforward(self, x: Tensor, u: Tensor, grid: Tensor | None, dx: Tensor, du: Tensor) -> Tensor:
         """From the tangents of x and of u to that of the features."""
