@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kanpipe.jobs import job
+from kanpipe.jobs import job, keep_freed_memory
 
 with job(snakemake.log[0]):
     from contextlib import nullcontext
@@ -20,6 +20,8 @@ with job(snakemake.log[0]):
     inputs, spec = Inputs.named(snakemake.input), parsed(params.kind, params.spec)
     # One run counts its own steps; the terminal shows one bar at a time.
     several = len(records) > 1
+    if not several:
+        keep_freed_memory()
     with Progress(f"{params.experiment} sampling", len(records), unit="run") if several else nullcontext() as progress:
         for folder in (Path(record).parent for record in records):
             run = FinishedRun.read(folder)
