@@ -12,9 +12,10 @@ Settings = dict[str, Any]  # of a variant, those of all laid under its own; keys
 WORDS = {"role", "title", "match"}
 WIDTH = {"network.channels", "network.multipliers", "network.groups"}
 AMOUNT = {"training.steps", "training.learning_rate"}  # what a variant may have another of and be the same network
-UNSAID = {"network.groups", "training.probe_steps", "training.compile", "training.cuda_graph", "training.micro_batches"}
+UNSAID = {"training.probe_steps", "training.compile", "training.cuda_graph", "training.micro_batches"}
 FORMS = {
     "network.channels": "{} channels",
+    "network.groups": "groups: {}",
     "training.steps": "{:,} steps",
     "training.batch_size": "batches of {}",
     "training.learning_rate": "learning rate {:g}",
@@ -65,9 +66,12 @@ def _flat(section: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any
 
 
 def _differing(one: Settings, other: Settings, but: set[str]) -> list[str]:
-    """The keys in which two variants differ, those of `but` and what changes no result left out."""
+    """The keys in which two variants differ, those of `but` left out, what changes no result, and groups of channels
+    where there are more or fewer of these.
+    """
     keys = [key for key in dict.fromkeys([*one, *other]) if key not in but | UNSAID]
-    return [key for key in keys if one.get(key) != other.get(key)]
+    found = [key for key in keys if one.get(key) != other.get(key)]
+    return [key for key in found if key != "network.groups" or "network.channels" not in found]
 
 
 def _bases(every: dict[str, Settings]) -> dict[str, str]:
