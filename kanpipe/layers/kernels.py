@@ -15,7 +15,6 @@ from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -113,6 +112,8 @@ def _folded_sum(spline_order: int, power: int, number: Callable[[float], Any]) -
 
 
 def _values(folded_sum: Callable[..., Any]) -> Callable[..., None]:
+    import numpy as np  # which Numba brings
+
     def values(centres, scale, u, features):
         columns, first = u.shape[1], features.shape[1] - len(centres)
         height = max(1, BLOCK // max(1, columns))
@@ -131,6 +132,8 @@ def _values(folded_sum: Callable[..., Any]) -> Callable[..., None]:
 
 
 def _pullback(folded_sum: Callable[..., Any], number: Callable[[float], Any]) -> Callable[..., None]:
+    import numpy as np
+
     zero = number(0)
 
     def pullback(centres, scale, u, grads, out):

@@ -34,6 +34,8 @@ class KeptRun(FinishedRun):
 
 
 def kept_runs(rows: pd.DataFrame, plan: Plan) -> list[FinishedRun]:
-    """The runs of rows whose variants the configuration still has."""
-    known = rows[rows["variant"].isin(plan.settings["variants"])]
-    return [KeptRun.of_row(row, plan) for _, row in known.iterrows()]
+    """The runs of rows whose variants the configuration still has, in its order and in that of seeds."""
+    place = {name: at for at, name in enumerate(plan.settings["variants"])}
+    known = rows[rows["variant"].isin(place)].assign(place=rows["variant"].map(place))
+    ordered = known.sort_values(["place", "seed"]).drop(columns="place")
+    return [KeptRun.of_row(row, plan) for _, row in ordered.iterrows()]
