@@ -53,6 +53,7 @@ test-gpu: $(STAMP) ## run the tests that need a GPU, the cheapest first: eight m
 
 bench: $(BENCH)/installed ## time layers against other packages', and training steps
 	@OMP_WAIT_POLICY=passive $(BENCH)/bin/python benchmarks/layers.py
+	@OMP_WAIT_POLICY=passive $(BENCH)/bin/python benchmarks/layers.py --inference
 	@OMP_WAIT_POLICY=passive $(BENCH)/bin/python benchmarks/training_step.py
 
 bench-gpu: $(STAMP) ## time the U-Nets and the layers on a GPU: eight minutes

@@ -1,10 +1,13 @@
 """Forward and backward pass of KAN layers: ours, the published algorithms, and those of the package index.
 
+With `--inference` forward passes alone, without gradients and of small batches, as a trained network is used.
+
 All layers of a set-up take turns in one process, in CPU time of one thread. Peers run as their packages offer and
 compiled once more; the fastest way of each with a compiler and without enters the comparison. A peer that is missing
-or fails is a row that says why. Writes layers.csv and layers.md beside this file, and the table into README.md.
+or fails is a row that says why. Writes layers.csv and layers.md (inference.csv and inference.md) beside this file, and
+the table into README.md.
 
-    python benchmarks/layers.py [--rounds 21] [--setups linear_784_400_b32 ...]
+    python benchmarks/layers.py [--rounds 21] [--setups linear_784_400_b32 ...] [--inference]
 """
 
 import argparse
@@ -37,6 +40,7 @@ ENTRY = effective(load_yaml(HERE.parent / "config.yaml"))["experiments"]["layer_
 SETUPS: dict[str, Setup] = parsed("layer_speed", blocks(ENTRY, "speed")).problem.setups
 OURS = ("kan", "kan_recompute", "fastkan", "fasterkan")
 ONCE = ("mlp", "floor")  # nothing in them to compile
+INFERRED = ("linear_784_400_b32", "linear_256_128_b256")
 IN_ONE_PASS, NO_NUMBA = ("kan", "kan_recompute"), "without Numba"
 
 
@@ -51,21 +55,34 @@ class Row:
     note: str = ""
 
 
-def candidates(setup: Setup) -> list[Row]:
+MakeWork = Callable[[nn.Module, Tensor, torch.Generator], Work]
+
+
+def forward(layer: nn.Module, x: Tensor, draw: torch.Generator) -> Work:
+    """A forward pass alone, like `passes`."""
+
+    def work(mark: Callable[[], None]) -> None:
+        with torch.no_grad():
+            layer(x)
+
+    return work
+
+
+def candidates(setup: Setup, make: MakeWork) -> list[Row]:
     """Every way of running every layer that works in the set-up, and a row for each layer that does not."""
-    rows = [_row(name, "eager", _network(name, setup), _input(name, setup)) for name in ONCE]
+    rows = [_row(name, "eager", _network(name, setup), _input(name, setup), make) for name in ONCE]
     for name in ("cox_de_boor", *OURS):
-        rows += _modes(name, "", _network(name, setup), setup, _input(name, setup))
+        rows += _modes(name, "", _network(name, setup), _input(name, setup), make)
     reference = _network("kan", setup)
-    for name, make in PEERS.items():
+    for name, ways in PEERS.items():
         try:
             with sheltered():
-                found = make(setup, reference[0])
+                found = ways(setup, reference[0])
         except Exception as error:  # whatever a foreign package raises is a row of the table
             rows.append(Row(name, note=_reason(error)))
             continue
         for way, layer in found.items():
-            rows += _modes(name, way, layer, setup, _input(name, setup), _differences(layer, name, setup))
+            rows += _modes(name, way, layer, _input(name, setup), make, _differences(layer, name, setup))
     return rows
 
 
@@ -78,12 +95,12 @@ def _input(name: str, setup: Setup) -> Tensor:
     return torch.randn(input_shape(name, setup), generator=torch.Generator().manual_seed(0))
 
 
-def _modes(name: str, way: str, layer: nn.Module, setup: Setup, x: Tensor, facts: dict | None = None) -> list[Row]:
+def _modes(name: str, way: str, layer: nn.Module, x: Tensor, make: MakeWork, facts: dict | None = None) -> list[Row]:
     """As it is, and compiled."""
     made = {"eager": layer, "compiled": torch.compile(layer, dynamic=False)}
-    rows = [_row(name, f"{way} {mode}".strip(), module, x, facts) for mode, module in made.items()]
+    rows = [_row(name, f"{way} {mode}".strip(), module, x, make, facts) for mode, module in made.items()]
     if name in IN_ONE_PASS:
-        plain = _row(name, f"eager, {NO_NUMBA}", layer, x, facts)
+        plain = _row(name, f"eager, {NO_NUMBA}", layer, x, make, facts)
         rows.append(replace(plain, work=plain.work and _without_kernels(plain.work)))
     return rows
 
@@ -101,9 +118,9 @@ def _without_kernels(work: Work) -> Work:
     return plain
 
 
-def _row(name: str, mode: str, layer: nn.Module, x: Tensor, facts: dict | None = None) -> Row:
+def _row(name: str, mode: str, layer: nn.Module, x: Tensor, make: MakeWork, facts: dict | None = None) -> Row:
     try:
-        work = passes(layer, x, torch.Generator().manual_seed(1))
+        work = make(layer, x, torch.Generator().manual_seed(1))
         work(lambda: None)
         known = [x, *layer.parameters(), *layer.buffers()]
         saved = saved_bytes(lambda: layer(x), known) / 2**20
@@ -143,11 +160,10 @@ def _padding_its_input(ours: KANConv2d, setup: Setup) -> KANConv2d:
     return other
 
 
-def measure(name: str, rounds: int, block_seconds: float) -> list[dict[str, Any]]:
+def measure(name: str, setup: Setup, make: MakeWork, rounds: int, block_seconds: float) -> list[dict[str, Any]]:
     """The rows of a set-up: each layer in its fastest way without a compiler, and in its fastest with one."""
-    setup = SETUPS[name]
     torch.compiler.reset()
-    rows = candidates(setup)
+    rows = candidates(setup, make)
     running = {(row.layer, row.mode): row for row in rows if row.work}
     first = _times(running, 3, block_seconds)
     kept = {key: row for key, row in running.items() if _fastest(key, first)}
@@ -185,24 +201,38 @@ def _columns(setup: str, row: Row, times: dict) -> dict[str, Any]:
     return columns
 
 
+def small_batches() -> dict[str, Setup]:
+    """The set-ups of `--inference`."""
+    made = {}
+    for name in INFERRED:
+        for batch in (1, 8, 64):
+            made[f"{name.rpartition('_')[0]}_b{batch}"] = SETUPS[name].model_copy(update={"batch": batch})
+    return made
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=21)
     options.add_argument("--block-seconds", type=float, default=0.05)
     layers = [name for name in SETUPS if name.startswith(("linear", "conv"))]
     options.add_argument("--setups", nargs="+", choices=SETUPS, default=layers)
+    options.add_argument("--inference", action="store_true", help="forward passes of 1, 8 and 64 inputs")
     options.add_argument("--out", type=Path, default=HERE)
     chosen = options.parse_args()
+    setups = {name: SETUPS[name] for name in chosen.setups}
+    if chosen.inference:
+        setups = small_batches()
     warnings.simplefilter("ignore")
     keep_freed_memory()
     machine = Machine.prepare("cpu", threads=1)
     rows = []
-    for name in chosen.setups:
+    for name, setup in setups.items():
         print(f"timing {name}", flush=True)
-        rows += measure(name, chosen.rounds, chosen.block_seconds)
+        make = forward if chosen.inference else passes
+        rows += measure(name, setup, make, chosen.rounds, chosen.block_seconds)
     table = pd.DataFrame(rows).assign(device=machine.name, torch=torch.__version__)
     print(render(table))
-    write(table, chosen.out)
+    write(table, chosen.out, "inference" if chosen.inference else "layers")
 
 
 if __name__ == "__main__":

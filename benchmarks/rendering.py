@@ -56,14 +56,14 @@ def _interval(row: pd.Series) -> str:
     return f"{row['over_floor']:.2f} [{row['over_floor_low']:.2f}, {row['over_floor_high']:.2f}]"
 
 
-def write(table: pd.DataFrame, folder: Path) -> None:
-    """Write layers.csv and layers.md into the folder, and the table into its README.md if there is one."""
-    write_table(folder / "layers.csv", table)
-    text = render(pd.read_csv(folder / "layers.csv"))
-    (folder / "layers.md").write_text(f"{text}\n")
+def write(table: pd.DataFrame, folder: Path, name: str) -> None:
+    """Write <name>.csv and <name>.md into the folder, and the table into its README.md if there is one."""
+    write_table(folder / f"{name}.csv", table)
+    text = render(pd.read_csv(folder / f"{name}.csv"))
+    (folder / f"{name}.md").write_text(f"{text}\n")
     readme = folder / "README.md"
     if readme.exists():
-        between_marks(readme, "layers.csv", text)
+        between_marks(readme, f"{name}.csv", text)
 
 
 def between_marks(page: Path, name: str, text: str) -> None:

@@ -22,10 +22,27 @@ def layers(monkeypatch):
     import layers
 
     monkeypatch.setattr(torch, "compile", lambda module, **_: module)
-    monkeypatch.setitem(layers.SETUPS, "small", SETUP)
     yield layers
     for name in ("layers", "peers", "rendering"):
         sys.modules.pop(name)
+
+
+def measured(layers, make, block_seconds):
+    return pd.DataFrame(layers.measure("small", SETUP, make, 6, block_seconds)).set_index("layer")
+
+
+def test_inference_takes_no_gradients_of_small_batches(layers, monkeypatch):
+    monkeypatch.setattr(layers, "PEERS", {})
+    seen = []
+    layer = torch.nn.Linear(5, 4)
+    layer.register_forward_hook(lambda *_: seen.append(torch.is_grad_enabled()))
+    layers.forward(layer, torch.ones(3, 5), None)(lambda: None)
+    assert seen == [False]
+    rows = measured(layers, layers.forward, block_seconds=1e-5)
+    assert (rows.loc["kan", "ms"] > 0).all() and rows.loc["mlp", "over_mlp"] == 1
+    assert {name: setup.batch for name, setup in layers.small_batches().items()} == {
+        f"linear_{widths}_b{batch}": batch for widths in ("784_400", "256_128") for batch in (1, 8, 64)
+    }
 
 
 def test_failing_peer_is_a_row_that_says_why(layers, monkeypatch):
@@ -36,7 +53,7 @@ def test_failing_peer_is_a_row_that_says_why(layers, monkeypatch):
         import no_such_package  # noqa: F401
 
     monkeypatch.setattr(layers, "PEERS", {"broken": broken, "missing": missing})
-    rows = pd.DataFrame(layers.measure("small", rounds=6, block_seconds=1e-5)).set_index("layer")
+    rows = measured(layers, layers.passes, block_seconds=1e-5)
     assert rows.loc["broken", "note"] == "it broke on two lines"
     assert rows.loc["missing", "note"] == "not installed"
     assert rows.loc["mlp", "over_mlp"] == 1 and rows.loc["floor", "over_floor"] == 1
@@ -55,7 +72,7 @@ def test_peer_enters_in_its_fastest_ways_without_and_with_a_compiler_and_is_comp
             return y
 
     monkeypatch.setattr(layers, "PEERS", {"peer": lambda setup, ours: {"quick": ours, "slow": Slow(ours)}})
-    rows = pd.DataFrame(layers.measure("small", rounds=6, block_seconds=1e-4)).set_index("layer")
+    rows = measured(layers, layers.passes, block_seconds=1e-4)
     assert list(rows.loc["peer", "mode"]) == ["quick eager", "quick compiled"]
     assert (rows.loc["peer", ["difference", "difference_far"]] == 0).all(axis=None)
 
@@ -86,13 +103,14 @@ def test_random_states_are_restored(layers):
     assert (np.random.get_state()[1] == states[2]).all()  # noqa: NPY002
 
 
-def test_readme_has_the_table_of_the_results(layers):
+@pytest.mark.parametrize("name", ["layers", "inference"])
+def test_readme_has_the_table_of_the_results(name, layers):
     from rendering import render
 
-    after = (FOLDER / "README.md").read_text().split("<!-- layers.csv begins -->")[1]
-    shown = after.split("<!-- layers.csv ends -->")[0].strip()
-    assert shown == render(pd.read_csv(FOLDER / "layers.csv"))
-    assert (FOLDER / "layers.md").read_text().strip() == shown
+    after = (FOLDER / "README.md").read_text().split(f"<!-- {name}.csv begins -->")[1]
+    shown = after.split(f"<!-- {name}.csv ends -->")[0].strip()
+    assert shown == render(pd.read_csv(FOLDER / f"{name}.csv"))
+    assert (FOLDER / f"{name}.md").read_text().strip() == shown
 
 
 @pytest.fixture
