@@ -24,7 +24,7 @@ from kanpipe.reporting.plots import house_style
 from kanpipe.reporting.smoothing import smoothed, window_for
 from kanpipe.reporting.variants import by_variant
 
-NAMES, IMAGES = Names(VARIANT_ROWS), DATASETS["cifar10"]
+NAMES, IMAGES, CHOSEN = Names(VARIANT_ROWS), DATASETS["cifar10"], SPEC.figures.variants
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +202,9 @@ def test_a_prelu_behind_a_norm_has_the_floor_of_its_slope(variants, frames):
     figure = training([behind], frames["coverage"], NAMES, ["kan_unet"], IMAGES)
     (floor,) = [line for line in figure.axes[0].lines if line.get_marker() == "_"]
     assert floor.get_xdata().tolist() == [0, 100, 299]
+    low, high = figure.axes[0].get_ylim()
+    lowest = min(line.get_ydata().min() for line in figure.axes[0].lines if line is not floor)
+    assert low <= lowest < high  # the loss itself is what the axis is for
     assert floor.get_ydata() == pytest.approx(0.75**2 / 2 * 3072)
     assert "least that a PReLU" in entries(figure)[-1]
 
@@ -213,7 +216,7 @@ def marks(axes):
 
 
 def test_networks_of_the_usual_steps_are_compared_by_size(frames):
-    figure = cost_and_quality(frames["runs"], frames["scores"], NAMES, published=True)
+    figure = cost_and_quality(frames["runs"], frames["scores"], NAMES, CHOSEN, published=True)
     runs = (
         frames["runs"].query("status == 'finished'").assign(gflop=lambda rows: rows["gflop_per_step"] * rows["steps"])
     )
@@ -227,9 +230,16 @@ def test_networks_of_the_usual_steps_are_compared_by_size(frames):
     assert {"hollow: 100 steps", "the same network", "diverged: KAN U-Net, degree 3"} <= set(entries(figure))
 
 
+def test_networks_that_are_not_named_are_grey(frames):
+    figure = cost_and_quality(frames["runs"], frames["scores"], NAMES, ["unet"], published=True)
+    faces = marks(figure.axes[0])
+    assert sorted(faces.values()) == sorted([NAMES.look("unet")[0], "#BBBBBB", "#BBBBBB"])
+    assert "other networks of the table" in entries(figure) and NAMES.title("kan_unet") not in entries(figure)
+
+
 def test_other_trainings_of_a_network_are_hollow_and_joined(frames):
     long = frames["runs"].query("variant == 'unet'").assign(variant="unet_long", steps=10 * STEPS)
-    figure = cost_and_quality(pd.concat([frames["runs"], long]), frames["scores"], NAMES, published=True)
+    figure = cost_and_quality(pd.concat([frames["runs"], long]), frames["scores"], NAMES, CHOSEN, published=True)
     left, right = figure.axes
     assert list(marks(left).values()).count("white") == 0
     assert list(marks(right).values()).count("white") == 2  # the longer U-Net and the shorter KAN
@@ -242,14 +252,14 @@ def test_other_trainings_of_a_network_are_hollow_and_joined(frames):
 def test_published_distances_stand_beside_their_like_alone(frames):
     measured = frames["runs"].assign(fid_2048=frames["runs"]["fid_768"] * 40)
     places = {(found.parameters, found.fid) for found in PUBLISHED.values()}
-    assert places <= set(marks(cost_and_quality(measured, frames["scores"], NAMES, published=True).axes[0]))
+    assert places <= set(marks(cost_and_quality(measured, frames["scores"], NAMES, CHOSEN, published=True).axes[0]))
     for runs, published in ((measured, False), (frames["runs"], True)):
-        assert not places & set(marks(cost_and_quality(runs, frames["scores"], NAMES, published).axes[0]))
+        assert not places & set(marks(cost_and_quality(runs, frames["scores"], NAMES, CHOSEN, published).axes[0]))
 
 
 def test_without_distances_a_sentence_says_so(frames):
     nothing = frames["runs"].drop(columns=["fid_192", "fid_768", "efficientnet_fid"])
-    assert said(cost_and_quality(nothing, frames["scores"], NAMES, True)) == "No Fréchet distance was measured"
+    assert said(cost_and_quality(nothing, frames["scores"], NAMES, CHOSEN, True)) == "No Fréchet distance was measured"
     assert said(samplers(nothing, frames["scores"], NAMES, ["unet"])) == "No Fréchet distance was measured"
 
 

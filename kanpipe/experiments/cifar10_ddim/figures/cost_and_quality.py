@@ -1,6 +1,6 @@
 """What the quality of samples costs: parameters, and the operations of a training."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -20,13 +20,16 @@ from kanpipe.reporting.tables import FINISHED
 COSTS = {"parameters": "parameters", "gflop": "GFLOP of the whole training"}  # of a row: the axis of its panel
 DOT: Style = {"linestyle": "none", "markersize": 5.5, "markeredgecolor": "white", "markeredgewidth": 0.4, "zorder": 3}
 HOLLOW: Style = {"markerfacecolor": "white", "markeredgewidth": 0.9}
+OTHERS: Style = {"color": "#BBBBBB", "marker": "o", "zorder": 2}
 SAME: Style = {"color": MUTED, "linewidth": 0.7, "zorder": 1}
 PUBLISHED_MARK: Style = {"linestyle": "none", "marker": "x", "markersize": 7, "markeredgewidth": 1.5, "zorder": 5}
 REAL: Style = {"color": INK, "linewidth": 0.8, "linestyle": "--", "zorder": 1}
 
 
-def cost_and_quality(runs: pd.DataFrame, scores: pd.DataFrame, names: Names, published: bool) -> Figure:
-    """The Fréchet distance, mean over seeds, against size and operations.
+def cost_and_quality(
+    runs: pd.DataFrame, scores: pd.DataFrame, names: Names, named: Sequence[str], published: bool
+) -> Figure:
+    """The Fréchet distance, mean over seeds, against size and operations; networks that are not `named` in grey.
 
     Networks are shown that have made the usual number of steps, and in the second panel what the same ones reach with
     others, at the same learning rate: hollow marks, joined by a line. All others are in the tables.
@@ -45,7 +48,7 @@ def cost_and_quality(runs: pd.DataFrame, scores: pd.DataFrame, names: Names, pub
     left.set_title(f"a  Size, after {usual:,} steps")
     right.set_title("b  Operations of the training")
     for axes, cost, shown in ((left, "parameters", equal), (right, "gflop", points)):
-        _draw(axes, shown, cost, names, usual)
+        _draw(axes, shown, cost, names, named, usual)
         axes.set_xlabel(COSTS[cost])
         if floor is not None:
             axes.axhline(floor, **REAL)
@@ -60,7 +63,7 @@ def cost_and_quality(runs: pd.DataFrame, scores: pd.DataFrame, names: Names, pub
     left.set_ylim(min(ends), max(ends))
     left.xaxis.set_major_formatter(EngFormatter(sep=""))
     left.set_ylabel(FIDS[fid])
-    _legend(figure, runs, points, names, usual, lines)
+    _legend(figure, runs, points, names, named, usual, lines)
     return figure
 
 
@@ -72,20 +75,22 @@ def _points(runs: pd.DataFrame, fid: str) -> pd.DataFrame:
     return groups[["steps", *COSTS]].mean().join(groups[fid].agg(["mean", "std", "size"]))
 
 
-def _draw(axes: Axes, points: pd.DataFrame, cost: str, names: Names, usual: int) -> None:
+def _draw(axes: Axes, points: pd.DataFrame, cost: str, names: Names, named: Sequence[str], usual: int) -> None:
     for variant, row in points.iterrows():
         bar = row["std"] if row["size"] > 1 else None
-        axes.errorbar(row[cost], row["mean"], bar, elinewidth=1, capsize=2, **_look(str(variant), names, row, usual))
+        look = DOT | _mark(names.base(str(variant)), names, named)
+        if row["steps"] != usual:
+            look |= HOLLOW | {"markeredgecolor": look["color"]}
+        axes.errorbar(row[cost], row["mean"], bar, elinewidth=1, capsize=2, **look)
     for _, same in points.groupby(points.index.map(names.base)):
         if len(same) > 1:
             ordered = same.sort_values(cost)
             axes.plot(ordered[cost], ordered["mean"], **SAME)
 
 
-def _look(variant: str, names: Names, row: pd.Series, usual: int) -> dict[str, Any]:
-    hue, shape = names.look(variant)
-    other = HOLLOW | {"markeredgecolor": hue} if row["steps"] != usual else {}
-    return DOT | {"color": hue, "marker": shape} | other
+def _mark(network: str, names: Names, named: Sequence[str]) -> Style:
+    hue, shape = names.look(network)
+    return {"color": hue, "marker": shape} if network in named else OTHERS
 
 
 def _floor(fid: str, scores: pd.DataFrame) -> float | None:
@@ -100,10 +105,18 @@ def _published(axes: Axes) -> None:
 
 
 def _legend(
-    figure: Figure, runs: pd.DataFrame, points: pd.DataFrame, names: Names, usual: int, lines: dict[str, Style]
+    figure: Figure,
+    runs: pd.DataFrame,
+    points: pd.DataFrame,
+    names: Names,
+    named: Sequence[str],
+    usual: int,
+    lines: dict[str, Style],
 ) -> None:
     bases = dict.fromkeys(map(names.base, points.index))
-    marks = {names.title(name): DOT | dict(zip(("color", "marker"), names.look(name), strict=True)) for name in bases}
+    marks = {names.title(name): DOT | _mark(name, names, named) for name in bases if name in named}
+    if not bases.keys() <= set(named):
+        marks["other networks of the table"] = DOT | OTHERS
     if (others := sorted({int(n) for n in points["steps"]} - {int(usual)})) != []:
         words = f"hollow: {' or '.join(f'{n:,}' for n in others)} steps"
         marks[words] = DOT | HOLLOW | {"color": INK, "markeredgecolor": INK, "marker": "o"}

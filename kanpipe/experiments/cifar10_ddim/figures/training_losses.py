@@ -39,14 +39,16 @@ def training(
         hue = names.look(variant.name)[0]
         own: Style = {"color": hue, "zorder": 2, "label": names.title(variant.name)}
         _curve(axes, variant, own | {"linestyle": next(lines[hue], "-")})
-        _floors(axes, variant, looks, hue, SIDE**2 * len(images.channels))
     for number, variant in enumerate(others):
         _curve(axes, variant, GREY | {"label": "_" if number else "networks of the ablation and of sweeps"})
     _frame(axes, len(images.channels))
+    axes.set_ylim(axes.get_ylim())  # of the curves: what lies below them all is no bound worth its room
+    for variant in shown:
+        _floors(axes, variant, looks, names.look(variant.name)[0], SIDE**2 * len(images.channels))
     lost = [f"{names.title(variant.name)} diverged" for variant in variants if not variant.runs]
     window = max(window_for(len(variant.runs[0].history())) for variant in finished)
     axes.set_title("; ".join([f"{of_first_seeds(finished)}, mean of the {window} steps around", *lost]))
-    figure.legend(loc="outside lower center", ncols=3)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
@@ -67,7 +69,7 @@ def _floors(axes: Axes, variant: Variant, looks: pd.DataFrame, hue: str, values:
 
 
 def _frame(axes: Axes, channels: int) -> None:
-    summed = f"squared error, summed over {SIDE**2 * channels:,} values of an image"
+    summed = f"squared error, summed over\n{SIDE**2 * channels:,} values of an image"
     axes.set(xlabel="training step", ylabel=f"training loss\n({summed})", yscale="log")
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 4, 5, 10)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
