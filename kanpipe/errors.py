@@ -1,8 +1,10 @@
 """Errors that are told apart, and values as a sentence may have them."""
 
+import errno
 from typing import Any
 
 LONGEST = 100  # characters of a value that a sentence quotes whole
+FULL = (errno.ENOSPC, errno.EDQUOT)  # of an OSError: the disk, or what the user may have of it
 
 
 class UserError(Exception):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kanpipe.errors import UserError
+from kanpipe.errors import FULL, UserError
 
 log = logging.getLogger("kanpipe")
 log.addHandler(logging.NullHandler())  # so that nothing goes to the terminal where the log cannot be written
@@ -95,8 +95,8 @@ def _that_led_to(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _of_full_disk(error: BaseException) -> bool:
-    """Whether the disk was full, which safetensors reports by an error of its own."""
-    return getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
+    """Whether the disk or a quota was full, which safetensors reports by an error of its own."""
+    return any(getattr(error, "errno", None) == full or os.strerror(full) in str(error) for full in FULL)
 
 
 def explain(error: Exception, log_file: str) -> str:

@@ -120,6 +120,15 @@ def test_variants_left_out_are_left_out_wherever_they_are_named():
     entry = effective(config)["experiments"]["kan_vae"]
     named = [entry["figures"]["variants"], entry["timing"]["variants"], entry["evaluation"]["tsne_variants"]]
     assert named == [["kan_vae_h35_z15"]] * 3
+    measured = {"kan_vae": {"only": {"variants": ["kan_vae_h35_z15"]}}, "mnist_classifiers": {}}
+    left = ["raw_kan", "raw_mlp", "lean_linear"]
+    measured["mnist_classifiers"] = {"only": {"variants": left}}
+    extractors = {"inception": {"only": {64: ["kan_vae_h35_z15", "vae_h400_z20"]}}}
+    measured["kan_vae"] |= {"evaluation": {"extractors": extractors}}
+    entries = effective(overlaid(PAPER, {"experiments": measured}))["experiments"]
+    assert entries["kan_vae"]["evaluation"]["extractors"]["inception"]["only"] == {64: ["kan_vae_h35_z15"]}
+    pairs = entries["mnist_classifiers"]["evaluation"]["pairs"]
+    assert ["raw_kan", "raw_mlp"] in pairs and {name for pair in pairs for name in pair} <= set(left)
 
 
 def test_published_role_leaves_out_controls_and_ablations():
@@ -236,11 +245,44 @@ def test_fault_is_one_line_that_names_the_key(key, value, place, words):
         ("training.ema", {"decay": 1, "ramp": True}, "training.ema.decay: 1 is greater than or equal to the maximum"),
         ("sampling.samplers.quad_20.count", None, "sampling.samplers.quad_20: 'count' is a required property"),
         ("sampling.samplers.quad_20.timesteps", "log", "sampling.samplers.quad_20.timesteps: 'log' is not one of"),
+        (
+            "sampling.samplers.quad_20.timesteps",
+            "ancestral",
+            "sampling.samplers.quad_20.count: ancestral sampling walks",
+        ),
+        ("sampling.samplers.quad_20.count", 1001, "sampling.samplers.quad_20.count: 1001 is more than the 1000 steps"),
+        (
+            "sampling.samplers.strip",
+            {"timesteps": "ancestral", "images": 10},
+            "sampling.samplers.strip: that is what the pictures of the way are called",
+        ),
+        ("sampling.strip.images", 9999, "sampling.strip.images: 9999 is more than the 500 images of the first batch"),
     ],
     ids=str,
 )
 def test_fault_of_the_denoisers_names_its_key(key, value, words):
     assert fault(changed(f"experiments.cifar10_ddim.{key}", value)).startswith(f"experiments.cifar10_ddim.{words}")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("kan_vae.evaluation.extractors.inception.only", {768: ["kan_vae_h35_z51"]}, "only.768: there is no variant"),
+        ("kan_vae.evaluation.extractors.inception.only", {768: []}, None),
+        (
+            "kan_vae.evaluation.extractors.inception",
+            {"layers": [64], "forms": ["grey"], "compile": False, "only": {768: []}},
+            "only: 768 is none of the layers",
+        ),
+        ("mnist_classifiers.evaluation.pairs", [["raw_kan", "raw_mpl"]], "pairs: there is no variant raw_mpl"),
+    ],
+)
+def test_scored_variants_are_known(key, value, words):
+    config = changed(f"experiments.{key}", value)
+    if words is None:
+        effective(config)
+    else:
+        assert words in fault(config)
 
 
 def test_unknown_family_is_the_fault_and_not_its_options():

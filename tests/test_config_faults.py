@@ -116,6 +116,8 @@ def test_network_that_cannot_be_built_is_told(variant, change, place, words):
         ("a: !!int x", "has a value that cannot be read"),
         ("a: !!python/object/apply:os.system [true]", "could not determine a constructor"),
         ("? {a: 1}\n: 2", "is not valid YAML at line 1, column 3: found unhashable key"),
+        ("a: {b: 1, c: {b: 1}, b: 2}", "has the key b twice in one place, again at line 1"),
+        ("a: 1\nb: [{c: 1}, {c: 2}]\na: 2", "has the key a twice in one place, again at line 3"),
         ("preset: tiny\n__use_yte__: true", "has the key __use_yte__, by which Snakemake would run code from it"),
     ],
     ids=lambda text: text[:20],

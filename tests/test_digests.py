@@ -56,7 +56,8 @@ def shard(folder):
     shards = Shards(folder / "samples.npz", {})
     with shards.held():
         shards.save("part", {"images": NUMBERS})
-    return folder / ".samples/part.npz", lambda: shards.load("part")
+    (part,) = (folder / ".samples").glob("*/part.npz")
+    return part, lambda: shards.load("part")
 
 
 def history(folder):

@@ -1,6 +1,5 @@
 """The workflow as a user runs it: whole chains on the tiny preset, in a copy of the project."""
 
-import copy
 import json
 import os
 import re
@@ -60,8 +59,9 @@ def trainings(jobs: dict[str, int]) -> dict[str, int]:
 
 def configured(preset: str) -> dict[str, int]:
     """The trainings of every experiment that trains, as the preset's seeds and variants count them."""
-    config = copy.deepcopy(PAPER)
-    update_config(config, load_yaml(ROOT / f"workflow/presets/{preset}.yaml") or {})
+    config: dict = {}
+    for file in ("config.yaml", f"workflow/presets/{preset}.yaml"):
+        update_config(config, load_yaml(ROOT / file) or {})
     plans = {name: Plan(name, entry) for name, entry in effective(config)["experiments"].items()}
     return {name: len(plan.runs) for name, plan in plans.items() if plan.has("train")}
 

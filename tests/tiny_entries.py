@@ -30,8 +30,9 @@ def plans() -> dict[str, Plan]:
 
 def entries(overlay: dict[str, Any]) -> dict[str, Plan]:
     """What the configuration has under an overlay."""
-    config = load_yaml(ROOT / "config.yaml")
-    update_config(config, overlay)
+    config: dict[str, Any] = {}
+    for given in (load_yaml(ROOT / "config.yaml"), overlay):
+        update_config(config, given)
     return {name: Plan(name, entry) for name, entry in effective(config)["experiments"].items()}
 
 

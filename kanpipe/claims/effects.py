@@ -27,6 +27,7 @@ class Effect:
     n: str
     noise: str = ""
     p: Callable[[float], float] | None = None  # of the effect being this value; none where only the interval is known
+    is_ratio: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Mean:
                 return 0.0
             return self._p(there(bound))
 
-        return Effect(back(self.value), back(self.value - half), back(self.value + half), of, n, noise, p)
+        return Effect(back(self.value), back(self.value - half), back(self.value + half), of, n, noise, p, logarithm)
 
     def _p(self, value: float) -> float:
         if self.error == 0:
@@ -58,13 +59,15 @@ class Mean:
 def mean_of(table: np.ndarray) -> Mean:
     """The mean of trainings x draws, both random and crossed: every training is scored on the same draws.
 
-    With one draw it is the mean of the trainings with its standard error. With more the error holds the noise of the
-    draws too, by the mean squares of a two-way layout, with degrees of freedom after Satterthwaite (1946).
+    With one draw it is the mean of the trainings with its standard error, which one training has not. With more draws
+    the error holds their noise too, by the mean squares of a two-way layout, with degrees of freedom after
+    Satterthwaite (1946).
     """
     runs, draws = table.shape
+    if runs == 1:
+        return Mean(float(table.mean()), math.nan, 0)
     if draws == 1:
-        error = table.std(ddof=1) / math.sqrt(runs) if runs > 1 else math.nan
-        return Mean(float(table.mean()), float(error), runs - 1)
+        return Mean(float(table.mean()), float(table.std(ddof=1)) / math.sqrt(runs), runs - 1)
     of_runs, of_draws, rest = _mean_squares(table)
     squares = max(of_runs + of_draws - rest, of_runs)
     spread = of_runs**2 / (runs - 1) + of_draws**2 / (draws - 1) + rest**2 / ((runs - 1) * (draws - 1))
@@ -89,7 +92,7 @@ def one_more_run(scores: pd.DataFrame) -> Effect:
     table = scores.to_numpy()
     mean = mean_of(table)
     variance = mean.error**2 + table.mean(axis=1).var(ddof=1) if len(table) > 1 else math.nan
-    if table.shape[1] > 1:
+    if min(table.shape) > 1:
         _, of_draws, rest = _mean_squares(table)
         variance += max(0.0, of_draws - rest) / table.size
     one = Mean(mean.value, math.sqrt(variance), mean.degrees)

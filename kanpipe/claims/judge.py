@@ -103,8 +103,7 @@ def _verdict(claim: Claim, finding: Finding) -> tuple[str, float, str]:
         return finding.unjudged[0], math.nan, finding.unjudged[1]
     assert finding.effect is not None
     reading, p = read(finding.effect, bounds)
-    ratio = getattr(claim.test, "times", None) is not None
-    verdict = BORDERLINE if reading == 2 and _tight(finding.effect, bounds, ratio) else words[reading]
+    verdict = BORDERLINE if reading == 2 and _tight(finding.effect, bounds) else words[reading]
     if finding.unjudged:
         few = finding.unjudged[1]
         return "preliminary", math.nan, f"{few}; reads {verdict}" if math.isfinite(finding.effect.low) else few
@@ -126,11 +125,11 @@ def read(effect: Effect, bounds: Bounds) -> tuple[int, float]:
     return 2, p
 
 
-def _tight(effect: Effect, bounds: Bounds, ratio: bool) -> bool:
+def _tight(effect: Effect, bounds: Bounds) -> bool:
     """Whether the interval is narrow beside what is claimed; of a ratio that is how far its bound lies from 1."""
     finite = [bound for bound in bounds if math.isfinite(bound)]
-    if ratio:
-        return math.log(effect.high / effect.low) < TIGHT * abs(math.log(finite[0]))
+    if effect.is_ratio:
+        return math.log(effect.high / effect.low) < TIGHT * min(abs(math.log(bound)) for bound in finite)
     size = finite[1] - finite[0] if len(finite) == 2 else abs(finite[0])
     return effect.high - effect.low < TIGHT * size
 

@@ -80,10 +80,12 @@ def least(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Findin
     test: Any = claim.test
     sides = [of_variant(frame, name) for name in (test.variant, *test.others)]
     first, *others = (scores(claim, side, test.metric) for side in sides)
-    means = {side["variant"].iloc[0]: table.to_numpy().mean() for side, table in zip(sides[1:], others, strict=True)}
-    lowest = min(means, key=means.__getitem__)
-    measured = f"{_mean(first)} against {number(means[lowest])} ({lowest}) and more"
-    return _finding(claim, effects.least(first, others), measured, sides, rows.few(first, *others))
+    names = [side["variant"].iloc[0] for side in sides[1:]]
+    means = {name: table.to_numpy().mean() for name, table in zip(names, others, strict=True) if len(table)}
+    lowest = min(means, key=means.__getitem__, default="")
+    beside = f"{number(means[lowest])} ({lowest}) and more" if means else "diverged"
+    effect = effects.least(first, others) if len(first) and len(means) == len(others) else None
+    return _finding(claim, _known(effect), f"{_mean(first)} against {beside}", sides, rows.few(first, *others))
 
 
 def trend(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:
@@ -105,10 +107,12 @@ def share(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Findin
     """The mean over runs of the share of a run's rows that lie below a value; NaN does not."""
     test: Any = claim.test
     side = of_variant(frame, test.variant)
-    below = side[test.metric] < test.below
-    shares = below.groupby(side["seed"]).mean().to_frame()
+    ended = rows.finished(side)
+    below = ended[test.metric] < test.below
+    shares = below.groupby(ended["seed"]).mean().to_frame()
+    effect = effects.level(shares, claim.unit) if len(shares) else None
     measured = f"{below.sum()} of {len(below)}"
-    return _finding(claim, effects.level(shares, claim.unit), measured, [side], rows.few(shares))
+    return _finding(claim, _known(effect), measured, [side], rows.few(shares))
 
 
 def stated(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:
@@ -127,7 +131,7 @@ def stated(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Findi
         raise UserError(f"claim {claim.id}: {len(found)} rows of {variant} are meant; `where` has to choose one")
     value, low, high = found[[metric, *ends]].iloc[0]
     rounds = effects.counted(int(found["rounds"].iloc[0]), "round")
-    effect = Effect(value, low, high, "ratio of times", rounds, "noise of rounds in one process")
+    effect = Effect(value, low, high, "ratio of times", rounds, "noise of rounds in one process", is_ratio=True)
     few = "an interval needs six rounds" if pd.isna(low) else ""
     return _finding(claim, effect, number(value), [found], few)
 

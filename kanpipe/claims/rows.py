@@ -21,6 +21,7 @@ class NotRun(Exception):
 def rows_of(claim: Claim, frames: Frames) -> pd.DataFrame:
     """The rows of a claim's frame, with what the frame `runs` says of them; empty where it was not run.
 
+    A diverged run has left no rows in other frames than `runs`: it has one here, without scores.
     Raises UserError for a claim that names a column which its rows lack.
     """
     rows = frames.get((claim.experiment, claim.frame))
@@ -28,12 +29,20 @@ def rows_of(claim: Claim, frames: Frames) -> pd.DataFrame:
         return pd.DataFrame({"variant": []})
     rows = rows.rename(columns={claim.named: "variant"})
     runs = frames.get((claim.experiment, "runs"))
-    if claim.frame != "runs" and runs is not None and set(RUN) <= set(rows) & set(runs):
+    if claim.frame == "runs" or runs is None or not set(RUN) <= set(rows) & set(runs):
+        runs = None
+    else:
         rows = rows.merge(runs[[*RUN, *runs.columns.difference(rows.columns)]], on=RUN, how="left")
     _check_columns(claim, rows)
     for column, value in claim.where.items():
         rows = rows[rows[column] == value]
-    return rows
+    return rows if runs is None else _with_lost(rows, runs)
+
+
+def _with_lost(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    gone = runs[runs["status"] != FINISHED] if "status" in runs else runs[:0]
+    unseen = ~pd.MultiIndex.from_frame(gone[RUN]).isin(pd.MultiIndex.from_frame(rows[RUN]))
+    return pd.concat([rows, gone[unseen]], ignore_index=True) if unseen.any() else rows
 
 
 def named_columns(claim: Claim) -> set[str]:
@@ -102,8 +111,12 @@ def _values(column: pd.Series) -> str:
 
 def lost(*sides: pd.DataFrame) -> str:
     """How many runs of a side have diverged, in words; nothing where none has."""
-    counts = [(side["variant"].iloc[0], len(side) - len(finished(side)), len(side)) for side in sides]
+    counts = [(side["variant"].iloc[0], _runs(side) - _runs(finished(side)), _runs(side)) for side in sides]
     return ", ".join(f"{gone} of {total} runs of {name} diverged" for name, gone, total in counts if gone)
+
+
+def _runs(side: pd.DataFrame) -> int:
+    return side["seed"].nunique() if "seed" in side else len(side)
 
 
 def few(*tables: pd.DataFrame) -> str:

@@ -14,6 +14,6 @@ def summary(verdicts: pd.DataFrame) -> str:
     small = [int((p < 1 - LEVEL).sum()) for p in families]
     return (
         f"{len(verdicts)} verdicts on {claims} claims, of which some are read in several ways. Of {len(primary)} on "
-        f"primary claims that have a p, {small[0]} have one below 0.05; after Holm's correction {small[1]} have within "
-        f"their experiments, and {small[2]} over all."
+        f"primary claims that have a p (small where the runs decide, for the claim or against it), {small[0]} have one "
+        f"below 0.05; after Holm's correction {small[1]} have within their experiments, and {small[2]} over all."
     )

@@ -8,7 +8,13 @@ from kanpipe.config.matched import with_widths
 from kanpipe.config.validation import check
 from kanpipe.errors import UserError, named
 
-LISTS_OF_VARIANTS = (("figures", "variants"), ("timing", "variants"), ("evaluation", "tsne_variants"))
+PLACES_OF_VARIANTS = (  # which name variants: in a list, in pairs, or in the lists below other keys
+    ("figures", "variants"),
+    ("timing", "variants"),
+    ("evaluation", "tsne_variants"),
+    ("evaluation", "pairs"),
+    ("evaluation", "extractors", "inception", "only"),
+)
 
 
 def effective(config: dict[str, Any]) -> dict[str, Any]:
@@ -78,15 +84,26 @@ def _keep(entry: dict[str, Any], place: str, names: list[str], path: str) -> Non
 
 def _forget(entry: dict[str, Any], gone: set[str]) -> None:
     """Take variants out of the places that name them."""
-    for *parents, last in LISTS_OF_VARIANTS:
+    for *parents, last in PLACES_OF_VARIANTS:
         holder = entry
         for parent in parents:
             holder = _dictionary(holder, parent)
-        if isinstance(holder.get(last), list):
-            holder[last] = [name for name in holder[last] if not isinstance(name, str) or name not in gone]
+        if last in holder:
+            holder[last] = _without(holder[last], gone)
     own = _dictionary(entry, "variant_seeds")
     for name in gone & own.keys():
         del own[name]
+
+
+def _without(names: Any, gone: set[str]) -> Any:
+    """A list without the names in `gone`, or without the pairs that have one; such lists below keys."""
+    if isinstance(names, dict):
+        return {key: _without(inner, gone) for key, inner in names.items()}
+    return [name for name in names if not _names_any(name, gone)] if isinstance(names, list) else names
+
+
+def _names_any(name: Any, gone: set[str]) -> bool:
+    return name in gone if isinstance(name, str) else isinstance(name, list) and any(_names_any(n, gone) for n in name)
 
 
 def _role(variant: Any) -> Any:

@@ -1,26 +1,28 @@
 """YAML files of the configuration and folders that it names, with errors that name the file or the key."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from kanpipe.errors import UserError
+from kanpipe.errors import UserError, named
 
 # As safe as SafeLoader, and several times as fast where PyYAML was built with libyaml.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MERGE = "<<"  # in the place of a key: the keys of another mapping
 DEEPEST, MOST = 30, 100_000  # levels and values of a file; config.yaml has 8 and some 3,000
 
 
 def load_yaml(path: Path) -> Any:
     """The content of a YAML file; UserError that names the file and the place when it cannot be read.
 
-    A file that nests without end, or stands for endless values by its anchors, is refused as well.
+    A file that nests without end, stands for endless values by its anchors, or has a key twice, is refused as well.
     """
     try:
         text = path.read_text(encoding="utf-8")
-        _check_depth(text, path)
+        _check_events(text, path)
         content = yaml.load(text, Loader=LOADER)  # noqa: S506
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror} (working folder: {Path.cwd()})") from error
@@ -48,13 +50,38 @@ def load_section(path: Path) -> dict[Any, Any]:
     return content
 
 
-def _check_depth(text: str, path: Path) -> None:
-    """Look before loading, for libyaml's loader overflows the stack of the process."""
-    depth = 0
+@dataclass
+class _Collection:
+    """A list or mapping that is being read; the keys that it has, if it is a mapping."""
+
+    keys: set[str] | None
+    at_key: bool = True
+
+
+def _check_events(text: str, path: Path) -> None:
+    """Look before loading: libyaml's loader overflows the stack of the process, and of equal keys it takes the last."""
+    within: list[_Collection] = []
     for event in yaml.parse(text, Loader=LOADER):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            raise UserError(f"{path} nests deeper than {DEEPEST} levels at line {event.start_mark.line + 1}")
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.CollectionEndEvent):
+            within.pop()
+        elif isinstance(event, yaml.NodeEvent):
+            if within and within[-1].keys is not None:
+                _check_key(within[-1], event, path)
+            if isinstance(event, yaml.CollectionStartEvent):
+                within.append(_Collection(set() if isinstance(event, yaml.MappingStartEvent) else None))
+        if len(within) > DEEPEST:
+            raise UserError(f"{path} nests deeper than {DEEPEST} levels at line {line}")
+
+
+def _check_key(mapping: _Collection, event: yaml.NodeEvent, path: Path) -> None:
+    assert mapping.keys is not None
+    if mapping.at_key and isinstance(event, yaml.ScalarEvent) and event.value != MERGE:
+        if event.value in mapping.keys:
+            line = event.start_mark.line + 1
+            raise UserError(f"{path} has the key {named(event.value)} twice in one place, again at line {line}")
+        mapping.keys.add(event.value)
+    mapping.at_key = not mapping.at_key
 
 
 def _check_size(content: Any, path: Path) -> None:

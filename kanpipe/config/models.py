@@ -95,6 +95,13 @@ class EpochTraining(Section):
         return self
 
 
+class Plateau(Section):
+    """When the learning rate is lowered: the loss of an epoch has not fallen for more than `patience` of them."""
+
+    factor: float = Field(gt=0, lt=1, description="the learning rate is multiplied by it, below 1")
+    patience: int = Field(ge=0, description="epochs without a lower loss that are let pass")
+
+
 class Standardise(Section):
     """What is taken from the pixels (0 to 1), and what they are divided by then."""
 

@@ -1,6 +1,5 @@
 """Files from mirrors: tried in order, resumed after an interruption, and kept only when they are the published ones."""
 
-import errno
 import logging
 import os
 import tarfile
@@ -17,7 +16,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from filelock import FileLock
 
 from kanpipe.data.sources import Source
-from kanpipe.errors import UserError
+from kanpipe.errors import FULL, UserError
 
 log = logging.getLogger("kanpipe")
 
@@ -170,8 +169,7 @@ def _copy(file: IO[bytes], out: IO[bytes], most: int) -> int:
 
 def _is_ours(error: Exception, part: Path) -> bool:
     """Whether the fault lies on this side, so that another place would not help."""
-    full = (errno.ENOSPC, errno.EDQUOT)
-    return isinstance(error, OSError) and (error.errno in full or error.filename == str(part))
+    return isinstance(error, OSError) and (error.errno in FULL or error.filename == str(part))
 
 
 def _in_words(error: Exception) -> str:

@@ -1,11 +1,11 @@
 """What the jobs of an experiment cost, from the benchmark files of their rules."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
 
 from kanpipe.reporting.tables import Table
+from kanpipe.runs import Record
 
 COLUMNS = ["experiment", "stage", "jobs", "minutes", "longest_minutes", "peak_memory_mib", "disk_mib"]
 
@@ -33,9 +33,9 @@ def _read(path: Path, folder: Path) -> pd.DataFrame:
     """One job; a training that was resumed, or found finished, took what its record says of all sittings."""
     stage, _, name = path.stem.partition("_")
     jobs = pd.read_csv(path, sep="\t", na_values="-").assign(stage=stage)
-    record = folder.joinpath(*name.rsplit("_", 1), "run.json")
-    if stage == "train" and record.exists():
-        jobs["s"] = jobs["s"].clip(lower=json.loads(record.read_text()).get("seconds"))
+    run = folder.joinpath(*name.rsplit("_", 1))
+    if stage == "train" and (run / "run.json").exists():
+        jobs["s"] = jobs["s"].clip(lower=Record.read(run).seconds)
     return jobs
 
 
@@ -50,7 +50,7 @@ def _sums(jobs: pd.DataFrame) -> dict[str, float]:
 
 
 def _devices(folder: Path) -> set[str]:
-    return {json.loads(path.read_text())["device"] for path in folder.glob("*/seed*/run.json")}
+    return {Record.read(path.parent).device for path in folder.glob("*/seed*/run.json")}
 
 
 def _disk_mib(folder: Path) -> float:

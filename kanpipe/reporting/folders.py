@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from kanpipe.files import read_json, read_table
+from kanpipe.files import read_json
+from kanpipe.frames import read_frame
 from kanpipe.reporting.tables import latest
 
 SOURCE = Path(__file__).parents[2]
@@ -85,4 +86,4 @@ class Results:
 
 @lru_cache
 def _rows(path: Path, written: float) -> pd.DataFrame:  # each claim asks for them
-    return read_table(path)
+    return read_frame(path)

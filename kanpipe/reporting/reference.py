@@ -20,6 +20,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pandas as pd
 from snakemake.utils import update_config
@@ -122,8 +123,9 @@ def _claims() -> list[Claim]:
 
 
 def _plan(experiment: str, preset: str = "paper") -> Plan:
-    config = load_yaml(SOURCE / "config.yaml")
-    update_config(config, load_yaml(SOURCE / f"workflow/presets/{preset}.yaml"))
+    config: dict[str, Any] = {}  # into which mappings that share an anchor are copied each for itself
+    for path in ("config.yaml", f"workflow/presets/{preset}.yaml"):
+        update_config(config, load_yaml(SOURCE / path))
     entries = effective(config)["experiments"]
     if experiment not in entries:
         raise UserError(f"config.yaml has no experiment {experiment}, so its runs cannot be kept; add its entry there")

@@ -14,7 +14,7 @@ import pandas as pd
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from kanpipe.files import read_table
+from kanpipe.frames import read_frame
 from kanpipe.reporting.tables import NOT_RUN, latest
 from kanpipe.runs import FINISHED
 
@@ -80,7 +80,7 @@ class Values:
     def _read(self, path: Path) -> pd.DataFrame:
         if path not in self._frames:
             nothing = pd.DataFrame({"id": [], "variant": [], "verdict": []})
-            self._frames[path] = latest(read_table(path)) if path.exists() else nothing
+            self._frames[path] = latest(read_frame(path)) if path.exists() else nothing
         return self._frames[path]
 
 

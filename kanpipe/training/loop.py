@@ -27,7 +27,7 @@ log = logging.getLogger("kanpipe")
 
 MEMORY_ADVICE = (
     "set `recompute: true` for the KAN layers of the variant, or a larger `micro_batches` in the training settings, "
-    "and run again: the checkpoint is kept"
+    "and run again; last digits depend on both, so that a checkpoint made without them is refused then, and named"
 )
 
 

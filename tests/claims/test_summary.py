@@ -16,5 +16,8 @@ def test_readings_are_verdicts_of_one_claim():
     table = pd.DataFrame(rows, columns=["id", "group", "primary", "p", "p_holm", "verdict"])
     text = summary(table)
     assert text.startswith("5 verdicts on 4 claims")
-    assert "Of 3 on primary claims that have a p, 2 have one below 0.05" in text
+    assert (
+        "primary claims that have a p (small where the runs decide, for the claim or against it), 2 have one below 0.05"
+        in text
+    )
     assert "correction 1 have within their experiments, and 1 over all" in text

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from toys import PARAMETERS, claim, compared, own, rows, verdict
+from toys import COMPARED, PARAMETERS, claim, compared, own, rows, verdict
 
 from kanpipe.claims.judge import holm, judge
 from kanpipe.errors import UserError
@@ -248,6 +248,54 @@ def test_diverged_runs_are_not_left_out_in_silence():
     assert found["why"].startswith("1 of 4 runs of kan diverged")
     frame["status"] = "diverged"
     assert verdict(compared("above"), frame.assign(loss=np.nan))["measured"] == "diverged against diverged"
+
+
+def test_diverged_runs_that_left_no_row_in_a_frame_are_counted():
+    runs = rows(kan=[*HIGH, np.nan], mlp=LOW, images=500).drop(columns="loss")
+    runs.loc[len(HIGH), "status"] = "diverged"
+    scores = rows(kan=HIGH, mlp=LOW).drop(columns=["status", "steps"]).assign(form="grey")
+    both = pd.concat([scores.assign(draw=0), scores.assign(draw=1)])
+    for test in (COMPARED | {"kind": "above"}, {"kind": "share", "metric": "loss", "variant": "kan", "below": 9.0}):
+        bound = {"high": 1} if test["kind"] == "share" else {}
+        made = claim(test | bound, frame="scores", where={"form": "grey"}, repeats="draw")
+        found = judge([made], {("toy", "runs"): runs, ("toy", "scores"): both}, PARAMETERS).numbers.iloc[0]
+        assert found["verdict"] == "diverged"
+        assert found["why"].startswith(f"1 of {len(HIGH) + 1} runs of kan diverged")
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        COMPARED | {"kind": "above"},
+        {"kind": "level", "metric": "loss", "variant": "kan", "low": 0},
+        {"kind": "number", "metric": "loss", "variant": "kan", "value": 1, "within": 1},
+        {"kind": "least", "metric": "loss", "variant": "kan", "others": ["mlp"]},
+    ],
+)
+def test_one_run_of_several_draws_is_preliminary(test):
+    once = rows(kan=[1.0], mlp=[2.0])
+    frame = pd.concat([once.assign(draw=0), once.assign(draw=1, loss=once["loss"] + 0.1)])
+    found = verdict(claim(test, repeats="draw"), frame)
+    assert (found["verdict"], found["why"]) == ("preliminary", "one run")
+
+
+def test_least_of_runs_that_have_all_diverged():
+    lost = rows(kan=[np.nan], mlp=LOW)
+    lost.loc[0, "status"] = "diverged"
+    test = {"kind": "least", "metric": "loss", "variant": "kan", "others": ["mlp"]}
+    assert verdict(claim(test), lost)["verdict"] == "diverged"
+    others = claim(test | {"variant": "mlp", "others": ["kan"]})
+    assert verdict(others, lost)["measured"].endswith("against diverged")
+
+
+@pytest.mark.parametrize(
+    ("bound", "low", "high", "expected"),
+    [(2, 1.98, 2.02, "borderline"), (1.3, 1.25, 1.36, "within noise"), (1, 0.999, 1.001, "within noise")],
+)
+def test_borderline_ratios_of_times_are_narrow_beside_their_distance_from_1(bound, low, high, expected):
+    test = {"kind": "ratio", "phase": "forward", "left": "kan", "right": "mlp", "low": bound}
+    made = claim(test, where={"setup": "layer"}, frame="speed")
+    assert verdict(made, times((low * high) ** 0.5, low, high))["verdict"] == expected
 
 
 def test_another_scale_is_not_comparable_and_unequal_budgets_are_not():

@@ -9,12 +9,12 @@ from run_records import sealed_npz
 from torch import nn
 
 from kanpipe.config import kinds
+from kanpipe.config.models import Plateau
 from kanpipe.data.prepare import prepare
 from kanpipe.errors import UserError
 from kanpipe.experiments import stage
 from kanpipe.experiments.kan_vae import problem
 from kanpipe.experiments.kan_vae import train as training
-from kanpipe.experiments.kan_vae.config import Plateau
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun, Run
 from kanpipe.training.recipe import Settings

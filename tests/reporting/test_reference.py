@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from run_records import recorded
 
 from kanpipe.errors import UserError
 from kanpipe.files import read_table
@@ -21,8 +22,7 @@ def results(folder: Path, huber: float) -> Path:
     source = folder / "swiss_roll"
     (source / "figures").mkdir(parents=True, exist_ok=True)
     (source / "figures/data.png").write_bytes(b"picture")
-    (source / "mlp/seed0").mkdir(parents=True, exist_ok=True)
-    (source / "mlp/seed0/run.json").write_text(json.dumps({"device": "a CPU"}))
+    recorded(source / "mlp/seed0", device="a CPU")
     row = read_table(KEPT / "swiss_roll/runs.csv").query("variant == 'mlp' and seed == 0").iloc[:1].assign(huber=huber)
     row.to_csv(source / "runs.csv", index=False)
     read_table(KEPT / "swiss_roll/floors.csv").to_csv(source / "floors.csv", index=False)
@@ -70,8 +70,7 @@ def test_an_experiment_is_kept_in_parts(tmp_path):
     """A second part adds its variants to every frame and table; one that is kept again replaces its own rows alone."""
     source = results(tmp_path / "results", 0.5) / "swiss_roll"
     for variant, seed, huber in (("mlp", 0, 0.5), ("mlp", 1, 0.6), ("kan", 0, 0.4), ("mlp", 1, 0.7)):
-        (source / variant / f"seed{seed}").mkdir(parents=True, exist_ok=True)
-        (source / variant / f"seed{seed}/run.json").write_text(json.dumps({"device": "a CPU"}))
+        recorded(source / variant / f"seed{seed}", device="a CPU")
         rows = read_table(KEPT / "swiss_roll/runs.csv").query("variant == 'mlp' and seed == 0").iloc[:1]
         rows.assign(variant=variant, seed=seed, huber=huber).to_csv(source / "runs.csv", index=False)
         pd.DataFrame({"variant": [variant], "seed": [seed], "n": [huber]}).to_csv(source / "looks.csv", index=False)

@@ -4,9 +4,11 @@ import math
 
 import pandas as pd
 import pytest
+from run_records import recorded
 from torch import nn
 
 from kanpipe.claims.model import Claim
+from kanpipe.errors import UserError
 from kanpipe.reporting.cost import cost_table
 from kanpipe.reporting.parameters import parameter_table
 from kanpipe.reporting.tables import Table, mean_and_sd, summarise
@@ -103,7 +105,15 @@ def test_cost_is_summed_by_stage(tmp_path):
 
 def test_training_of_several_sittings_costs_all_of_them(tmp_path):
     (tmp_path / "train_small_kan_seed0.tsv").write_text("s\tmax_rss\n6\t100\n")  # the last of them
-    (tmp_path / "small_kan/seed0").mkdir(parents=True)
-    (tmp_path / "small_kan/seed0/run.json").write_text('{"seconds": 120.0, "device": "a CPU"}')
+    recorded(tmp_path / "small_kan/seed0", seconds=120.0, device="a CPU")
     table = cost_table({"toy": sorted(tmp_path.glob("*.tsv"))}, {"toy": tmp_path}).numbers.set_index("stage")
     assert table.loc["train", "minutes"] == 2
+
+
+def test_cost_is_not_taken_from_an_altered_record(tmp_path):
+    (tmp_path / "train_kan_seed0.tsv").write_text("s\tmax_rss\n6\t100\n")
+    recorded(tmp_path / "kan/seed0", seconds=120.0)
+    record = tmp_path / "kan/seed0/run.json"
+    record.write_text(record.read_text().replace("120.0", "1e9"))
+    with pytest.raises(UserError, match="run.json is damaged"):
+        cost_table({"toy": [tmp_path / "train_kan_seed0.tsv"]}, {"toy": tmp_path})

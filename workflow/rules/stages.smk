@@ -179,7 +179,7 @@ rule publish:
         experiment=PLAN.name,
         kind=PLAN.kind,
         spec=PLAN.blocks("figures"),
-        code=lambda wildcards: PLAN.code("tables", "figures"),
+        code=lambda wildcards: [*PLAN.code("tables", "figures", "outputs"), code_hash("kanpipe.reporting.cards")],
     message:
         f"{PLAN.name}: tables and figures"
     script:

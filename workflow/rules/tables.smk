@@ -41,7 +41,7 @@ rule claims:
     conda:
         "../../envs/kanpipe.yaml"
     params:
-        code=lambda wildcards: code_hash("kanpipe.claims.judge"),
+        code=lambda wildcards: [code_hash(f"kanpipe.claims.{name}") for name in ("file", "judge")],
     message:
         "computing the verdict on every claim"
     script:

@@ -88,5 +88,9 @@ def prelu(coverage: list[dict[str, Any]], values: int, steepest: float, behind_n
 
 
 def prelu_floor(slope: Any, values: int) -> Any:
-    """The least squared error, summed over `values`, behind a norm and a PReLU of that slope, or those slopes."""
+    """About the least squared error, summed over `values`, behind a norm and a PReLU of that slope, or those slopes.
+
+    It is the error where the noise itself enters the PReLU. Of what has mean 0 and variance 1 the best has a little
+    less: 2 % at a slope of 0.25, 7 % at 0.5, 16 % at 0.9.
+    """
     return (1 - slope) ** 2 / 2 * values

@@ -33,6 +33,7 @@ from kanpipe.experiments.cifar10_ddim.datasets import DATASETS
 from kanpipe.experiments.overlay import overlaid
 
 COMPILE = "whether torch.compile is used: worth it for thousands of images"
+STRIP = "strip"  # of the samples: the pictures of the way from noise to image, so that no sampler can be called that
 
 
 class Place(Section):
@@ -190,6 +191,8 @@ class Sampler(Section):
     def _counts_times(self) -> "Sampler":
         if self.timesteps != "ancestral" and self.count is None:
             raise fault("'count' is a required property")
+        if self.timesteps == "ancestral" and (given := self.model_fields_set & {"count", "eta"}):
+            raise fault("ancestral sampling walks over all times and has no such key", min(given))
         return self
 
 
@@ -277,4 +280,22 @@ class Experiment(TrainedEntry):
             if network.channels % network.groups:
                 words = f"{network.channels} channels cannot be cut into {network.groups} equal groups"
                 raise fault(words, "variants", name, "network")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_drawn(self) -> "Experiment":
+        steps, samplers = self.problem.diffusion.steps, self.sampling.samplers
+        for name, sampler in samplers.items():
+            if name == STRIP:
+                raise fault(
+                    "that is what the pictures of the way are called; take another", "sampling", "samplers", name
+                )
+            if sampler.count and sampler.count > steps:
+                words = f"{sampler.count} is more than the {steps} steps of the diffusion"
+                raise fault(words, "sampling", "samplers", name, "count")
+        main, drawn = next(iter(samplers.items()))
+        first = min(self.sampling.batch_size, drawn.images)
+        if self.sampling.strip.images > first:
+            words = f"{self.sampling.strip.images} is more than the {first} images of the first batch of {main}"
+            raise fault(words, "sampling", "strip", "images")
         return self

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kanpipe.config.kinds import WORDS
 from kanpipe.experiments.cifar10_ddim.config import Experiment
 from kanpipe.experiments.overlay import overlaid
 from kanpipe.reporting.style import looks
 
 Settings = dict[str, Any]  # of a variant, those of all laid under its own; keys of inner sections joined by dots
 
-WORDS = {"role", "title", "match"}
 WIDTH = {"network.channels", "network.multipliers", "network.groups"}
 AMOUNT = {"training.steps", "training.learning_rate"}  # what a variant may have another of and be the same network
 UNSAID = {"training.probe_steps", "training.compile", "training.cuda_graph", "training.micro_batches"}

@@ -46,6 +46,7 @@ class Evaluation:
         self.main, options = next(iter(self.samplers.items()))
         self.kind, diffusion = problem.dataset(spec.problem), spec.problem.diffusion
         images, count = problem.images(inputs.data, self.kind), spec.evaluation.reference_images
+        self.references = min(count, len(images))
         self.measured = ImageScores(images[:count], spec.evaluation, self.kind, inputs, machine)
         self.data_mean_sd = mean_sd(channel_means(images[:count]))
         self.steepest, self.predicted_mean_sd = steepest(options, diffusion), predicted_mean_sd(options, diffusion)
@@ -74,7 +75,7 @@ class Evaluation:
         """What the numbers of this run depend on beside the run, or are to be held against."""
         net = {"channels": run.spec.network.channels, "family": run.spec.variant.family}
         net |= {"batch": run.spec.recipe.batch_size}
-        kept = {"dataset": self.spec.problem.dataset, "reference_images": self.spec.evaluation.reference_images}
+        kept = {"dataset": self.spec.problem.dataset, "reference_images": self.references}
         sds = {"data_mean_sd": self.data_mean_sd, "predicted_mean_sd": self.predicted_mean_sd}
         sds |= {"predicted_slope": self.steepest}
         return kept | net | {"sampler": self.main, "samples": len(samples[self.main])} | sds

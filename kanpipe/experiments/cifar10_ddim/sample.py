@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from kanpipe.diffusion.schedules import Schedule
-from kanpipe.errors import UserError
 from kanpipe.experiments.cifar10_ddim import problem
-from kanpipe.experiments.cifar10_ddim.config import Experiment, Sampling, Strip
+from kanpipe.experiments.cifar10_ddim.config import STRIP, Experiment, Sampling, Strip
 from kanpipe.experiments.cifar10_ddim.datasets import Dataset
 from kanpipe.experiments.cifar10_ddim.samplers import Predict, Sampler
 from kanpipe.experiments.protocol import Inputs
@@ -73,7 +72,7 @@ class Drawing:
         arrays = _measured(x_T[: batch.images], walk[-1][: batch.images])
         arrays["seconds"] = np.array(time.perf_counter() - started)
         if batch.strip:
-            arrays["strip"] = _pixels(torch.stack(walk, dim=1)[: batch.strip.images])
+            arrays[STRIP] = _pixels(torch.stack(walk, dim=1)[: batch.strip.images])
         return arrays
 
 
@@ -91,7 +90,7 @@ def sample(run: FinishedRun, spec: Experiment, inputs: Inputs, machine: Machine,
     were trained with the same seed begin at the same noise, and the spread over seeds is of both. A run that
     has diverged has no images. What is drawn is kept beside `out`: a sampling that is killed and called again ends with
     the same bytes. `sampling.json` beside it says how many `seconds` each sampler took, without compilation. Raises
-    UserError for a sampler or a strip that cannot be, and when the GPU's memory does not suffice.
+    UserError when the GPU's memory does not suffice.
     """
     sampling, kind = spec.sampling, problem.dataset(run.spec.problem)
     samplers = [Sampler(name, **options.model_dump(exclude_none=True)) for name, options in sampling.samplers.items()]
@@ -183,11 +182,6 @@ def _batches(sampler: Sampler, sampling: Sampling, with_strip: bool) -> Iterator
     for first in range(0, sampler.images, size):
         batch = Batch(sampler, first, min(size, sampler.images - first))
         if with_strip and first == 0:
-            if strip.images > batch.images:
-                raise UserError(
-                    f"sampling.strip.images is {strip.images}, but the first batch of {sampler.name} has "
-                    f"{batch.images} images; raise sampling.batch_size, or ask for a strip of fewer"
-                )
             batch = replace(batch, strip=strip)
         yield batch
 
@@ -217,7 +211,7 @@ def _pixels(x: Tensor) -> np.ndarray:
 def _nothing(samplers: Iterable[Sampler], strip: Strip, kind: Dataset) -> Arrays:
     """The arrays of a run without images."""
     empty = _merged(_gathered(replace(sampler, images=0), [], kind) for sampler in samplers)
-    return empty | {"strip": np.zeros((0, strip.states, *_pixels_of(kind)), np.uint8)}
+    return empty | {STRIP: np.zeros((0, strip.states, *_pixels_of(kind)), np.uint8)}
 
 
 def _pixels_of(kind: Dataset) -> tuple[int, int, int]:
@@ -239,7 +233,7 @@ def _gathered(sampler: Sampler, batches: Iterable[Arrays], kind: Dataset) -> Arr
         for name, values in arrays.items():
             values[rows] = batch[name]
         seconds += float(batch["seconds"])
-        strip |= {"strip": batch["strip"]} if "strip" in batch else {}
+        strip |= {STRIP: batch[STRIP]} if STRIP in batch else {}
     named = {f"{sampler.name}/{name}": values for name, values in arrays.items()}
     return {sampler.name: images} | named | {f"{sampler.name}{TIMED}": np.array(seconds)} | strip
 

@@ -245,9 +245,10 @@ def _collapse(runs: pd.DataFrame, names: Names) -> Table:
         "Where the noise that a network predicts has mean zero in every channel, as after InstanceNorm, the mean of a "
         "sample's channel is that of its x_T over the square root of alpha_bar at the first time of the sampler: the "
         "predicted slope and sd. Values of samples before they are clipped; real images lie in [-1, 1]. While a "
-        "PReLU behind the norm of the last layer has a slope below 1, the loss cannot fall below that given beside it, "
-        "and the means of samples are shifted. Inputs outside the grid: mean over the KAN layers, at the last probe of "
-        "the training. Held-out images: the lowest loss on them. Mean ± standard deviation over n training seeds."
+        "PReLU behind the norm of the last layer has a slope below 1, the loss cannot fall far below that given beside "
+        "it, and the means of samples are shifted. Inputs outside the grid: mean over the KAN layers, at the last "
+        "probe of the training. Held-out images: the lowest loss on them. Mean ± standard deviation over n training "
+        "seeds."
     )
     return Table(numbers, text, " ".join([note, *scale_words(runs)]))
 

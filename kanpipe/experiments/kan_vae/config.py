@@ -12,12 +12,14 @@ from kanpipe.config.models import (
     EpochTraining,
     Figures,
     Name,
+    Plateau,
     Positive,
     Section,
     Seed,
     TrainedEntry,
     Variant,
     Width,
+    fault,
 )
 from kanpipe.experiments.overlay import overlaid
 
@@ -56,17 +58,10 @@ class Problem(Section):
     threshold: float = Field(ge=0, lt=1, description="pixels (0 to 1) above it become 1, others 0")
 
 
-class Plateau(Section):
-    """When the learning rate is lowered: the mean loss of an epoch has not fallen for `patience` epochs."""
-
-    factor: float = Field(gt=0, lt=1, description="the learning rate is multiplied by it, below 1")
-    patience: int = Field(ge=0, description="epochs without a lower loss that are let pass")
-
-
 class Training(EpochTraining):
     """The training of every variant."""
 
-    plateau: Plateau = Field(description="when the learning rate is lowered")
+    plateau: Plateau = Field(description="when the learning rate is lowered, by the mean loss of an epoch")
 
 
 class Sampling(Section):
@@ -151,4 +146,11 @@ class Experiment(TrainedEntry):
     def _knows_drawn(self) -> "Experiment":
         for name in self.evaluation.tsne_variants:
             self._check_known(name, "evaluation", "tsne_variants")
+        inception = self.evaluation.extractors.inception
+        path = ("evaluation", "extractors", "inception", "only")
+        for layer, names in ((inception and inception.only) or {}).items():
+            if inception and layer not in inception.layers:
+                raise fault(f"{layer} is none of the layers that are measured", *path)
+            for name in names:
+                self._check_known(name, *path, str(layer))
         return self

@@ -80,7 +80,7 @@ class Evaluation:
         """What a number of this run depends on beside the run."""
         return {
             "dataset": self.spec.problem.dataset,
-            "reference_images": self.scoring.reference_images,
+            "reference_images": min(self.scoring.reference_images, len(self.data.train_images)),
             "importance_samples": self.scoring.importance_samples,
             "test_images": len(self.test),
             "samples": prior.shape[1],

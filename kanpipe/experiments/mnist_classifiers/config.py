@@ -13,6 +13,7 @@ from kanpipe.config.models import (
     Count,
     Figures,
     Name,
+    Plateau,
     Positive,
     Section,
     Seed,
@@ -108,13 +109,6 @@ class Augmentation(Section):
     )
 
 
-class Plateau(Section):
-    """When the learning rate is lowered: the validation loss has not fallen for more than `patience` epochs."""
-
-    factor: float = Field(gt=0, lt=1, description="the learning rate is multiplied by it, below 1")
-    patience: int = Field(ge=0, description="epochs without a lower validation loss that are let pass")
-
-
 class Stopping(Section):
     """Which weights are kept and when a training ends, by the validation images, scored at the end of every epoch."""
 
@@ -175,3 +169,10 @@ class Experiment(TrainedEntry):
     evaluation: Evaluation = Field(description="what the scores are compared with")
     timing: Timing = Field(description="what is timed, all in turns, and how: no training is needed for it")
     figures: Figures = Field(description="what the figures show")
+
+    @model_validator(mode="after")
+    def _knows_pairs(self) -> "Experiment":
+        for pair in self.evaluation.pairs:
+            for name in pair:
+                self._check_known(name, "evaluation", "pairs")
+        return self

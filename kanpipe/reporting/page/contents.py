@@ -20,7 +20,6 @@ from kanpipe.reporting.page.pictures import Picture, embedded
 from kanpipe.reporting.tables import NOT_RUN
 from kanpipe.reporting.values import METHODS, Values
 
-UNTOUCHED = "not run"  # the scale of an experiment without rows
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 OTHER_SCALE = re.compile(r"(\w+) ([^;]*), claimed for ([^;]*)")  # of why a claim is not comparable
 KEYS = {"title", "source", "url", "question", "claimed", "measured", "table", "figures", "hard", "left_out"}
@@ -60,7 +59,7 @@ class Experiment:
 
     @property
     def is_run(self) -> bool:
-        return self.scale != UNTOUCHED
+        return self.scale != NOT_RUN
 
     def with_verdict(self, *tones: str) -> list[Judged]:
         """Its claims, counts left out, whose verdicts say one of these."""
@@ -135,7 +134,7 @@ def _measured(template: str, jinja: SandboxedEnvironment, names: Mapping[str, An
 def _scale(runs: pd.DataFrame) -> str:
     """How many runs there are, of how many training seeds each network, and at which preset, where rows say so."""
     if runs.empty:
-        return UNTOUCHED
+        return NOT_RUN
     preset = f", preset {' and '.join(sorted(set(runs['preset'].dropna())))}" if "preset" in runs else ""
     if "config_hash" not in runs:  # nothing was trained
         return f"{len(runs)} rows of times; no trainings{preset}"

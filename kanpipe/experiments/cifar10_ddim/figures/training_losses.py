@@ -63,7 +63,7 @@ def _floors(axes: Axes, variant: Variant, looks: pd.DataFrame, hue: str, values:
     if not variant.scores("prelu_loss").gt(0).any():
         return
     own = looks[(looks["variant"] == variant.name) & (looks["seed"] == variant.runs[0].seed) & (looks["layer"] == LAST)]
-    words = "a dash: least that a PReLU behind the norm lets be reached"
+    words = "a dash: about the least that a PReLU behind the norm lets be reached"
     label = "_" if words in axes.get_legend_handles_labels()[1] else words
     axes.plot(own["step"], prelu_floor(own["slope"], values), color=hue, label=label, **FLOOR)
 
