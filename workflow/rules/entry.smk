@@ -5,6 +5,7 @@ from kanpipe.data.inception import inception_weights
 from kanpipe.demands import Demands
 from kanpipe.experiments.plan import RUN, Plan
 from kanpipe.experiments.protocol import SAMPLED, SCORE_CARDS
+from kanpipe.provenance import code_hash
 
 PLAN = Plan(config["entry"], config["experiments"][config["entry"]])
 GPU = 0 if config["device"] == "cpu" else 1
