@@ -204,6 +204,16 @@ class Sampling(Section):
     strip: Strip = Field(description="the pictures of the way from noise to image")
     samplers: dict[Name, Sampler] = Field(min_length=1, description="ways to sample; the first is the main one")
 
+    @model_validator(mode="after")
+    def _has_room_for_strip(self) -> "Sampling":
+        if STRIP in self.samplers:
+            raise fault("that is what the pictures of the way are called; take another", "samplers", STRIP)
+        main, sampler = next(iter(self.samplers.items()))
+        if self.strip.images > (first := min(self.batch_size, sampler.images)):
+            words = f"{self.strip.images} is more than the {first} images of the first batch of {main}"
+            raise fault(words, "strip", "images")
+        return self
+
 
 class Inception(Section):
     """The Inception of FID."""
@@ -280,22 +290,9 @@ class Experiment(TrainedEntry):
             if network.channels % network.groups:
                 words = f"{network.channels} channels cannot be cut into {network.groups} equal groups"
                 raise fault(words, "variants", name, "network")
-        return self
-
-    @model_validator(mode="after")
-    def _can_be_drawn(self) -> "Experiment":
-        steps, samplers = self.problem.diffusion.steps, self.sampling.samplers
-        for name, sampler in samplers.items():
-            if name == STRIP:
-                raise fault(
-                    "that is what the pictures of the way are called; take another", "sampling", "samplers", name
-                )
+        steps = self.problem.diffusion.steps
+        for name, sampler in self.sampling.samplers.items():
             if sampler.count and sampler.count > steps:
                 words = f"{sampler.count} is more than the {steps} steps of the diffusion"
                 raise fault(words, "sampling", "samplers", name, "count")
-        main, drawn = next(iter(samplers.items()))
-        first = min(self.sampling.batch_size, drawn.images)
-        if self.sampling.strip.images > first:
-            words = f"{self.sampling.strip.images} is more than the {first} images of the first batch of {main}"
-            raise fault(words, "sampling", "strip", "images")
         return self
