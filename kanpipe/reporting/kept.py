@@ -35,7 +35,12 @@ class KeptRun(FinishedRun):
 
 def kept_runs(rows: pd.DataFrame, plan: Plan) -> list[FinishedRun]:
     """The runs of rows whose variants the configuration still has, in its order and in that of seeds."""
-    place = {name: at for at, name in enumerate(plan.settings["variants"])}
-    known = rows[rows["variant"].isin(place)].assign(place=rows["variant"].map(place))
-    ordered = known.sort_values(["place", "seed"]).drop(columns="place")
-    return [KeptRun.of_row(row, plan) for _, row in ordered.iterrows()]
+    known = rows[rows["variant"].isin(plan.settings["variants"])]
+    return [KeptRun.of_row(row, plan) for _, row in in_order(known, plan).iterrows()]
+
+
+def in_order(rows: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    """Rows in the configuration's order of variants, and then of seeds; those of variants that it lacks last."""
+    places = {name: place for place, name in enumerate(plan.settings.get("variants", ()))}
+    placed = rows.assign(place=rows["variant"].map(places).fillna(len(places)))
+    return placed.sort_values([key for key in ("place", "seed") if key in placed], kind="stable").drop(columns="place")

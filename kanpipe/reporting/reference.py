@@ -40,7 +40,7 @@ from kanpipe.models.counting import parameter_count
 from kanpipe.reporting.cards import write_cards
 from kanpipe.reporting.cost import cost_table
 from kanpipe.reporting.folders import SOURCE, record_path
-from kanpipe.reporting.kept import kept_runs
+from kanpipe.reporting.kept import in_order, kept_runs
 from kanpipe.reporting.shipped import ship
 from kanpipe.reporting.tables import KEY, RUN, latest
 
@@ -111,17 +111,11 @@ def judge_again(reference: Path) -> None:
 def _write_tables(target: Path, plan: Plan) -> None:
     """The tables of kept rows, verdicts included, and their score cards."""
     frames = {path.stem: latest(read_table(path)) for path in target.glob("*.csv")}
-    for name, table in stage(plan.kind, "tables")(frames | {"runs": _in_order(frames["runs"], plan)}).items():
+    for name, table in stage(plan.kind, "tables")(frames | {"runs": in_order(frames["runs"], plan)}).items():
         table.write(target / "tables" / table_name(plan.name, name))
     if plan.outputs.cards:
         write_cards(target / SCORE_CARDS, frames[plan.outputs.cards])
     _write_verdicts(target, plan, frames)
-
-
-def _in_order(runs: pd.DataFrame, plan: Plan) -> pd.DataFrame:
-    """The runs in the order in which the configuration has their variants, whenever they were kept."""
-    places = {name: place for place, name in enumerate(plan.settings.get("variants", ()))}
-    return runs.sort_values("variant", key=lambda names: names.map(places).fillna(len(places)), kind="stable")
 
 
 def _claims() -> list[Claim]:
