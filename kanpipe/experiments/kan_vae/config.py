@@ -23,11 +23,6 @@ from kanpipe.config.models import (
 )
 from kanpipe.experiments.overlay import overlaid
 
-InceptionLayer = Literal[64, 192, 768, 2048]
-Forms = Annotated[list[Literal["grey", "binary"]], Field(min_length=1), Distinct]
-FORMS = "forms of the images: grey, the decoder's means, or binary, cut at the threshold"
-COMPILE = "whether torch.compile is used: worth it for thousands of images"
-
 
 class OwnTraining(Section):
     """What the training of a variant has for itself."""
@@ -72,27 +67,32 @@ class Sampling(Section):
     pictures: Count = Field(description="images that are kept to be shown")
 
 
-class Inception(Section):
-    """The Inception of FID."""
+class FeatureNetwork(Section):
+    """A network in whose features images are compared."""
 
-    layers: Annotated[list[InceptionLayer], Distinct] = Field(
-        min_length=1, description="features to compare, by their number"
+    forms: Annotated[list[Literal["grey", "binary"]], Distinct] = Field(
+        min_length=1, description="forms of the images: grey, the decoder's means, or binary, cut at the threshold"
     )
-    forms: Forms = Field(description=FORMS)
-    compile: bool = Field(description=COMPILE)
-    only: dict[InceptionLayer, list[str]] | None = Field(
+    compile: bool = Field(description="whether torch.compile is used: worth it for thousands of images")
+    only: dict[int, list[str]] | None = Field(
         None, description="layers that cost much, each with the variants whose samples are measured in it"
     )
 
 
-class EfficientNet(Section):
+class Inception(FeatureNetwork):
+    """The Inception of FID."""
+
+    layers: Annotated[list[Literal[64, 192, 768, 2048]], Distinct] = Field(
+        min_length=1, description="features to compare, by their number"
+    )
+
+
+class EfficientNet(FeatureNetwork):
     """EfficientNet-Lite0."""
 
     layers: Annotated[list[Literal[1280]], Distinct] = Field(
         min_length=1, description="features to compare, by their number"
     )
-    forms: Forms = Field(description=FORMS)
-    compile: bool = Field(description=COMPILE)
 
 
 class Extractors(Section):
@@ -146,11 +146,11 @@ class Experiment(TrainedEntry):
     def _knows_drawn(self) -> "Experiment":
         for name in self.evaluation.tsne_variants:
             self._check_known(name, "evaluation", "tsne_variants")
-        inception = self.evaluation.extractors.inception
-        path = ("evaluation", "extractors", "inception", "only")
-        for layer, names in ((inception and inception.only) or {}).items():
-            if inception and layer not in inception.layers:
-                raise fault(f"{layer} is none of the layers that are measured", *path)
-            for name in names:
-                self._check_known(name, *path, str(layer))
+        for extractor, options in self.evaluation.extractors:
+            path = ("evaluation", "extractors", extractor, "only")
+            for layer, names in ((options and options.only) or {}).items():
+                if layer not in options.layers:
+                    raise fault(f"{layer} is none of the layers that are measured", *path)
+                for name in names:
+                    self._check_known(name, *path, str(layer))
         return self

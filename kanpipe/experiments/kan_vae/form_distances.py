@@ -1,6 +1,6 @@
 """Frechet distances between samples and real images, over every pair of forms that is worth a look."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def measure_with(extractors: Extractors, judge: ImageJudge, inputs: Inputs, mach
 
 def _layers(options: Inception | EfficientNet, variant: str | None) -> tuple[str, ...]:
     """The layers in which samples of the variant are measured; all of them, for real images."""
-    only: Mapping[Any, list[str]] = (options.only or {}) if isinstance(options, Inception) else {}
+    only = options.only or {}
     return tuple(str(n) for n in options.layers if variant is None or variant in only.get(n, [variant]))
 
 
