@@ -274,7 +274,11 @@ def test_fault_of_the_denoisers_names_its_key(key, value, words):
             {"layers": [64], "forms": ["grey"], "compile": False, "only": {768: []}},
             "only: 768 is none of the layers",
         ),
-        ("kan_vae.evaluation.extractors.efficientnet_lite0.only", {1280: ["vae_h40"]}, "only.1280: there is no variant"),
+        (
+            "kan_vae.evaluation.extractors.efficientnet_lite0.only",
+            {1280: ["vae_h40"]},
+            "only.1280: there is no variant",
+        ),
         ("mnist_classifiers.evaluation.pairs", [["raw_kan", "raw_mpl"]], "pairs: there is no variant raw_mpl"),
     ],
 )
