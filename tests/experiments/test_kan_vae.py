@@ -91,7 +91,7 @@ def model_of(run):
 def test_prior_samples_are_the_decoded_means_of_standard_normal_draws(finished):
     for run in finished:
         for place, seed in enumerate(SAMPLING["seeds"]):
-            z = torch.randn(60, 2, generator=CPU.generator(seed, "prior"))
+            z = torch.randn(60, 2, generator=CPU.generator(run.seed, "prior", seed))
             expected = (torch.sigmoid(model_of(run).decode(z)) * 255).round().to(torch.uint8).numpy()
             np.testing.assert_array_equal(run.samples()["prior"][place], expected)
 
@@ -104,10 +104,15 @@ def test_weights_are_packed_once_for_all_prior_samples(finished, data, tmp_path,
     assert len(packed) == 5 + 5
 
 
-def test_runs_share_their_draws_and_seeds_do_not(finished):
-    first, again = (run.samples()["prior"] for run in finished[:2])
-    assert first.shape == (2, 60, 784) and first.dtype == np.uint8
-    assert (first[0] != first[1]).any() and (first != again).any()
+def test_every_seed_of_training_and_of_sampling_has_draws_of_its_own(finished, data, tmp_path):
+    first = finished[0].samples()
+    assert first["prior"].shape == (2, 60, 784) and first["prior"].dtype == np.uint8
+    assert (first["prior"][0] != first["prior"][1]).any()
+    twin = FinishedRun(finished[0].folder, replace(finished[0].record, seed=5))  # the same weights
+    sampled(twin, data, tmp_path / "samples.npz")
+    others = np.load(tmp_path / "samples.npz")
+    for name in ("prior", "posterior"):
+        assert (others[name] != first[name]).any()
 
 
 def test_posterior_samples_follow_binarised_test_images(finished, data):

@@ -22,7 +22,8 @@ CHUNK = 200  # images whose features fit a processor's cache
 def sample(run: FinishedRun, spec: Experiment, inputs: Inputs, machine: Machine, out: Path) -> None:
     """Write npz arrays into `out`, all images uint8 (..., 784); empty ones for a run that has diverged.
 
-    prior: (seeds, images, 784), the decoder's means for latent variables drawn from N(0, I) by each sampling seed;
+    prior: (seeds, images, 784), the decoder's means for latent variables drawn from N(0, I), by each sampling seed
+    with that of the training, so that draws differ between trainings and are shared by models of equal z;
     inputs: the first test images, 0 or 255; posterior: the decoder's mean for one draw from the posterior of each.
     `sampling.json` beside it says how many `seconds` the prior samples of each seed took to make.
     """
@@ -34,27 +35,28 @@ def sample(run: FinishedRun, spec: Experiment, inputs: Inputs, machine: Machine,
         return
     model = problem.restore(run, run.tensors("weights.safetensors"), machine)
     with weights_kept_packed(model):
-        drawn = [_prior(model, sampling.images, machine, seed) for seed in sampling.seeds]
+        drawn = [_prior(model, sampling.images, machine.generator(run.seed, "prior", seed)) for seed in sampling.seeds]
+    of_pictures = machine.generator(run.seed, "posterior", sampling.seeds[0])
     arrays = {
         "prior": np.stack([images for images, _ in drawn]),
         "inputs": _host(shown * 255),
-        "posterior": _host(_posterior(model, shown.float(), machine, sampling.seeds[0])),
+        "posterior": _host(_posterior(model, shown.float(), of_pictures)),
     }
     seconds = {str(seed): taken for seed, (_, taken) in zip(sampling.seeds, drawn, strict=True)}
     write_samples(out, arrays, seconds, compressed=True)
 
 
-def _prior(model: VAE, images: int, machine: Machine, seed: int) -> tuple[np.ndarray, float]:
+def _prior(model: VAE, images: int, generator: torch.Generator) -> tuple[np.ndarray, float]:
     """Grey images and the seconds that they took."""
     started = time.perf_counter()
-    z = torch.randn(images, model.latent, generator=machine.generator(seed, "prior"), device=machine.device)
+    z = torch.randn(images, model.latent, generator=generator, device=generator.device)
     found = _host(torch.cat([pixels(model, rows) for rows in z.split(CHUNK)]))
     return found, time.perf_counter() - started
 
 
-def _posterior(model: VAE, x: Tensor, machine: Machine, seed: int) -> Tensor:
+def _posterior(model: VAE, x: Tensor, generator: torch.Generator) -> Tensor:
     mean, log_variance = model.encode(x)
-    noise = torch.randn(mean.shape, generator=machine.generator(seed, "posterior"), device=machine.device)
+    noise = torch.randn(mean.shape, generator=generator, device=generator.device)
     return pixels(model, mean + noise * torch.exp(0.5 * log_variance))
 
 
