@@ -182,6 +182,22 @@ def test_likelihood_bounds_are_ordered(frames):
     assert (runs["kl"] > 0).all()
 
 
+def test_what_splines_see_outside_their_grid_is_counted_of_hidden_values_and_latent_variables(finished, frames, data):
+    runs = frames["runs"].set_index(["variant", "seed"])
+    assert runs.loc["vae_h8_z2", ["outside_hidden", "outside_latent", "outside_decoded"]].isna().all(axis=None)
+    run = next(run for run in finished if (run.variant, run.seed) == ("kan_vae_h3_z2", 1))
+    model, images = model_of(run), torch.from_numpy(np.load(data)["test_images"] > 127.5).flatten(1).float()
+    noise = torch.randn(len(images), 2, generator=CPU.generator(EVALUATION["seed"], 1, "outside"))
+    with torch.no_grad():
+        hidden = model.encoder(images)
+        mean, log_variance = model.encode(images)
+        latent = mean + noise * torch.exp(0.5 * log_variance)
+        decoded = model.decoder[:-1](latent)
+    for name, values in (("hidden", hidden), ("latent", latent), ("decoded", decoded)):
+        expected = 100 * (values.abs() > 1).float().mean().item()
+        assert runs.loc[("kan_vae_h3_z2", 1), f"outside_{name}"] == pytest.approx(expected)
+
+
 def test_stages_have_the_weights_of_their_updates(finished, frames):
     stages = frames["stages"].query("variant == 'vae_h8_z2' and seed == 0").set_index("updates")
     assert list(stages.index) == [5, 10]  # 150 images in batches of 30

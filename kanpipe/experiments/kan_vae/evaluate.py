@@ -20,6 +20,7 @@ from kanpipe.experiments.kan_vae.form_distances import JUDGE, FormDistances, in_
 from kanpipe.experiments.kan_vae.forms import FORMS
 from kanpipe.experiments.protocol import FLOOR, Inputs
 from kanpipe.layers.affine import affine_on_bits
+from kanpipe.layers.diagnostics import record_outside
 from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
 from kanpipe.models.vae import VAE
@@ -29,7 +30,7 @@ from kanpipe.runs import FinishedRun
 HEAD = ["experiment", "variant", "seed", "status"]
 STAGES = [*HEAD, "updates", "reconstruction", "kl", "elbo", "train_reconstruction", "train_kl"]
 LATENTS = ["variant", "seed", "label", "x", "y"]
-AFFINE_IMAGES = 1000
+FEW_IMAGES = 1000  # test images that networks are looked into with
 LAST_UPDATES = 375  # over which the course of training is averaged: about the last 12,000 images
 
 
@@ -70,7 +71,8 @@ class Evaluation:
         model = problem.restore(run, run.tensors("weights.safetensors"), self.machine)
         speed = {"samples_per_second": samples["prior"].shape[1] / np.median(list(run.sampling_seconds().values()))}
         scores = {name: stages[-1][name] for name in ("reconstruction", "kl", "elbo")}
-        scores |= self._likelihood(model, run.seed) | self._latent_space(head, model) | self._affine(run, model)
+        scores |= self._likelihood(model, run.seed) | self._latent_space(head, model)
+        scores |= self._affine(run, model) | self._outside(run, model)
         pictures = {"posterior_entropy": judge(self.judge, samples["posterior"]).entropy}
         history = run.history()
         course = {"settled_share": settled_share(history["loss"]), "kl_settled_share": settled_share(history["kl"])}
@@ -128,10 +130,26 @@ class Evaluation:
         if run.spec.variant.first_layer or run.spec.variant.family != "kan":
             return {}
         model = deepcopy(model).double()
-        twin, images = deepcopy(model), self.test[:AFFINE_IMAGES].double()
+        twin, images = deepcopy(model), self.test[:FEW_IMAGES].double()
         twin.encoder[0] = affine_on_bits(model.encoder[0], images.shape[1])
         logits, others = (each.decode(each.encode(images)[0]) for each in (model, twin))
         return {"affine_difference": (logits - others).abs().max().item()}
+
+    @torch.no_grad()
+    def _outside(self, run: FinishedRun, model: VAE) -> dict[str, float]:
+        """Per cent of what the splines of three layers see that lies outside their grid: of the last hidden values of
+        the encoder, of latent variables, and of the last hidden values of the decoder."""
+        if run.spec.variant.family != "kan":
+            return {}
+        images = self.test[:FEW_IMAGES].float()
+        noise = torch.randn(
+            len(images), model.latent, generator=self._draw(run.seed, "outside"), device=self.machine.device
+        )
+        with record_outside(model) as record:
+            model(images, noise)
+        layers = {"hidden": "mean", "latent": "decoder.0", "decoded": f"decoder.{len(model.decoder) - 1}"}
+        shares = record.fractions()
+        return {f"outside_{name}": 100 * shares[layer].grid for name, layer in layers.items()}
 
     def _latent_space(self, head: dict[str, Any], model: VAE) -> dict[str, float]:
         train, test = latent_means(model, self.train), latent_means(model, self.test)
