@@ -2,7 +2,7 @@
 
 import re
 from html.parser import HTMLParser
-from itertools import product, zip_longest
+from itertools import pairwise, product, zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,7 @@ class Read(HTMLParser):
     def __init__(self, page: str) -> None:
         super().__init__()
         self.ids, self.links, self.loaded, self.alts, self.text = [], [], [], [], []
+        self.headings, self.heads, self.language = [], [], ""
         self.feed(page)
 
     def handle_starttag(self, tag, attributes):
@@ -61,6 +62,9 @@ class Read(HTMLParser):
         self.links += [found["href"]] if tag == "a" else []
         self.loaded += [value for key, value in found.items() if key == "src" or (tag == "link" and key == "href")]
         self.alts += [found.get("alt")] if tag == "img" else []
+        self.headings += [int(tag[1])] if re.fullmatch("h[1-6]", tag) else []
+        self.heads += [found.get("scope")] if tag == "th" else []
+        self.language = found.get("lang", "") if tag == "html" else self.language
 
     def handle_data(self, data):
         self.text.append(data)
@@ -89,6 +93,15 @@ def test_links_lead_to_what_is_there(read, tmp_path):
 def test_page_loads_nothing(read):
     assert read.loaded and all(source.startswith("data:") for source in read.loaded)
     assert len(read.alts) == 2 and all(read.alts)
+
+
+def test_pages_can_be_read_aloud(read):
+    for found in (read, Read((KEPT / "index.html").read_text())):
+        assert found.language == "en"
+        assert set(found.heads) == {"col", "row"}
+        assert all(found.alts)
+        assert found.headings.count(1) == 1
+        assert all(heading <= above + 1 for above, heading in pairwise([0, *found.headings])), "no level is left out"
 
 
 def test_page_says_what_the_tables_say(page, read):
