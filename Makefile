@@ -25,7 +25,7 @@ quick: $(STAMP) ## run the whole chain at small scale, without downloads
 	@echo "What was claimed, what was measured, on one page: $(CURDIR)/results/quick/index.html"
 
 test: lint ## check the style and run all tests: seven to twelve minutes on two cores
-	@$(IN_VENV) OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
+	@$(IN_VENV) OMP_NUM_THREADS=1 pytest -rs --numprocesses auto --dist loadfile
 
 test-slurm: $(STAMP) ## run the workflow on a SLURM started here, which root on Debian or Ubuntu can: half an hour
 	@$(IN_VENV) OMP_NUM_THREADS=1 pytest -m slurm -rs tests/slurm

@@ -1,24 +1,27 @@
 """The page: where its marks lie, and that it says what the tables say and links to what is there."""
 
+import re
 from html.parser import HTMLParser
-from itertools import product
+from itertools import pairwise, product, zip_longest
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from small_results import CLAIMS, small_results
 
 from kanpipe.config import effective, load_yaml
 from kanpipe.errors import UserError
 from kanpipe.experiments import outputs
 from kanpipe.experiments.plan import Plan
-from kanpipe.files import read_table
 from kanpipe.reporting.page import contents
 from kanpipe.reporting.page.forest import WIDTH, mark
+from kanpipe.reporting.page.pictures import embedded
 from kanpipe.reporting.page.render import Page, gathered
 from kanpipe.reporting.values import environment
 
 ROOT = Path(__file__).parents[2]
+KEPT = ROOT / "results/reference"
 NONE = float("nan")
 PLANS = [Plan(name, entry) for name, entry in effective(load_yaml(ROOT / "config.yaml"))["experiments"].items()]
 
@@ -50,6 +53,7 @@ class Read(HTMLParser):
     def __init__(self, page: str) -> None:
         super().__init__()
         self.ids, self.links, self.loaded, self.alts, self.text = [], [], [], [], []
+        self.headings, self.heads, self.language = [], [], ""
         self.feed(page)
 
     def handle_starttag(self, tag, attributes):
@@ -58,6 +62,9 @@ class Read(HTMLParser):
         self.links += [found["href"]] if tag == "a" else []
         self.loaded += [value for key, value in found.items() if key == "src" or (tag == "link" and key == "href")]
         self.alts += [found.get("alt")] if tag == "img" else []
+        self.headings += [int(tag[1])] if re.fullmatch("h[1-6]", tag) else []
+        self.heads += [found.get("scope")] if tag == "th" else []
+        self.language = found.get("lang", "") if tag == "html" else self.language
 
     def handle_data(self, data):
         self.text.append(data)
@@ -86,6 +93,15 @@ def test_links_lead_to_what_is_there(read, tmp_path):
 def test_page_loads_nothing(read):
     assert read.loaded and all(source.startswith("data:") for source in read.loaded)
     assert len(read.alts) == 2 and all(read.alts)
+
+
+def test_pages_can_be_read_aloud(read):
+    for found in (read, Read((KEPT / "index.html").read_text())):
+        assert found.language == "en"
+        assert set(found.heads) == {"col", "row"}
+        assert all(found.alts)
+        assert found.headings.count(1) == 1
+        assert all(heading <= above + 1 for above, heading in pairwise([0, *found.headings])), "no level is left out"
 
 
 def test_page_says_what_the_tables_say(page, read):
@@ -144,11 +160,24 @@ def test_words_that_lack_something_are_named(tmp_path):
         contents.load_words(tmp_path / "sources.yaml")
 
 
-def test_kept_page_is_of_the_kept_claims():
-    kept = ROOT / "results/reference"
-    read = Read((kept / "index.html").read_text())
-    claims = {name for path in kept.glob("*/tables/claims.csv") for name in read_table(path)["id"]}
-    anchors = {"claim-" + name.replace(".", "-").replace("_", "-") for name in claims}
-    assert {name for name in read.ids if name.startswith("claim-")} == anchors, "run python -m kanpipe.reporting.page"
-    files = {link for link in read.links if not link.startswith(("https:", "#"))}
-    assert all((kept / link).exists() for link in files)
+def test_kept_page_is_what_would_be_written_now(monkeypatch, tmp_path):
+    """Line by line, but for the data of pictures: what each is made from is in the page too."""
+    monkeypatch.setattr(Image.Image, "save", lambda *_, **__: None)
+    kinds = {plan.name: plan.kind for plan in PLANS}
+    gathered(KEPT, kinds, ROOT / "workflow").write(tmp_path / "index.html")
+    now, kept = (re.sub('data:image[^"]*', "", (folder / "index.html").read_text()) for folder in (tmp_path, KEPT))
+    differing = [lines for lines in zip_longest(now.splitlines(), kept.splitlines()) if len(set(lines)) > 1]
+    assert not differing[:1], "run python -m kanpipe.reporting.page"
+
+
+def test_files_that_the_kept_page_links_to_are_kept():
+    files = {link for link in Read((KEPT / "index.html").read_text()).links if not link.startswith(("https:", "#"))}
+    assert files and all((KEPT / link).exists() for link in files)
+
+
+def test_picture_names_the_file_that_it_is_made_from(tmp_path):
+    for colour in ("red", "green"):
+        Image.new("RGB", (20, 10), colour).save(tmp_path / f"{colour}.png")
+    red, green = embedded(tmp_path / "red.png", widest=10), embedded(tmp_path / "green.png", widest=10)
+    assert (red.width, red.height) == (10, 5)
+    assert red.digest != green.digest and red.digest == embedded(tmp_path / "red.png").digest
