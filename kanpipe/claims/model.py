@@ -222,6 +222,23 @@ Tests = (
     | Parameters | ParameterRatio | Exact | Rows | Undecidable
 )  # fmt: skip
 COUNTS = ("parameters", "parameter_ratio", "exact", "rows")
+ASKS = {  # what each kind of test asks, for tables
+    "above": "above",
+    "not_above": "not above (non-inferiority)",
+    "equal": "equal (equivalence)",
+    "level": "mean between bounds",
+    "number": "one more run (prediction interval)",
+    "estimate": "ratio of times",
+    "ratio": "ratio of times",
+    "trend": "rank correlation",
+    "least": "least of all",
+    "share": "mean share",
+    "parameters": "count",
+    "parameter_ratio": "ratio of counts",
+    "exact": "counted number",
+    "rows": "printed rows",
+    "undecidable": "",
+}
 
 
 class Claim(Section):

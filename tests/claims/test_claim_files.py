@@ -9,6 +9,7 @@ import yaml
 
 from kanpipe.claims.file import claim_files, load_claims
 from kanpipe.claims.kinds import FINDERS
+from kanpipe.claims.model import ASKS
 from kanpipe.claims.rows import named_columns
 from kanpipe.errors import UserError
 from kanpipe.files import read_table
@@ -86,6 +87,7 @@ def test_file_without_claims_is_named(tmp_path):
 def test_every_kind_is_found_but_the_one_that_cannot_be():
     kinds = {made.test.kind for made in CLAIMS} - {"undecidable"}
     assert kinds <= FINDERS.keys()
+    assert ASKS.keys() == FINDERS.keys() | {"undecidable"}
 
 
 @pytest.mark.parametrize("experiment", sorted({made.experiment for made in CLAIMS}))

@@ -351,20 +351,31 @@ def test_holm_corrects_the_primary_claims_of_an_experiment():
     assert np.isnan(table["p_holm"].iloc[2])
 
 
-def test_a_primary_verdict_that_the_correction_takes_away_says_so():
+def test_a_primary_verdict_that_the_correction_takes_away_is_marked():
     made = [compared("above", id=f"toy.{name}", primary=True) for name in "abc"]
     frame = rows(kan=[1.5, 1.61, 1.3], mlp=LOW)  # p 0.014
-    assert judge(made[:1], {("toy", "runs"): frame}, PARAMETERS).numbers["why"].iloc[0].endswith("holds above 0")
+    assert judge(made[:1], {("toy", "runs"): frame}, PARAMETERS).text["verdict"].tolist() == ["reproduced"]
     loose = rows(kan=[1.5, 1.7, 1.2], mlp=LOW)  # p 0.03
-    found = judge(made, {("toy", "runs"): loose}, PARAMETERS).numbers
+    table = judge(made, {("toy", "runs"): loose}, PARAMETERS)
+    found = table.numbers
     assert set(found["verdict"]) == {"reproduced"} and found["p"].iloc[0] < 0.05 < found["p_holm"].iloc[0]
-    assert found["why"].iloc[0].endswith("; not after Holm's correction")
+    assert found["lost_to_holm"].all() and set(table.text["verdict"]) == {"reproduced (not after Holm)"}
 
 
-def test_text_of_the_table_has_own_hypotheses_after_reported_claims_and_counts_last():
+def test_own_hypotheses_and_counts_have_tables_of_their_own(tmp_path):
     test = {"kind": "above", "metric": "loss", "left": "kan", "right": "mlp"}
     made = [claim({"kind": "parameters", "variant": "kan"}, reported=10), own(test), claim(test, primary=True)]
+    table = judge(made, {("toy", "runs"): rows(kan=HIGH, mlp=LOW)}, PARAMETERS)
+    assert table.text["claim"].tolist() == ["something *", "something", "something"]
+    assert table.text["test"].tolist() == ["above", "above", "count"]
+    assert table.text["holds"].tolist() == ["above 0", "above 0", ""]
+    table.write(tmp_path / "claims")
+    headings = [line for line in (tmp_path / "claims.md").read_text().splitlines() if line.startswith("#")]
+    assert headings == ["## Reported claims", "## This project's own predictions", "## Counts"]
+
+
+def test_scale_is_shown_once():
+    made = [compared("above", id=f"toy.{steps}", scale={"steps": steps}) for steps in (100, 8000)]
     text = judge(made, {("toy", "runs"): rows(kan=HIGH, mlp=LOW)}, PARAMETERS).text
-    assert text["group"].tolist() == ["reported", "own", "count"]
-    assert text["claim"].tolist() == ["something *", "something", "something"]
-    assert text["holds"].tolist() == ["above 0", "above 0", ""]
+    assert text["scale"].tolist() == ["steps 100", ""]
+    assert text["why"].iloc[1] == "steps 100, claimed for 8000"
