@@ -67,6 +67,7 @@ def test_every_reading_is_a_claim(tmp_path):
         ([entry(words="more")], "claim a: words: Extra inputs"),
         ([entry(test=entry()["test"] | {"kind": "not_above"})], "claim a: .*needs a margin or times"),
         ([entry(test=entry()["test"] | {"times": 2})], "claim a: .*has bounds without `because`"),
+        ([entry(test=entry()["test"] | {"times": 2}, because="twice")], "claim a: .*does not say on which day"),
         ([entry(test={"kind": "level", "metric": "loss", "variant": "kan"})], "claim a: .*needs a low or a high bound"),
         (["a"], "a is no claim with an id"),
     ],
