@@ -303,7 +303,8 @@ def test_another_scale_is_not_comparable_and_unequal_budgets_are_not():
     assert (found["verdict"], found["why"]) == ("not comparable", "steps 100, claimed for 8000")
     unequal = rows(kan=HIGH, mlp=LOW, steps=[10] * 3 + [20] * 3)
     assert verdict(compared("above", same=["steps"]), unequal)["why"] == "steps differ: 10, 20"
-    assert verdict(compared("above", scale={"steps": 100}), rows(kan=HIGH, mlp=LOW))["scale"] == "steps 100"
+    equal = compared("above", scale={"steps": 100}, same=["status"])
+    assert verdict(equal, rows(kan=HIGH, mlp=LOW))["scale"] == "steps 100, equal status (finished)"
 
 
 def test_rows_of_a_frame_know_the_scale_of_their_run():
