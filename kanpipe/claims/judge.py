@@ -83,7 +83,7 @@ def _row(claim: Claim, frames: Frames, parameters: pd.DataFrame) -> dict[str, An
 def _bounds(claim: Claim) -> Bounds:
     if claim.test.kind == "parameters":
         return float(claim.reported), float(claim.reported)
-    return (0.0, 0.0) if claim.test.kind == "rows" else claim.test.bounds
+    return claim.test.bounds
 
 
 def _effect_columns(effect: Effect | None) -> dict[str, Any]:

@@ -211,6 +211,21 @@ class Rows(Question):
     metric: str
     variant: str
 
+    @property
+    def bounds(self) -> Bounds:
+        return 0.0, 0.0
+
+
+class Stable(Question):
+    """No run of the variant has diverged."""
+
+    kind: Literal["stable"]
+    variant: Variants
+
+    @property
+    def bounds(self) -> Bounds:
+        return 0.0, 0.0
+
 
 class Undecidable(Question):
     """No measurement of this project can decide it."""
@@ -221,9 +236,9 @@ class Undecidable(Question):
 
 Tests = (
     Above | NotAbove | Equal | Level | Number | Stated | Ratio | Trend | Least | Share
-    | Parameters | ParameterRatio | Exact | Rows | Undecidable
+    | Parameters | ParameterRatio | Exact | Rows | Stable | Undecidable
 )  # fmt: skip
-COUNTS = ("parameters", "parameter_ratio", "exact", "rows")
+COUNTS = ("parameters", "parameter_ratio", "exact", "rows", "stable")
 ASKS = {  # what each kind of test asks, for tables
     "above": "above",
     "not_above": "not above (non-inferiority)",
@@ -239,6 +254,7 @@ ASKS = {  # what each kind of test asks, for tables
     "parameter_ratio": "ratio of counts",
     "exact": "counted number",
     "rows": "printed rows",
+    "stable": "runs that diverged",
     "undecidable": "",
 }
 

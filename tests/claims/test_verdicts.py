@@ -227,6 +227,23 @@ def test_counts_are_exact(test, more, expected):
     assert (found["verdict"], found["group"]) == (expected, "count")
 
 
+@pytest.mark.parametrize(
+    ("status", "expected", "measured"),
+    [
+        (["finished"] * 3, "agrees", "0 of 3 runs diverged"),
+        (["finished", "diverged", "finished"], "differs", "1 of 3 runs diverged"),
+        (["diverged"] * 3, "differs", "3 of 3 runs diverged"),
+        (["finished"] * 2, "preliminary", "0 of 2 runs diverged"),
+    ],
+)
+def test_stable_are_variants_of_which_no_run_diverged(status, expected, measured):
+    frame = rows(kan=LOW[: len(status)]).assign(status=status)
+    found = verdict(claim({"kind": "stable", "variant": "kan"}, scale={"steps": 100}), frame)
+    assert (found["verdict"], found["measured"]) == (expected, measured)
+    other = verdict(claim({"kind": "stable", "variant": "kan"}, scale={"steps": 7}), frame.assign(status="finished"))
+    assert other["verdict"] == "not comparable"
+
+
 def test_what_no_measurement_decides_says_why():
     found = verdict(claim({"kind": "undecidable", "reason": "it is a wish"}), None)
     assert (found["verdict"], found["why"]) == ("undecidable", "it is a wish")
