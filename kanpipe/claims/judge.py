@@ -8,8 +8,9 @@ import pandas as pd
 
 from kanpipe.claims.effects import LEVEL, Effect
 from kanpipe.claims.kinds import FINDERS, Finding, number
-from kanpipe.claims.model import ASKS, Bounds, Claim
+from kanpipe.claims.model import Bounds, Claim
 from kanpipe.claims.rows import Frames, NotRun, rows_of
+from kanpipe.claims.words import ASKS, GROUPS, marked
 from kanpipe.reporting.tables import NOT_RUN, Table
 
 WORDS = {  # group: the claim holds, it fails, the interval holds both
@@ -17,7 +18,6 @@ WORDS = {  # group: the claim holds, it fails, the interval holds both
     "own": ("supported", "refuted", "undecided"),
     "count": ("agrees", "differs", ""),
 }
-GROUPS = {"reported": "Reported claims", "own": "This project's own predictions", "count": "Counts"}
 BORDERLINE = "borderline"  # a tight interval across a bound
 TIGHT = 0.1  # of what is claimed: the width between two bounds, or the size of the one
 UNDECIDABLE = "undecidable"
@@ -47,11 +47,6 @@ def judge(claims: list[Claim], frames: Frames, parameters: pd.DataFrame) -> Tabl
     columns.insert(columns.index("verdict") + 1, "lost_to_holm")
     numbers = numbers[columns]
     return Table(numbers, _text(numbers), NOTE, by="group")
-
-
-def marked(verdict: str, lost: bool) -> str:
-    """A verdict as it is shown and counted: with a mark where Holm's correction takes it away."""
-    return f"{verdict} (not after Holm)" if lost else verdict
 
 
 def _row(claim: Claim, frames: Frames, parameters: pd.DataFrame) -> dict[str, Any]:

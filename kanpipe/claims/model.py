@@ -239,24 +239,6 @@ Tests = (
     | Parameters | ParameterRatio | Exact | Rows | Stable | Undecidable
 )  # fmt: skip
 COUNTS = ("parameters", "parameter_ratio", "exact", "rows", "stable")
-ASKS = {  # what each kind of test asks, for tables
-    "above": "above",
-    "not_above": "not above (non-inferiority)",
-    "equal": "equal (equivalence)",
-    "level": "mean between bounds",
-    "number": "one more run (prediction interval)",
-    "estimate": "ratio of times",
-    "ratio": "ratio of times",
-    "trend": "rank correlation",
-    "least": "least of all",
-    "share": "mean share",
-    "parameters": "count",
-    "parameter_ratio": "ratio of counts",
-    "exact": "counted number",
-    "rows": "printed rows",
-    "stable": "runs that diverged",
-    "undecidable": "",
-}
 
 
 class Claim(Section):

@@ -9,8 +9,8 @@ import yaml
 
 from kanpipe.claims.file import claim_files, load_claims
 from kanpipe.claims.kinds import FINDERS
-from kanpipe.claims.model import ASKS
 from kanpipe.claims.rows import named_columns
+from kanpipe.claims.words import ASKS
 from kanpipe.errors import UserError
 from kanpipe.files import read_table
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from kanpipe.claims.judge import GROUPS, marked
-from kanpipe.claims.model import ASKS
+from kanpipe.claims.words import ASKS, GROUPS, marked
 from kanpipe.reporting.folders import Link, Results
 from kanpipe.reporting.page.forest import Mark, mark
 from kanpipe.reporting.tables import Table
