@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
 LEVEL = 0.95
 PAIRS = 3  # that a paired comparison needs; fewer runs than that on a side are preliminary
@@ -40,7 +40,7 @@ class Mean:
 
     def effect(self, of: str, n: str, noise: str, logarithm: bool = False) -> Effect:
         """The effect by Student's t; of the mean of a logarithm, as a ratio."""
-        half = stats.t.ppf((1 + LEVEL) / 2, self.degrees) * self.error
+        half = special.stdtrit(self.degrees, (1 + LEVEL) / 2) * self.error
         back, there = (math.exp, math.log) if logarithm else (float, float)
 
         def p(bound: float) -> float:
@@ -53,7 +53,7 @@ class Mean:
     def _p(self, value: float) -> float:
         if self.error == 0:
             return float(self.value == value)
-        return float(2 * stats.t.sf(abs(self.value - value) / self.error, self.degrees))
+        return float(2 * special.stdtr(self.degrees, -abs(self.value - value) / self.error))
 
 
 def mean_of(table: np.ndarray) -> Mean:
@@ -120,7 +120,8 @@ def _shared(left: pd.DataFrame, right: pd.DataFrame) -> tuple[pd.Index, pd.Index
 def _compared(left: pd.DataFrame, right: pd.DataFrame) -> Mean:
     seeds, draws = _shared(left, right)
     if len(seeds):
-        return mean_of((left.loc[seeds, draws] - right.loc[seeds, draws]).to_numpy())
+        pairs = [side.reindex(index=seeds, columns=draws).to_numpy() for side in (left, right)]
+        return mean_of(pairs[0] - pairs[1])
     ours, theirs = mean_of(left.to_numpy()), mean_of(right.to_numpy())
     if not (ours.degrees and theirs.degrees):
         return Mean(ours.value - theirs.value, math.nan, math.nan)
@@ -156,7 +157,7 @@ def least(variant: pd.DataFrame, others: Sequence[pd.DataFrame]) -> Effect:
     """
     found = [_compared(variant, other) for other in others]
     effects = [mean.effect("", "", "") for mean in found]
-    shared = stats.t.ppf(1 - (1 - LEVEL) / 2 / len(found), [mean.degrees for mean in found])
+    shared = special.stdtrit([mean.degrees for mean in found], 1 - (1 - LEVEL) / 2 / len(found))
     lower = [mean.value - quantile * mean.error for mean, quantile in zip(found, shared, strict=True)]
 
     def p(bound: float) -> float:

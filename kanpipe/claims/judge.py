@@ -10,6 +10,7 @@ from kanpipe.claims.effects import LEVEL, Effect
 from kanpipe.claims.kinds import FINDERS, Finding, number
 from kanpipe.claims.model import Bounds, Claim
 from kanpipe.claims.rows import Frames, NotRun, rows_of
+from kanpipe.claims.words import ASKS, GROUPS, marked
 from kanpipe.reporting.tables import NOT_RUN, Table
 
 WORDS = {  # group: the claim holds, it fails, the interval holds both
@@ -23,13 +24,13 @@ UNDECIDABLE = "undecidable"
 NOTE = (
     "A claim holds where its effect lies between its bounds; the verdict is read from the 95 % interval of the effect "
     "(of a rank correlation: from its p). p: the least level at which the data leave one verdict. Holm: corrected over "
-    "the primary claims of the experiment that have a p. A verdict alone is not corrected; where a primary claim would "
-    "have none after the correction, that is said."
+    "the primary claims of the experiment that have a p. A verdict alone is not corrected; one that the correction "
+    "takes away is marked: not after Holm. *: primary."
 )
 SHOWN = {
     "group": "group", "statement": "claim", "place": "place", "reported": "reported", "measured": "measured",
-    "_effect": "effect, 95 % interval", "_holds": "holds", "n": "n", "p": "p", "p_holm": "p (Holm)",
-    "verdict": "verdict", "why": "why",
+    "kind": "test", "_effect": "effect, 95 % interval", "_holds": "holds", "n": "n", "p": "p", "p_holm": "p (Holm)",
+    "verdict": "verdict", "why": "why", "scale": "scale",
 }  # fmt: skip
 
 
@@ -40,12 +41,12 @@ def judge(claims: list[Claim], frames: Frames, parameters: pd.DataFrame) -> Tabl
     """
     numbers = pd.DataFrame([_row(claim, frames, parameters) for claim in claims])
     numbers["p_holm"] = _holm(numbers)
-    lost = (numbers["p"] < 1 - LEVEL) & (numbers["p_holm"] >= 1 - LEVEL)
-    numbers.loc[lost, "why"] += "; not after Holm's correction"
-    columns = [*numbers.columns.drop("p_holm")]
+    numbers["lost_to_holm"] = (numbers["p"] < 1 - LEVEL) & (numbers["p_holm"] >= 1 - LEVEL)
+    columns = [*numbers.columns.drop(["p_holm", "lost_to_holm"])]
     columns.insert(columns.index("p") + 1, "p_holm")
+    columns.insert(columns.index("verdict") + 1, "lost_to_holm")
     numbers = numbers[columns]
-    return Table(numbers, _text(numbers), NOTE)
+    return Table(numbers, _text(numbers), NOTE, by="group")
 
 
 def _row(claim: Claim, frames: Frames, parameters: pd.DataFrame) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def _row(claim: Claim, frames: Frames, parameters: pd.DataFrame) -> dict[str, An
 def _bounds(claim: Claim) -> Bounds:
     if claim.test.kind == "parameters":
         return float(claim.reported), float(claim.reported)
-    return (0.0, 0.0) if claim.test.kind == "rows" else claim.test.bounds
+    return claim.test.bounds
 
 
 def _effect_columns(effect: Effect | None) -> dict[str, Any]:
@@ -162,15 +163,22 @@ def holm(p: pd.Series) -> pd.Series:
 
 
 def _text(numbers: pd.DataFrame) -> pd.DataFrame:
-    """The columns that people read, own hypotheses and counts after the reported claims."""
+    """The columns that people read, own hypotheses and counts after the reported claims.
+
+    Where the scale is not the claim's it is why there is no verdict, and stands there.
+    """
     made = numbers.assign(
+        group=numbers["group"].map(GROUPS),
+        kind=numbers["kind"].map(ASKS),
         statement=numbers["statement"] + numbers["primary"].map({True: " *", False: ""}),
         _effect=[_interval(row) for _, row in numbers.iterrows()],
         _holds=[_holds(row) for _, row in numbers.iterrows()],
         p=[_p(value) for value in numbers["p"]],
         p_holm=[_p(value) for value in numbers["p_holm"]],
+        verdict=list(map(marked, numbers["verdict"], numbers["lost_to_holm"])),
+        scale=numbers["scale"].mask(numbers["verdict"] == "not comparable", ""),
     )
-    order = made["group"].map(list(WORDS).index).sort_values(kind="stable").index
+    order = made["group"].map([*GROUPS.values()].index).sort_values(kind="stable").index
     return made.loc[order, list(SHOWN)].rename(columns=SHOWN).fillna("").astype(str)
 
 

@@ -184,6 +184,19 @@ def same_rows(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Fi
     return Finding(words, Effect(count, count, count, "rows that differ", f"{len(differs)} rows"), read=test.variant)
 
 
+def stable(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:
+    """Runs that have diverged, of all runs."""
+    test: Any = claim.test
+    side = of_variant(frame, test.variant)
+    gone = float(len(side) - len(rows.finished(side)))
+    words, comparable = rows.scale(claim, side)
+    few = rows.few(side)
+    unjudged = ("not comparable", words) if not comparable else ("preliminary", few) if few else None
+    measured = f"{gone:.0f} of {effects.counted(len(side), 'run')} diverged"
+    effect = Effect(gone, gone, gone, "runs that diverged", effects.counted(len(side), "run"))
+    return Finding(measured, effect, words, unjudged, side["variant"].iloc[0])
+
+
 FINDERS: dict[str, Callable[[Claim, pd.DataFrame, pd.DataFrame], Finding]] = {
     "above": compared,
     "not_above": compared,
@@ -199,4 +212,5 @@ FINDERS: dict[str, Callable[[Claim, pd.DataFrame, pd.DataFrame], Finding]] = {
     "parameter_ratio": counted,
     "exact": exact,
     "rows": same_rows,
+    "stable": stable,
 }

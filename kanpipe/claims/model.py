@@ -4,6 +4,7 @@ A test says for which effects the claim holds: those between its two bounds. All
 margin, have a reason and a date in `because`.
 """
 
+import re
 from math import inf, isfinite
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from kanpipe.config.models import Positive, Section, fault
 OWN = "this project"
 Bounds = tuple[float, float]
 Variants = str | list[str]  # of a list the first that was run
+DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 PLAIN = (0.0, 1.0)  # bounds that are no choice: no difference, as many times
 
 
@@ -209,6 +211,21 @@ class Rows(Question):
     metric: str
     variant: str
 
+    @property
+    def bounds(self) -> Bounds:
+        return 0.0, 0.0
+
+
+class Stable(Question):
+    """No run of the variant has diverged."""
+
+    kind: Literal["stable"]
+    variant: Variants
+
+    @property
+    def bounds(self) -> Bounds:
+        return 0.0, 0.0
+
 
 class Undecidable(Question):
     """No measurement of this project can decide it."""
@@ -219,9 +236,9 @@ class Undecidable(Question):
 
 Tests = (
     Above | NotAbove | Equal | Level | Number | Stated | Ratio | Trend | Least | Share
-    | Parameters | ParameterRatio | Exact | Rows | Undecidable
+    | Parameters | ParameterRatio | Exact | Rows | Stable | Undecidable
 )  # fmt: skip
-COUNTS = ("parameters", "parameter_ratio", "exact", "rows")
+COUNTS = ("parameters", "parameter_ratio", "exact", "rows", "stable")
 
 
 class Claim(Section):
@@ -250,6 +267,10 @@ class Claim(Section):
     def _complete(self) -> "Claim":
         if self.test.chosen and not self.because:
             raise fault("has bounds without `because`, their reason and date")
+        if self.test.chosen and not DATE.search(self.because):
+            raise fault(
+                "has bounds that are a choice, and `because` does not say on which day (YYYY-MM-DD) it was made"
+            )
         if getattr(self.test, "metric", "-") == "":
             raise fault("has no metric")
         if self.source != OWN and not self.place:

@@ -95,7 +95,8 @@ def finished(rows: pd.DataFrame) -> pd.DataFrame:
 def scale(claim: Claim, rows: pd.DataFrame) -> tuple[str, bool]:
     """The scale of the rows in words, and whether it is the claim's."""
     rows = finished(rows)
-    wanted = [f"{key} {value}" for key, value in claim.scale.items()] + [f"equal {key}" for key in claim.same]
+    wanted = [f"{key} {value}" for key, value in claim.scale.items()]
+    wanted += [f"equal {key} ({_values(rows[key])})" for key in claim.same]
     other = [
         f"{key} {_values(rows[key])}, claimed for {value}"
         for key, value in claim.scale.items()

@@ -1,7 +1,7 @@
 """Tables for people (Markdown, LaTeX, HTML) and for programs (CSV), from the same rows."""
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,23 +27,50 @@ p {{ max-width: 60em; color: #555; }}
 
 @dataclass(frozen=True)
 class Table:
-    """A table as numbers, as text, and what must be said below it."""
+    """A table as numbers, as text, and what must be said below it.
+
+    The rows of the text that share a value of the column `by` make a table of their own, which this value heads; it has
+    none of the columns that are empty there.
+    """
 
     numbers: pd.DataFrame
     text: pd.DataFrame
     note: str = ""
+    by: str = ""
 
     def write(self, stem: Path) -> None:
         """Write `stem`.csv (numbers), and `stem`.md, `stem`.tex and `stem`.html (text and note)."""
         write_table(stem.with_suffix(".csv"), self.numbers)
-        page = PAGE.format(title=stem.name, table=self.text.to_html(index=False, border=0), note=html.escape(self.note))
+        page = PAGE.format(title=stem.name, table=self._joined(_html, "<h2>{}</h2>"), note=html.escape(self.note))
         _write_text(stem.with_suffix(".html"), page)
         note = f"\n\n{self.note}" if self.note else ""
-        # Cells are text already: tabulate must not take them for numbers and cut their digits.
-        markdown = self.text.to_markdown(index=False, disable_numparse=True)
-        _write_text(stem.with_suffix(".md"), f"{markdown}{note}\n")
-        latex = self.text.to_latex(index=False, escape=True).replace("±", r"$\pm$").replace("−", "$-$")
+        _write_text(stem.with_suffix(".md"), f"{self._joined(_markdown, '## {}')}{note}\n")
+        latex = self._joined(_latex, r"\paragraph{{{}}}")
         _write_text(stem.with_suffix(".tex"), latex + (f"% {self.note}\n" if self.note else ""))
+
+    def _joined(self, form: Callable[[pd.DataFrame], str], heading: str) -> str:
+        """The text in a form, each of its tables below its heading."""
+        if not self.by:
+            return form(self.text)
+        parts = self.text.set_index(self.by).groupby(level=0, sort=False)
+        return "\n\n".join(f"{heading.format(head)}\n\n{form(_filled(rows))}" for head, rows in parts)
+
+
+def _filled(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.loc[:, (rows != "").any()]
+
+
+def _html(rows: pd.DataFrame) -> str:
+    return rows.to_html(index=False, border=0)
+
+
+def _markdown(rows: pd.DataFrame) -> str:
+    # Cells are text already: tabulate must not take them for numbers and cut their digits.
+    return rows.to_markdown(index=False, disable_numparse=True)
+
+
+def _latex(rows: pd.DataFrame) -> str:
+    return rows.to_latex(index=False, escape=True).replace("±", r"$\pm$").replace("−", "$-$")
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -10,6 +10,7 @@ import yaml
 from kanpipe.claims.file import claim_files, load_claims
 from kanpipe.claims.kinds import FINDERS
 from kanpipe.claims.rows import named_columns
+from kanpipe.claims.words import ASKS
 from kanpipe.errors import UserError
 from kanpipe.files import read_table
 
@@ -66,6 +67,7 @@ def test_every_reading_is_a_claim(tmp_path):
         ([entry(words="more")], "claim a: words: Extra inputs"),
         ([entry(test=entry()["test"] | {"kind": "not_above"})], "claim a: .*needs a margin or times"),
         ([entry(test=entry()["test"] | {"times": 2})], "claim a: .*has bounds without `because`"),
+        ([entry(test=entry()["test"] | {"times": 2}, because="twice")], "claim a: .*does not say on which day"),
         ([entry(test={"kind": "level", "metric": "loss", "variant": "kan"})], "claim a: .*needs a low or a high bound"),
         (["a"], "a is no claim with an id"),
     ],
@@ -86,6 +88,7 @@ def test_file_without_claims_is_named(tmp_path):
 def test_every_kind_is_found_but_the_one_that_cannot_be():
     kinds = {made.test.kind for made in CLAIMS} - {"undecidable"}
     assert kinds <= FINDERS.keys()
+    assert ASKS.keys() == FINDERS.keys() | {"undecidable"}
 
 
 @pytest.mark.parametrize("experiment", sorted({made.experiment for made in CLAIMS}))

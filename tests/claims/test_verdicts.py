@@ -227,6 +227,23 @@ def test_counts_are_exact(test, more, expected):
     assert (found["verdict"], found["group"]) == (expected, "count")
 
 
+@pytest.mark.parametrize(
+    ("status", "expected", "measured"),
+    [
+        (["finished"] * 3, "agrees", "0 of 3 runs diverged"),
+        (["finished", "diverged", "finished"], "differs", "1 of 3 runs diverged"),
+        (["diverged"] * 3, "differs", "3 of 3 runs diverged"),
+        (["finished"] * 2, "preliminary", "0 of 2 runs diverged"),
+    ],
+)
+def test_stable_are_variants_of_which_no_run_diverged(status, expected, measured):
+    frame = rows(kan=LOW[: len(status)]).assign(status=status)
+    found = verdict(claim({"kind": "stable", "variant": "kan"}, scale={"steps": 100}), frame)
+    assert (found["verdict"], found["measured"]) == (expected, measured)
+    other = verdict(claim({"kind": "stable", "variant": "kan"}, scale={"steps": 7}), frame.assign(status="finished"))
+    assert other["verdict"] == "not comparable"
+
+
 def test_what_no_measurement_decides_says_why():
     found = verdict(claim({"kind": "undecidable", "reason": "it is a wish"}), None)
     assert (found["verdict"], found["why"]) == ("undecidable", "it is a wish")
@@ -303,7 +320,8 @@ def test_another_scale_is_not_comparable_and_unequal_budgets_are_not():
     assert (found["verdict"], found["why"]) == ("not comparable", "steps 100, claimed for 8000")
     unequal = rows(kan=HIGH, mlp=LOW, steps=[10] * 3 + [20] * 3)
     assert verdict(compared("above", same=["steps"]), unequal)["why"] == "steps differ: 10, 20"
-    assert verdict(compared("above", scale={"steps": 100}), rows(kan=HIGH, mlp=LOW))["scale"] == "steps 100"
+    equal = compared("above", scale={"steps": 100}, same=["status"])
+    assert verdict(equal, rows(kan=HIGH, mlp=LOW))["scale"] == "steps 100, equal status (finished)"
 
 
 def test_rows_of_a_frame_know_the_scale_of_their_run():
@@ -351,20 +369,31 @@ def test_holm_corrects_the_primary_claims_of_an_experiment():
     assert np.isnan(table["p_holm"].iloc[2])
 
 
-def test_a_primary_verdict_that_the_correction_takes_away_says_so():
+def test_a_primary_verdict_that_the_correction_takes_away_is_marked():
     made = [compared("above", id=f"toy.{name}", primary=True) for name in "abc"]
     frame = rows(kan=[1.5, 1.61, 1.3], mlp=LOW)  # p 0.014
-    assert judge(made[:1], {("toy", "runs"): frame}, PARAMETERS).numbers["why"].iloc[0].endswith("holds above 0")
+    assert judge(made[:1], {("toy", "runs"): frame}, PARAMETERS).text["verdict"].tolist() == ["reproduced"]
     loose = rows(kan=[1.5, 1.7, 1.2], mlp=LOW)  # p 0.03
-    found = judge(made, {("toy", "runs"): loose}, PARAMETERS).numbers
+    table = judge(made, {("toy", "runs"): loose}, PARAMETERS)
+    found = table.numbers
     assert set(found["verdict"]) == {"reproduced"} and found["p"].iloc[0] < 0.05 < found["p_holm"].iloc[0]
-    assert found["why"].iloc[0].endswith("; not after Holm's correction")
+    assert found["lost_to_holm"].all() and set(table.text["verdict"]) == {"reproduced (not after Holm)"}
 
 
-def test_text_of_the_table_has_own_hypotheses_after_reported_claims_and_counts_last():
+def test_own_hypotheses_and_counts_have_tables_of_their_own(tmp_path):
     test = {"kind": "above", "metric": "loss", "left": "kan", "right": "mlp"}
     made = [claim({"kind": "parameters", "variant": "kan"}, reported=10), own(test), claim(test, primary=True)]
+    table = judge(made, {("toy", "runs"): rows(kan=HIGH, mlp=LOW)}, PARAMETERS)
+    assert table.text["claim"].tolist() == ["something *", "something", "something"]
+    assert table.text["test"].tolist() == ["above", "above", "count"]
+    assert table.text["holds"].tolist() == ["above 0", "above 0", ""]
+    table.write(tmp_path / "claims")
+    headings = [line for line in (tmp_path / "claims.md").read_text().splitlines() if line.startswith("#")]
+    assert headings == ["## Reported claims", "## This project's own predictions", "## Counts"]
+
+
+def test_scale_is_shown_once():
+    made = [compared("above", id=f"toy.{steps}", scale={"steps": steps}) for steps in (100, 8000)]
     text = judge(made, {("toy", "runs"): rows(kan=HIGH, mlp=LOW)}, PARAMETERS).text
-    assert text["group"].tolist() == ["reported", "own", "count"]
-    assert text["claim"].tolist() == ["something *", "something", "something"]
-    assert text["holds"].tolist() == ["above 0", "above 0", ""]
+    assert text["scale"].tolist() == ["steps 100", ""]
+    assert text["why"].iloc[1] == "steps 100, claimed for 8000"

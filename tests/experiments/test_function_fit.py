@@ -14,7 +14,7 @@ from kanpipe.config.kinds import parsed, trained
 from kanpipe.experiments import stage
 from kanpipe.experiments.function_fit import lbfgs, problem, train
 from kanpipe.experiments.function_fit.config import INPUTS, Locality, WarmUp
-from kanpipe.experiments.function_fit.curves import changed_share, labelled_points, locality, warm_up
+from kanpipe.experiments.function_fit.curves import changed_share, labelled_points, locality, separations, warm_up
 from kanpipe.experiments.function_fit.evaluate import fitted_slope
 from kanpipe.experiments.function_fit.exponents import exponents
 from kanpipe.experiments.function_fit.figures.errors import first_runs, leading
@@ -273,12 +273,15 @@ def test_one_control_point_moves_four_intervals_of_the_spline_and_all_of_the_bez
 
 
 def test_warm_up_labels_need_more_than_one_parabola():
-    settings = WarmUp(points=300, gap=0.1, seed=0)
+    settings = WarmUp(points=300, gap=0.1, samples=3, seed=0)
     x, y, above = labelled_points(settings)
     assert len(x) == 300 and np.abs(y - x**3).min() >= 0.1 and 0.3 < above.mean() < 0.7
     accuracy = warm_up(settings).groupby("boundary")["accuracy"].first()
     assert accuracy["one parabola"] < 0.95
     assert accuracy.drop("one parabola").min() == 1.0
+    every = separations(settings).pivot(index="sample", columns="boundary", values="accuracy")
+    assert every.loc[0].to_dict() == accuracy.to_dict()
+    assert every["one parabola"].max() < 0.95 and every["one parabola"].nunique() > 1
 
 
 EVALUATION = {
@@ -291,7 +294,7 @@ EVALUATION = {
         "rounds": 2,
         "block_seconds": 1e-5,
     },
-    "warm_up": {"points": 50, "gap": 0.1, "seed": 0},
+    "warm_up": {"points": 50, "gap": 0.1, "samples": 2, "seed": 0},
     "locality": {"grid_size": 8, "control_point": 5, "seed": 0},
 }
 

@@ -26,7 +26,14 @@ CLAIMS = [  # name, source, group, primary, verdict, and what else there is
         "reproduced",
         {"effect": 2.0, "low": 1.5, "high": 2.5, "bound_low": 0},
     ),
-    ("fails", "this project", "own", False, "refuted", {"effect": 9.0, "low": 8.0, "high": 9.5, "bound_high": 1.0}),
+    (
+        "fails",
+        "this project",
+        "own",
+        True,
+        "refuted",
+        {"effect": 9.0, "low": 8.0, "high": 9.5, "bound_high": 1.0, "kind": "equal", "lost_to_holm": True},
+    ),
     ("count", "001 kan-diffusion", "count", False, "agrees", {}),
     ("other", "001 kan-diffusion", "reported", False, "not comparable", {"why": "steps 10, claimed for 8000"}),
 ]

@@ -112,7 +112,16 @@ def test_page_says_what_the_tables_say(page, read):
     assert "A note of <the> table." in words and "0.44862" in words and "mlp_as_kan" not in words
     assert "2 trainings of 1 network, 2 training seeds each, preset small." in words
     assert "Not the published scale: steps 10 (claimed for 8000)." in words
-    assert [claim.id.split(".")[1] for claim in page.claims] == ["noise", "holds", "other", "fails", "count"]
+    assert "refuted (not after Holm)" in words and "Test equal (equivalence)" in words
+
+
+def test_primary_predictions_of_this_project_stand_below_what_sources_claim(page):
+    groups = {title: [claim.id.split(".")[1] for claim in claims] for title, claims in page.groups.items()}
+    assert groups == {
+        "Reported claims": ["noise", "holds", "other"],
+        "This project's own predictions": ["fails"],
+        "Counts": ["count"],
+    }
 
 
 def test_first_section_has_the_sources_first_and_names_what_was_not_run(tmp_path):
@@ -135,6 +144,7 @@ def test_sentence_of_whose_numbers_none_was_run_is_left_out():
 def test_first_section_is_a_table_too(page):
     counts = page.tables()["verdicts"].numbers.set_index("source")
     assert counts.loc["001 kan-diffusion", "all"] == 4 and counts.loc["all", "within noise"] == 1
+    assert counts.loc["all", "refuted (not after Holm)"] == 1
     assert page.tables()["headlines"].text["experiment"].tolist() == ["Swiss-roll diffusion"]
 
 

@@ -54,6 +54,17 @@ def test_forms_of_a_table(tmp_path):
     assert r"0.250 $\pm$ 0.010" in latex and r"a\_b" in latex and "% A note." in latex
 
 
+def test_rows_that_share_a_value_have_a_table_of_their_own(tmp_path):
+    text = pd.DataFrame({"sort": ["a_b", "c", "a_b"], "n": ["1", "2", "3"], "p": ["0.1", "", ""]})
+    Table(text, text, "A note.", by="sort").write(tmp_path / "table")
+    first, second = (tmp_path / "table.md").read_text().split("## c")
+    assert first.startswith("## a_b\n\n| n ") and "p" in first and "| 3 " in first
+    assert "| 2 " in second and "p" not in second and second.endswith("\n\nA note.\n")
+    assert "<h2>a_b</h2>" in (tmp_path / "table.html").read_text()
+    assert (tmp_path / "table.tex").read_text().count(r"\begin{tabular}") == 2
+    assert pd.read_csv(tmp_path / "table.csv")["sort"].tolist() == ["a_b", "c", "a_b"]
+
+
 def model_of(parameters):
     return nn.Linear(parameters, 1, bias=False)
 

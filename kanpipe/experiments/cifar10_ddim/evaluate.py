@@ -74,7 +74,7 @@ class Evaluation:
     def _scale(self, run: FinishedRun, samples: Arrays) -> dict[str, Any]:
         """What the numbers of this run depend on beside the run, or are to be held against."""
         net = {"channels": run.spec.network.channels, "family": run.spec.variant.family}
-        net |= {"batch": run.spec.recipe.batch_size}
+        net |= {"batch": run.spec.recipe.batch_size, "precision": run.spec.recipe.precision}
         kept = {"dataset": self.spec.problem.dataset, "reference_images": self.references}
         sds = {"data_mean_sd": self.data_mean_sd, "predicted_mean_sd": self.predicted_mean_sd}
         sds |= {"predicted_slope": self.steepest}

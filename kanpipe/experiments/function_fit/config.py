@@ -148,7 +148,8 @@ class WarmUp(Section):
 
     points: int = Field(ge=20, description="number of points, at least 20")
     gap: float = Field(ge=0, lt=1, description="the least vertical distance of a point from the curve")
-    seed: Seed = Field(description="seed of the points")
+    samples: Count = Field(description="how many samples of points are drawn, a seed each")
+    seed: Seed = Field(description="seed of the first")
 
 
 class Locality(Section):

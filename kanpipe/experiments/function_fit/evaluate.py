@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from kanpipe.experiments.function_fit.config import Experiment, Growth, Kan
-from kanpipe.experiments.function_fit.curves import locality, warm_up
+from kanpipe.experiments.function_fit.curves import locality, separations, warm_up
 from kanpipe.experiments.function_fit.exponents import exponents
 from kanpipe.experiments.function_fit.growth import growth
 from kanpipe.experiments.protocol import Inputs
@@ -18,12 +18,13 @@ ESCAPED = 0.1  # a restart with a smaller error has found the composition; all o
 
 
 def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Machine) -> dict[str, pd.DataFrame]:
-    """Seven tables.
+    """Eight tables.
 
     runs      a row a run
     stages    a row for every run and grid, with the slope from the grid before
     restarts  a row for every restart
     exponents  a row for every exponent of the growth of time and every round (variant time_<network>_<axis>)
+    separations  a row for every kind of boundary and sample of points
     growth, pieces, locality
     """
     stages = pd.concat([_stages(run) for run in runs], ignore_index=True)
@@ -36,6 +37,7 @@ def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine:
         "growth": times,
         "exponents": _rounds(exponents(times), runs[0].record.experiment, chosen.growth),
         "pieces": warm_up(chosen.warm_up),
+        "separations": separations(chosen.warm_up),
         "locality": locality(chosen.locality),
     }
 

@@ -19,7 +19,7 @@ def has_edges(variant: AnyNetwork) -> bool:
 
 
 OUTPUTS = Outputs(
-    frames=("runs", "stages", "restarts", "growth", "exponents", "pieces", "locality"),
+    frames=("runs", "stages", "restarts", "growth", "exponents", "pieces", "separations", "locality"),
     tables=("", "grids", "growth", "curves"),
     figures=figure_names,
     trained=("weights.safetensors", "stages.safetensors", "history.csv", "restarts.csv", "stages.csv", "run.json"),

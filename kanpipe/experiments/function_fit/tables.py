@@ -15,7 +15,7 @@ def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
         "": _networks(frames["runs"]),
         "grids": _grids(frames["stages"]),
         "growth": _growth(frames["growth"]),
-        "curves": _curves(frames["pieces"], frames["locality"]),
+        "curves": _curves(frames["separations"], frames["locality"]),
     }
 
 
@@ -112,8 +112,8 @@ def _growth(times: pd.DataFrame) -> Table:
     return Table(summary, text, note)
 
 
-def _curves(pieces: pd.DataFrame, locality: pd.DataFrame) -> Table:
-    accuracy = pieces.groupby("boundary", sort=False)["accuracy"].first()
+def _curves(separations: pd.DataFrame, locality: pd.DataFrame) -> Table:
+    accuracy = separations.groupby("boundary", sort=False)["accuracy"].mean()
     rows = [
         {"what": f"{name.replace('$', '')}: points on their side", "value": value} for name, value in accuracy.items()
     ]
@@ -122,7 +122,8 @@ def _curves(pieces: pd.DataFrame, locality: pd.DataFrame) -> Table:
         rows.append({"what": f"{words}: share that moves with one control point", "value": share})
     numbers = pd.DataFrame(rows)
     text = numbers.assign(value=[f"{value:.1%}" for value in numbers["value"]])
-    return Table(numbers, text, "Accuracy on the points to which the boundary was fitted by logistic regression.")
+    note = "Accuracy on the points to which the boundary was fitted by logistic regression"
+    return Table(numbers, text, f"{note}, mean over {separations['sample'].nunique()} samples of them.")
 
 
 def _geometric(summary: pd.DataFrame, metric: str) -> list[str]:

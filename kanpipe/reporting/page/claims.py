@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from kanpipe.claims.words import ASKS, GROUPS, marked
 from kanpipe.reporting.folders import Link, Results
 from kanpipe.reporting.page.forest import Mark, mark
 from kanpipe.reporting.tables import Table
@@ -12,6 +13,7 @@ from kanpipe.reporting.tables import Table
 COLUMNS = {  # of the table of claims that a reader can unfold: its words
     "reported": "Reported",
     "measured": "Measured",
+    "kind": "Test",
     "effect": "Effect",
     "interval": "95 % interval",
     "bounds": "Holds where the effect is",
@@ -38,7 +40,8 @@ TONES = {  # of a verdict: what it says, for colours and marks
     "borderline": "open",
     "preliminary": "open",
 }  # and "silent", where nothing was measured that speaks to the claim
-VERDICTS = (*TONES, "not comparable", "undecidable", "not run")  # in the order in which they are counted
+JUDGED = tuple(marked(verdict, lost) for verdict in TONES for lost in (False, True))
+VERDICTS = (*JUDGED, "not comparable", "undecidable", "not run")  # in the order in which they are counted
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Judged:
     primary: bool
     measured: str
     verdict: str
+    lost: bool  # to Holm's correction
     why: str
     mark: Mark | None
     facts: list[tuple[str, str]]
@@ -64,9 +68,14 @@ class Judged:
         return "claim-" + self.id.replace(".", "-").replace("_", "-")
 
     @property
-    def rank(self) -> int:
-        """Primary claims come first, then the other reported ones, predictions of this project, and counts."""
-        return 0 if self.primary else {"own": 2, "count": 3}.get(self.group, 1)
+    def rank(self) -> tuple[int, bool]:
+        """Reported claims come first, then predictions of this project, and counts; of each the primary ones."""
+        return [*GROUPS].index(self.group), not self.primary
+
+    @property
+    def shown(self) -> str:
+        """The verdict as it is shown and counted."""
+        return marked(self.verdict, self.lost)
 
     @property
     def tone(self) -> str:
@@ -86,6 +95,7 @@ def _judged(row: pd.Series, results: Results) -> Judged:
     return Judged(
         experiment=experiment,
         primary=words["primary"] == "True",
+        lost=words["lost_to_holm"] == "True",
         mark=mark(*numbers),
         facts=_facts(words, numbers),
         frames=frames,
@@ -98,6 +108,7 @@ def _facts(words: pd.Series, numbers: pd.Series) -> list[tuple[str, str]]:
     """What can be unfolded: its words and what it is, where it is anything."""
     effect, low, high, bound_low, bound_high = numbers
     shown = words.to_dict() | {
+        "kind": ASKS.get(words["kind"], words["kind"]),
         "effect": "" if pd.isna(effect) else f"{effect:.4g} ({words['effect_of']})",
         "interval": "" if pd.isna(low) or pd.isna(high) else f"{low:.4g} to {high:.4g}",
         "bounds": _range(bound_low, bound_high),
@@ -121,13 +132,19 @@ def _rounded(p: str) -> str:
 
 def counted(claims: list[Judged]) -> dict[str, int]:
     """How many claims have each verdict that one of them has."""
-    counts = {verdict: sum(claim.verdict == verdict for claim in claims) for verdict in VERDICTS}
+    counts = {verdict: sum(claim.shown == verdict for claim in claims) for verdict in VERDICTS}
     return {verdict: count for verdict, count in counts.items() if count}
 
 
 def present(claims: list[Judged]) -> list[str]:
     """The verdicts that a claim has, in their order."""
-    return [verdict for verdict in VERDICTS if any(claim.verdict == verdict for claim in claims)]
+    return [verdict for verdict in VERDICTS if any(claim.shown == verdict for claim in claims)]
+
+
+def by_group(claims: list[Judged]) -> dict[str, list[Judged]]:
+    """The claims below their headings, in the order of these."""
+    groups = {title: [claim for claim in claims if claim.group == group] for group, title in GROUPS.items()}
+    return {title: own for title, own in groups.items() if own}
 
 
 def by_source(claims: list[Judged]) -> dict[str, list[Judged]]:

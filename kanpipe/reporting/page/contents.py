@@ -91,7 +91,18 @@ def all_claims(results: Results) -> list[Judged]:
 
 
 def _complete(table: pd.DataFrame) -> pd.DataFrame:
-    names = ["id", "source", "statement", "group", "primary", "verdict", "effect_of", *COLUMNS, *NUMBERS]
+    names = [
+        "id",
+        "source",
+        "statement",
+        "group",
+        "primary",
+        "verdict",
+        "lost_to_holm",
+        "effect_of",
+        *COLUMNS,
+        *NUMBERS,
+    ]
     return table.reindex(columns=list(dict.fromkeys(name for name in names if name not in ("interval", "bounds"))))
 
 

@@ -13,7 +13,7 @@ from kanpipe.claims.model import OWN
 from kanpipe.files import atomic
 from kanpipe.reporting.folders import Results
 from kanpipe.reporting.page import contents, forest
-from kanpipe.reporting.page.claims import Judged, by_source, counted, present, verdict_table
+from kanpipe.reporting.page.claims import Judged, by_group, by_source, counted, present, verdict_table
 from kanpipe.reporting.page.contents import Experiment
 from kanpipe.reporting.tables import Table
 from kanpipe.reporting.values import environment
@@ -47,6 +47,11 @@ class Page:
     def verdicts(self) -> list[str]:
         """Those that a claim has."""
         return present(self.claims)
+
+    @property
+    def groups(self) -> dict[str, list[Judged]]:
+        """The claims below their headings."""
+        return by_group(self.claims)
 
     @property
     def sources(self) -> dict[str, list[Judged]]:
