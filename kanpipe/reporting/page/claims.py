@@ -154,8 +154,17 @@ def by_source(claims: list[Judged]) -> dict[str, list[Judged]]:
 
 
 def verdict_table(claims: list[Judged]) -> Table:
-    """The number of claims by source and verdict."""
-    counts = [{"source": name, **counted(own), "all": len(own)} for name, own in by_source(claims).items()]
-    counts.append({"source": "all", **counted(claims), "all": len(claims)})
-    numbers = pd.DataFrame(counts, columns=["source", *present(claims), "all"]).convert_dtypes()
-    return Table(numbers, numbers.astype(object).where(numbers.notna(), "").astype(str))
+    """The number of claims by source and verdict; in brackets those whose verdict Holm's correction takes away."""
+    sources = by_source(claims) | {"all": claims}
+    verdicts = [verdict for verdict in VERDICTS if any(claim.verdict == verdict for claim in claims)]
+    counts, texts = [], []
+    for name, own in sources.items():
+        found = {verdict: [claim.lost for claim in own if claim.verdict == verdict] for verdict in verdicts}
+        counts.append({"source": name, **{verdict: len(lost) for verdict, lost in found.items()}, "all": len(own)})
+        cells = {verdict: _cell(lost) for verdict, lost in found.items()}
+        texts.append({"source": name, **cells, "all": str(len(own))})
+    return Table(pd.DataFrame(counts), pd.DataFrame(texts), "In brackets: what Holm's correction takes away.")
+
+
+def _cell(lost: list[bool]) -> str:
+    return (f"{len(lost)} ({sum(lost)})" if any(lost) else str(len(lost))) if lost else ""
