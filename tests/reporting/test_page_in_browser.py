@@ -61,7 +61,9 @@ addEventListener("load", async () => {
 def page(tmp_path_factory) -> Path:
     """The page of small results, with a script that says what became of it."""
     folder = small_results(tmp_path_factory.mktemp("results"))
-    gathered(folder, {"swiss_roll": "swiss_roll"}, ROOT / "workflow").write(folder / "index.html", preset="small")
+    gathered(folder, {"swiss_roll": "swiss_roll"}, {"swiss_roll": []}, ROOT / "workflow").write(
+        folder / "index.html", preset="small"
+    )
     text = (folder / "index.html").read_text()
     axe = f"<script>{AXE.read_text()}</script>" if AXE.exists() else ""
     text = text.replace("<head>", f"<head>{LISTEN}").replace("</body>", f"{axe}{LOOK}</body>")
