@@ -7,6 +7,8 @@ from snakemake.utils import update_config
 from kanpipe.config import effective, load_yaml
 from kanpipe.reporting.folders import SOURCE
 
+KEPT = "cpu"  # the preset by which kept networks are called
+
 
 def entries_of(preset: str) -> dict[str, Any]:
     """The experiments of config.yaml as a preset has them, by their names."""

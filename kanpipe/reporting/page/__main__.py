@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kanpipe.errors import UserError
 from kanpipe.experiments.plan import Plan
-from kanpipe.reporting.entries import entries_of
+from kanpipe.reporting.entries import KEPT, entries_of
 from kanpipe.reporting.folders import SOURCE
 from kanpipe.reporting.page.render import gathered
 
@@ -20,7 +20,7 @@ from kanpipe.reporting.page.render import gathered
 def main() -> None:
     options = argparse.ArgumentParser(description="Write the page of the kept results.")
     options.add_argument("--results", type=Path, default=Path("results/reference"))
-    options.add_argument("--preset", default="cpu", help="that of the runs (default: %(default)s, of the kept ones)")
+    options.add_argument("--preset", default=KEPT, help="that of the runs (default: %(default)s, of the kept ones)")
     chosen = options.parse_args()
     root = chosen.results
     try:
