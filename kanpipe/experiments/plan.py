@@ -46,6 +46,11 @@ class Plan:
         variants = {"variants": self.settings["variants"]} if "variants" in self.settings else {}
         return self.outputs.figures(getattr(parsed(self.kind, variants), "variants", {}))
 
+    @property
+    def pictured(self) -> list[str]:
+        """The variants that figures show which have no room for all."""
+        return self.settings.get("figures", {}).get("variants", [])
+
     @cached_property
     def tables(self) -> list[str]:
         """The names of the tables."""

@@ -12,11 +12,13 @@ def log_log(axes: Axes) -> None:
     log_y(axes)
 
 
-def log_x(axes: Axes) -> None:
-    """Make the horizontal axis logarithmic, around all that is drawn."""
-    axes.set_xscale("log")
-    axes.set_xlim(_limits(axes.dataLim.intervalx, axes.dataLim.minposx))
-    _ticks(axes.xaxis)
+def log_x(*panels: Axes) -> None:
+    """Make the horizontal axis of all panels logarithmic, around all that is drawn on any of them."""
+    ends = [end for axes in panels for end in _limits(axes.dataLim.intervalx, axes.dataLim.minposx)]
+    for axes in panels:
+        axes.set_xscale("log")
+        axes.set_xlim(min(ends), max(ends))
+        _ticks(axes.xaxis)
 
 
 def log_y(axes: Axes) -> None:

@@ -21,10 +21,10 @@ from kanpipe.files import atomic
 COLUMN, FULL = 3.4, 7.0  # widths in inches of one column and of the page
 SMALL, TEXT = 7.0, 8.0  # font sizes in points; nothing is smaller
 
-# Told apart also without red or green: Okabe and Ito's palette, darkened or lightened for the sizes of one family.
+# Told apart also without red or green, after Okabe and Ito's palette; networks have others (kanpipe.reporting.style).
 DATA, GENERATED = "#0072B2", "#C8102E"
 INK, MUTED, GROUND = "#222222", "#666666", "#F5F5F2"
-SPARE_COLOURS = ("#7B5EA7", "#CC79A7", "#56B4E9", "#8C6D31")
+CONTRAST = (INK, "#CC79A7")  # two things that are neither networks, nor data and samples
 
 STYLE: dict[str, Any] = {
     "font.size": TEXT,

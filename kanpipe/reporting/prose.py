@@ -8,8 +8,9 @@ A number stands between two comments, the first of which names it:
     the KAN scores <!-- value: swiss_roll.kan_huber -->0.2890<!-- --> in the mean
 
 results/reference/numbers.yaml says of each experiment what a name stands for: an expression of Jinja over
-`kanpipe.reporting.values`. Whole tables are filled in the same way. It also says when a verdict has changed on which
-rests what a page says is to believe (`kanpipe.reporting.beliefs`).
+`kanpipe.reporting.values`. Whole tables are filled in the same way, and of which runs a figure is, as its caption on
+the page has it: `swiss_roll.figures.generated`. It also says when a verdict has changed on which rests what a page says
+is to believe (`kanpipe.reporting.beliefs`).
 """
 
 import argparse
@@ -23,12 +24,15 @@ from jinja2 import TemplateError
 from kanpipe.claims.summary import summary
 from kanpipe.config import load_yaml
 from kanpipe.errors import UserError
+from kanpipe.experiments.plan import Plan
 from kanpipe.files import atomic, read_table
 from kanpipe.reporting.bases import COMPARISONS, bases_table
 from kanpipe.reporting.beliefs import changed
+from kanpipe.reporting.entries import KEPT, entries_of
 from kanpipe.reporting.folders import SOURCE, Results
+from kanpipe.reporting.page.captions import Caption
 from kanpipe.reporting.page.claims import verdict_table
-from kanpipe.reporting.page.contents import all_claims
+from kanpipe.reporting.page.contents import all_claims, load_words
 from kanpipe.reporting.tables import NOT_RUN
 from kanpipe.reporting.values import METHODS, Values, environment
 
@@ -38,7 +42,7 @@ ALL_VERDICTS, ALL_BASES = "all.verdicts", "all.bases"  # those that are of no on
 
 def numbers(reference: Path) -> dict[str, str]:
     """What every name stands for, as text; UserError for one that has no value, or is no expression."""
-    known = {ALL_VERDICTS: _verdicts(reference), ALL_BASES: _bases(reference)}
+    known = {ALL_VERDICTS: _verdicts(reference), ALL_BASES: _bases(reference)} | _figures(reference)
     for experiment, expressions in load_yaml(reference / "numbers.yaml").items():
         values = Values(reference / experiment, reference / experiment / "tables")
         names = {method: getattr(values, method) for method in METHODS}
@@ -69,6 +73,17 @@ def _bases(reference: Path) -> str:
     """The comparison of bases, with its note."""
     table = bases_table({name: Results(reference).runs(name) for name in COMPARISONS})
     return f"{table.text.to_markdown(index=False, disable_numparse=True)}\n\n{table.note}"
+
+
+def _figures(reference: Path) -> dict[str, str]:
+    """Of which runs each figure is that sources.yaml names."""
+    words, results, known = load_words(SOURCE / "workflow/sources.yaml"), Results(reference), {}
+    for plan in (Plan(name, entry) for name, entry in entries_of(KEPT).items()):
+        runs = results.runs(plan.name)
+        for figure, said in words.get(plan.name, words[plan.kind])["figures"].items() if len(runs) else ():
+            name = f"{plan.name}.figures.{figure}"
+            known[name] = Caption.read(said, name).shown(runs, plan.pictured, kept=True)
+    return known
 
 
 def filled(text: str, known: dict[str, str], place: str) -> str:

@@ -20,15 +20,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pandas as pd
-from snakemake.utils import update_config
 
 from kanpipe.claims.file import claim_files, load_claims
 from kanpipe.claims.judge import judge
 from kanpipe.claims.model import Claim
-from kanpipe.config import effective, load_yaml
 from kanpipe.config.kinds import parsed
 from kanpipe.errors import UserError
 from kanpipe.experiments import stage
@@ -39,6 +36,7 @@ from kanpipe.frames import read_frame
 from kanpipe.models.counting import parameter_count
 from kanpipe.reporting.cards import write_cards
 from kanpipe.reporting.cost import cost_table
+from kanpipe.reporting.entries import entries_of
 from kanpipe.reporting.folders import SOURCE, record_path
 from kanpipe.reporting.kept import in_order, kept_runs
 from kanpipe.reporting.shipped import ship
@@ -123,10 +121,7 @@ def _claims() -> list[Claim]:
 
 
 def _plan(experiment: str, preset: str = "paper") -> Plan:
-    config: dict[str, Any] = {}  # into which mappings that share an anchor are copied each for itself
-    for path in ("config.yaml", f"workflow/presets/{preset}.yaml"):
-        update_config(config, load_yaml(SOURCE / path))
-    entries = effective(config)["experiments"]
+    entries = entries_of(preset)
     if experiment not in entries:
         raise UserError(f"config.yaml has no experiment {experiment}, so its runs cannot be kept; add its entry there")
     return Plan(experiment, entries[experiment])

@@ -8,7 +8,7 @@ from typing import Any
 MLP, KAN, FASTKAN, FASTERKAN, OTHER = "#009E73", "#C24E00", "#7B5EA7", "#56B4E9", "#8C6D31"
 FAMILY_COLOURS = {"mlp": MLP, "kan": KAN, "fastkan": FASTKAN, "fasterkan": FASTERKAN}
 # Of the colours of a family
-SHADES = {"mlp": (MLP, "#00523C", "#6CCFB0", "#8A8F00"), "kan": (KAN, "#F0A202", "#7A3100")}
+SHADES = {"mlp": (MLP, "#00523C", "#6CCFB0", "#8A8F00"), "kan": (KAN, "#F0A202", "#7A3100", "#E59A78")}
 FAMILY_MARKS = {"mlp": "s", "kan": "o", "fastkan": "^", "fasterkan": "v"}
 ROLE_COLOURS = {  # where one family has networks of several roles
     ("mlp", "control"): SHADES["mlp"][1],

@@ -1,5 +1,7 @@
 """The runs of one variant together, as figures and tables show them."""
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -58,11 +60,24 @@ def by_variant(runs: list[FinishedRun], table: pd.DataFrame) -> list[Variant]:
     ]
 
 
-def of_first_seeds(variants: list[Variant]) -> str:
-    """Which runs a figure shows that has one of each variant: `Training seed 0`."""
-    shown = sorted({variant.runs[0].seed for variant in variants if variant.runs})
-    return f"Training seed{'s' if len(shown) > 1 else ''} {', '.join(map(str, shown))}"
+def of_first_seeds(variants: list[Variant], title: Callable[[str], str] = label) -> str:
+    """Which runs a figure shows that has one of each variant: `training seed 0`, and whose seed is another."""
+    shown = {variant.name: variant.runs[0].seed for variant in variants if variant.runs}
+    if not shown:
+        return "no finished training"
+    usual = Counter(shown.values()).most_common(1)[0][0]
+    others = [f"{seed} of {title(name)}" for name, seed in shown.items() if seed != usual]
+    return f"training seed {usual}" + (f" ({'; '.join(others)})" if others else "")
 
 
-def seeds(count: int) -> str:
-    return f"{count} seed" if count == 1 else f"{count} seeds"
+def seeds(least: int, most: int | None = None) -> str:
+    """`1 seed`, `3 seeds`, or `3 to 10 seeds`."""
+    if most is not None and most != least:
+        return f"{least} to {most} seeds"
+    return f"{least} seed" if least == 1 else f"{least} seeds"
+
+
+def seeds_of(rows: pd.DataFrame) -> str:
+    """How many seeds each variant of a frame has."""
+    counts = rows.groupby("variant")["seed"].nunique()
+    return seeds(int(counts.min()), int(counts.max()))

@@ -11,7 +11,7 @@ from small_cifar10_ddim import COVERAGE, DIVERGED, SLOPE, SPEC, STEPS, VARIANT_R
 from kanpipe.experiments import stage
 from kanpipe.experiments.cifar10_ddim.datasets import DATASETS
 from kanpipe.experiments.cifar10_ddim.figures.channel_means import HUES, channel_means
-from kanpipe.experiments.cifar10_ddim.figures.cost_and_quality import COSTS, cost_and_quality
+from kanpipe.experiments.cifar10_ddim.figures.cost_and_quality import cost_and_quality
 from kanpipe.experiments.cifar10_ddim.figures.image_grids import MISSING, denoising, pictures, samples
 from kanpipe.experiments.cifar10_ddim.figures.knots import coverage
 from kanpipe.experiments.cifar10_ddim.figures.sampler_steps import samplers
@@ -192,7 +192,7 @@ def test_losses_are_smoothed_and_the_named_ones_have_their_colours(variants, fra
         loss = variant.runs[0].history()["loss"]
         assert np.allclose(line.get_ydata(), smoothed(loss, window_for(len(loss)))["mean"])
     assert [line.get_color() for line in axes.lines[:2]] == [NAMES.look("unet")[0], NAMES.look("kan_unet")[0]]
-    assert "degree 3 diverged" in axes.get_title(loc="left") and "Training seed 0" in axes.get_title(loc="left")
+    assert "degree 3 diverged" in axes.get_title(loc="left") and "training seed 0" in axes.get_title(loc="left")
     assert "3,072 values" in axes.get_ylabel()
 
 
@@ -211,50 +211,58 @@ def test_a_prelu_behind_a_norm_has_the_floor_of_its_slope(variants, frames):
 
 def marks(axes):
     """The places of markers, and their faces."""
-    single = [line for line in axes.lines if len(line.get_xdata()) == 1 and line.get_marker() != "_"]  # no caps of bars
-    return {(line.get_xdata()[0], line.get_ydata()[0]): line.get_markerfacecolor() for line in single}
+    drawn = [line for line in axes.lines if line.get_marker() not in ("None", "|")]  # no caps of bars
+    return {point: line.get_markerfacecolor() for line in drawn for point in zip(*line.get_data(), strict=True)}
 
 
-def test_networks_of_the_usual_steps_are_compared_by_size(frames):
-    figure = cost_and_quality(frames["runs"], frames["scores"], NAMES, CHOSEN, published=True)
-    runs = (
-        frames["runs"].query("status == 'finished'").assign(gflop=lambda rows: rows["gflop_per_step"] * rows["steps"])
-    )
-    means = runs.groupby("variant")[["fid_768", *COSTS]].mean()
+def test_trainings_of_the_usual_steps_stand_in_rows_and_means_against_operations(frames):
     usual = ["unet", "kan_unet", "unet_instance_norm_out"]
-    for axes, cost, shown in zip(figure.axes, COSTS, (usual, [*usual, "kan_unet_short"]), strict=True):
-        expected = means.loc[shown, [cost, "fid_768"]].to_numpy().tolist()
-        assert np.allclose(sorted(marks(axes)), sorted(expected), rtol=1e-12)  # sums in another order
-        assert [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [0.5]
-    assert figure.axes[0].get_ylabel() == "FID-768"
+    figure = cost_and_quality(frames["runs"], frames["scores"], NAMES, usual, published=True)
+    above, below = figure.axes
+    runs = frames["runs"].query("status == 'finished'")
+    rows = [label.get_text().split("\n")[0] for label in above.get_yticklabels()]
+    assert sorted(rows) == sorted(map(NAMES.title, usual))
+    for name in usual:
+        row = [x for x, y in marks(above) if y == -rows.index(NAMES.title(name))]
+        assert sorted(row) == sorted(runs.loc[runs["variant"] == name, "fid_768"])
+    means = runs.assign(gflop=runs["gflop_per_step"] * runs["steps"]).groupby("variant")[["fid_768", "gflop"]].mean()
+    expected = means.loc[[*usual, "kan_unet_short"]].to_numpy().tolist()
+    assert np.allclose(sorted(marks(below)), sorted(expected), rtol=1e-12)  # sums in another order
+    for axes in figure.axes:
+        assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [0.5]
+    assert below.get_xlabel() == "FID-768"
     assert {"hollow: 100 steps", "the same network", "diverged: KAN U-Net, degree 3"} <= set(entries(figure))
 
 
-def test_networks_that_are_not_named_are_grey(frames):
-    figure = cost_and_quality(frames["runs"], frames["scores"], NAMES, ["unet"], published=True)
-    faces = marks(figure.axes[0])
-    assert sorted(faces.values()) == sorted([NAMES.look("unet")[0], "#BBBBBB", "#BBBBBB"])
-    assert "other networks of the table" in entries(figure) and NAMES.title("kan_unet") not in entries(figure)
+def test_networks_that_are_not_named_are_grey_and_in_one_row(frames):
+    above = cost_and_quality(frames["runs"], frames["scores"], NAMES, ["unet"], published=True).axes[0]
+    assert [label.get_text().split("\n")[0] for label in above.get_yticklabels()] == ["U-Net", "other networks"]
+    assert {hue for (_, y), hue in marks(above).items() if y == 0} == {NAMES.look("unet")[0]}
+    assert {hue for (_, y), hue in marks(above).items() if y == -1} == {"#BBBBBB"}
 
 
 def test_other_trainings_of_a_network_are_hollow_and_joined(frames):
     long = frames["runs"].query("variant == 'unet'").assign(variant="unet_long", steps=10 * STEPS)
     figure = cost_and_quality(pd.concat([frames["runs"], long]), frames["scores"], NAMES, CHOSEN, published=True)
-    left, right = figure.axes
-    assert list(marks(left).values()).count("white") == 0
-    assert list(marks(right).values()).count("white") == 2  # the longer U-Net and the shorter KAN
-    joined = [sorted(np.array(line.get_xdata()) / 746.25) for line in right.lines if len(line.get_xdata()) == 2]
+    above, below = figure.axes
+    assert list(marks(above).values()).count("white") == 0
+    assert list(marks(below).values()).count("white") == 2  # the longer U-Net and the shorter KAN
+    joined = [sorted(np.array(line.get_ydata()) / 746.25) for line in below.lines if len(line.get_ydata()) == 2]
     assert [STEPS, 10 * STEPS] in [pytest.approx(ends) for ends in joined]
-    low, high = right.get_ylim()
-    assert all(low < y < high for _, y in marks(right))
+    low, high = below.get_xlim()
+    assert all(low < x < high for axes in figure.axes for x, _ in marks(axes))
 
 
 def test_published_distances_stand_beside_their_like_alone(frames):
     measured = frames["runs"].assign(fid_2048=frames["runs"]["fid_768"] * 40)
-    places = {(found.parameters, found.fid) for found in PUBLISHED.values()}
-    assert places <= set(marks(cost_and_quality(measured, frames["scores"], NAMES, CHOSEN, published=True).axes[0]))
-    for runs, published in ((measured, False), (frames["runs"], True)):
-        assert not places & set(marks(cost_and_quality(runs, frames["scores"], NAMES, CHOSEN, published).axes[0]))
+    places = {found.fid for found in PUBLISHED.values()}
+
+    def drawn(runs, published):
+        axes = cost_and_quality(runs, frames["scores"], NAMES, CHOSEN, published).axes[0]
+        return {x for x, _ in marks(axes)}
+
+    assert places <= drawn(measured, True)
+    assert not places & drawn(measured, False) and not places & drawn(frames["runs"], True)
 
 
 def test_without_distances_a_sentence_says_so(frames):

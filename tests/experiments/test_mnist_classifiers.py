@@ -13,6 +13,9 @@ from kanpipe.claims.judge import judge
 from kanpipe.experiments import stage
 from kanpipe.experiments.mnist_classifiers import problem
 from kanpipe.experiments.mnist_classifiers.comparison import comparisons, judgements
+from kanpipe.experiments.mnist_classifiers.figures.cost import cost
+from kanpipe.experiments.mnist_classifiers.figures.curves import curves
+from kanpipe.experiments.mnist_classifiers.figures.errors import confusion
 from kanpipe.experiments.mnist_classifiers.outputs import OUTPUTS
 from kanpipe.experiments.mnist_classifiers.pictures import packed, unpacked
 from kanpipe.experiments.mnist_classifiers.printed_layers import printed_layers
@@ -166,6 +169,24 @@ def test_tables_and_figures_are_those_that_the_outputs_name(frames, runs, tmp_pa
     shown = experiment(figures={"variants": ["lean_linear", "raw_mlp"]})
     stage(KIND, "figures")(runs, frames, shown, tmp_path)
     assert {path.stem for path in tmp_path.iterdir()} == set(OUTPUTS.figures({}))
+
+
+def test_cost_is_size_and_the_times_that_were_taken_in_turns(frames):
+    left, right = cost(frames["best"], frames["speed"]).axes
+    means = 100 - frames["best"].groupby("variant")["accuracy"].mean()
+    heights = [bars[0].get_ydata()[0] for bars in left.containers]
+    assert sorted(heights) == pytest.approx(sorted(means))
+    timed = frames["speed"][frames["speed"]["part"].str.startswith("network")]
+    assert [bars[0].get_xdata()[0] for bars in right.containers] == timed["step_ratio"].tolist()
+    assert [bars[0].get_marker() for bars in right.containers] == ["D", "v", "v"]  # linear, and FasterKAN twice
+
+
+def test_confusion_and_curves_say_how_many_seeds_they_are_of(frames):
+    figure = confusion(frames["confusion"], frames["best"], ["raw_mlp", "lean_linear"])
+    assert figure.get_suptitle().startswith("Misread of 50 test images, mean of 1 to 2 seeds")
+    figure = curves(frames["epochs"], frames["best"], ["raw_mlp"])
+    assert "of 2 seeds" in figure.axes[0].texts[0].get_text()
+    assert figure.axes[0].get_ylim()[1] <= 100
 
 
 def test_diverged_run_has_no_scores_and_leaves_the_others_theirs(runs, data, machine, tmp_path):

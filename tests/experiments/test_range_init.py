@@ -18,6 +18,7 @@ from kanpipe.experiments.protocol import Inputs
 from kanpipe.experiments.range_init import evaluate as scoring
 from kanpipe.experiments.range_init import problem
 from kanpipe.experiments.range_init import train as training
+from kanpipe.experiments.range_init.figures import _figure
 from kanpipe.experiments.range_init.published import PARAMETERS
 from kanpipe.machine import Machine
 from kanpipe.models import parameter_count
@@ -212,6 +213,14 @@ def test_figure_is_drawn(frames, tmp_path, dataset):
     frames = frames | {"runs": frames["runs"].assign(dataset=dataset, parameters=PARAMETERS)}
     stage("range_init", "figures")([], frames, SPEC, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"range_init.png", "range_init.pdf"}
+
+
+def test_middle_panel_is_the_course_of_the_accuracy(frames):
+    kans = frames["epochs"].dropna(subset="range")
+    figure = _figure(frames["runs"], frames["epochs"])
+    drawn = [line for line in figure.axes[1].lines if line.get_marker() != "None"]
+    means = kans.groupby(["init", "range", "epoch"], sort=False)["accuracy"].mean()
+    assert sorted(y for line in drawn for y in line.get_ydata()) == pytest.approx(sorted(means))
 
 
 def test_configured_variants_differ_in_range_and_start_alone():

@@ -72,7 +72,7 @@ class Read(HTMLParser):
 
 @pytest.fixture
 def page(tmp_path) -> Page:
-    return gathered(small_results(tmp_path), {"swiss_roll": "swiss_roll"}, ROOT / "workflow")
+    return gathered(small_results(tmp_path), {"swiss_roll": "swiss_roll"}, {"swiss_roll": []}, ROOT / "workflow")
 
 
 @pytest.fixture
@@ -110,7 +110,8 @@ def test_page_says_what_the_tables_say(page, read):
         assert f"Claim <{name}>" in words and verdict in words
     assert "Huber loss 0.3000 (MLP), not run (KAN)" in words
     assert "A note of <the> table." in words and "0.44862" in words and "mlp_as_kan" not in words
-    assert "2 trainings of 1 network, 2 training seeds each, preset small." in words
+    assert "2 trainings of 1 network, 2 training seeds each." in words
+    assert "Shown: 1 network, 2 training seeds each, preset small. Not the published scale:" in words
     assert "Not the published scale: steps 10 (claimed for 8000)." in words
     assert "refuted (not after Holm)" in words and "Test equal (equivalence)" in words
 
@@ -126,7 +127,7 @@ def test_primary_predictions_of_this_project_stand_below_what_sources_claim(page
 
 def test_first_section_has_the_sources_first_and_names_what_was_not_run(tmp_path):
     kinds = {"my_roll": "swiss_roll", "swiss_roll": "swiss_roll", "mnist_ddim": "cifar10_ddim"}
-    page = gathered(small_results(tmp_path), kinds, ROOT / "workflow")
+    page = gathered(small_results(tmp_path), kinds, dict.fromkeys(kinds, []), ROOT / "workflow")
     assert [e.name for e in page.of_sources] == ["swiss_roll"] and page.of_this_project == []
     assert [e.name for e in page.not_run] == ["mnist_ddim", "my_roll"]
 
@@ -159,7 +160,7 @@ def test_every_kind_has_words_for_what_it_leaves(plan):
 
 
 def test_entry_without_words_of_its_own_says_that_it_is_another_problem(tmp_path):
-    page = gathered(small_results(tmp_path), {"my_roll": "swiss_roll"}, ROOT / "workflow")
+    page = gathered(small_results(tmp_path), {"my_roll": "swiss_roll"}, {"my_roll": []}, ROOT / "workflow")
     (mine,) = page.experiments
     assert mine.words["title"] == "Swiss-roll diffusion: my_roll" and mine.words["claimed"].startswith("Nothing")
     assert page.claims == [] and mine.headline is None

@@ -82,7 +82,9 @@ addEventListener("message", (event) => {
 def page(tmp_path_factory) -> Path:
     """The page of small results."""
     folder = small_results(tmp_path_factory.mktemp("results"))
-    gathered(folder, {"swiss_roll": "swiss_roll"}, ROOT / "workflow").write(folder / "index.html", preset="small")
+    gathered(folder, {"swiss_roll": "swiss_roll"}, {"swiss_roll": []}, ROOT / "workflow").write(
+        folder / "index.html", preset="small"
+    )
     return folder / "index.html"
 
 

@@ -56,6 +56,15 @@ def test_fault_in_an_expression_is_named(tmp_path, expression, sentence):
         prose.numbers(tmp_path)
 
 
+def test_figures_are_of_the_runs_that_their_captions_name():
+    known = prose.numbers(KEPT)
+    seeds = read_table(KEPT / "swiss_roll/runs.csv").groupby("variant")["seed"].nunique()
+    assert known["swiss_roll.figures.loss_curves"].startswith(
+        f"{len(seeds)} networks, {seeds.min()} training seeds each"
+    )
+    assert known["function_fit.figures.edges_pi_deep_kan"].startswith("1 network, training seed 0")
+
+
 def test_number_is_that_of_the_rows():
     rows = read_table(KEPT / "swiss_roll/runs.csv").query("variant == 'kan'").drop_duplicates("seed", keep="last")
     assert prose.numbers(KEPT)["swiss_roll.kan_huber"] == f"{rows['huber'].mean():.4f}"
@@ -77,7 +86,9 @@ def test_prose_has_not_drifted():
 
 def test_every_number_is_quoted_somewhere():
     quoted = {name for page in prose.all_pages(KEPT) for name, _ in prose.VALUE.findall(page.read_text())}
-    assert quoted == set(prose.numbers(KEPT))
+    known = set(prose.numbers(KEPT))
+    assert quoted <= known
+    assert all(".figures." in name for name in known - quoted)  # not every figure stands on a page
 
 
 def test_drifted_page_is_put_right(tmp_path):

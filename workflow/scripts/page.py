@@ -8,7 +8,7 @@ with job(snakemake.log[0]):
     from kanpipe.reporting.page.render import gathered
 
     out = Path(snakemake.output.page)
-    page = gathered(out.parent, snakemake.params.kinds, Path(snakemake.input.words).parent)
+    page = gathered(out.parent, snakemake.params.kinds, snakemake.params.pictured, Path(snakemake.input.words).parent)
     for name, table in page.tables().items():
         table.write(out.parent / "tables" / name)
     page.write(out, snakemake.config["preset"])

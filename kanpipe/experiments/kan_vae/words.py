@@ -3,7 +3,8 @@
 import re
 
 from kanpipe.experiments.kan_vae.config import Autoencoder
-from kanpipe.reporting.plots import SPARE_COLOURS, label
+from kanpipe.reporting import style
+from kanpipe.reporting.plots import label
 from kanpipe.reporting.style import FAMILY_COLOURS, SHADES, short_name
 from kanpipe.reporting.variants import Variant
 
@@ -16,11 +17,11 @@ KINDS = {  # kind: (colour, marker)
     "ordinary": (FAMILY_COLOURS["mlp"], "s"),
     "KAN": (FAMILY_COLOURS["kan"], "o"),
     "KAN, ordinary first layer": (SHADES["kan"][1], "D"),
-    "KAN, one hidden layer more": ("#8A3700", "X"),
+    "KAN, one hidden layer more": (SHADES["kan"][2], "X"),
     "FastKAN": (FAMILY_COLOURS["fastkan"], "^"),
     "FasterKAN": (FAMILY_COLOURS["fasterkan"], "v"),
 }
-OTHER = (SPARE_COLOURS[1], "P")
+OTHER = (style.OTHER, "P")
 
 
 def title(name: str) -> str:

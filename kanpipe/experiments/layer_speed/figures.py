@@ -15,14 +15,21 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMetho
 from kanpipe.experiments.layer_speed.config import Experiment
 from kanpipe.experiments.layer_speed.published import REPORTED, Reported
 from kanpipe.experiments.layer_speed.words import CONTENDERS, colour, in_order, setup_words, words
-from kanpipe.reporting.plots import FULL, GENERATED, INK, MUTED, SMALL, draw, statement
+from kanpipe.reporting.plots import CONTRAST, FULL, MUTED, SMALL, draw, statement
 from kanpipe.reporting.style import Style
 from kanpipe.runs import FinishedRun
 
 STYLES: dict[str, Style] = {"eager": {"markerfacecolor": "white"}, "compiled": {}}
 SHIFTS = {"eager": 0.16, "compiled": -0.16}
 MARKS: Style = {"marker": "o", "markersize": 4, "linestyle": "none", "elinewidth": 1, "markeredgewidth": 1}
-REPORTED_MARK: Style = {"marker": "D", "markersize": 5, "linestyle": "none"}
+REPORTED_HUE, MEASURED = CONTRAST
+REPORTED_MARK: Style = {
+    "marker": "x",
+    "markersize": 6,
+    "markeredgewidth": 1.5,
+    "linestyle": "none",
+    "color": REPORTED_HUE,
+}
 TICKS, MORE_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100), (1.5, 3)
 ACROSS = 3  # panels beside each other
 BAND = "#D9D9D4"
@@ -121,15 +128,15 @@ def _published(rows: pd.DataFrame) -> Figure:
     for place, (reported, ours) in enumerate(found):
         _reported(axes, reported, -place)
         for _, row in ours.iterrows():
-            _point(axes, row, f"{reported.phase}_over_{reported.right}", -place, INK)
+            _point(axes, row, f"{reported.phase}_over_{reported.right}", -place, MEASURED)
     axes.axvline(1, color=MUTED, linewidth=0.8, zorder=1)
     _ratio_axis(axes)
     axes.set_yticks([-place for place in range(len(found))], [_claim(*pair) for pair in found])
     axes.set_ylim(-len(found) + 0.4, 0.6)
-    dot: Style = {"marker": "o", "markersize": 4, "linestyle": "none", "color": INK}
+    dot: Style = {"marker": "o", "markersize": 4, "linestyle": "none", "color": MEASURED}
     shown = [mode for mode in STYLES if mode in set(rows["mode"])]
     modes = [Line2D([], [], label=f"measured, {mode}, 95 %", **dot, **STYLES[mode]) for mode in shown]
-    told = Line2D([], [], label="reported, on the GPU named beside it", **REPORTED_MARK | {"color": GENERATED})
+    told = Line2D([], [], label="reported, on the GPU named beside it", **REPORTED_MARK)
     title = f"Measured on {rows['device'].iloc[0]}; the bar of a reported ratio is its printed spread"
     figure.legend(handles=[told, *modes], loc="outside upper left", ncols=3, title=title, alignment="left")
     return figure
@@ -138,7 +145,7 @@ def _published(rows: pd.DataFrame) -> Figure:
 def _reported(axes: Axes, reported: Reported, place: float) -> None:
     """What was printed, with a bar where a spread was."""
     error = None if reported.ends is None else np.abs(np.array(reported.ends) - reported.ratio)[:, None]
-    axes.errorbar([reported.ratio], [place], xerr=error, color=GENERATED, elinewidth=1, **REPORTED_MARK)
+    axes.errorbar([reported.ratio], [place], xerr=error, elinewidth=1, **REPORTED_MARK)
 
 
 def _ours(reported: Reported, rows: pd.DataFrame) -> pd.DataFrame:

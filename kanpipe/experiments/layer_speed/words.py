@@ -25,7 +25,7 @@ COLOURS = {
     "cox_de_boor": INK,
     "kan": FAMILY_COLOURS["kan"],
     "kan_scaler": SHADES["kan"][1],
-    "kan_recompute": "#8A3700",
+    "kan_recompute": SHADES["kan"][2],
     "fastkan_published": INK,
     "fasterkan_published": INK,
     "fastkan": FAMILY_COLOURS["fastkan"],

@@ -7,19 +7,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from kanpipe.experiments.range_init.config import Experiment
 from kanpipe.experiments.range_init.outputs import FIGURES
 from kanpipe.experiments.range_init.published import ACCURACY
 from kanpipe.experiments.range_init.tables import were_published
-from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL, SPARE_COLOURS, draw, statement
+from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL, draw, statement
 from kanpipe.reporting.style import FAMILY_COLOURS, SHADES, Style
 from kanpipe.reporting.tables import FINISHED
-from kanpipe.reporting.variants import seeds
+from kanpipe.reporting.variants import seeds, seeds_of
 from kanpipe.runs import FinishedRun
 
-ORANGE, GOLD, DARK = SHADES["kan"]
-COLOURS = {"pykan": DARK, "kaiming": ORANGE, "power_law": GOLD, "torch_conv_kan": SPARE_COLOURS[3]}  # all are KANs
+ORANGE, GOLD, DARK, PALE = SHADES["kan"]
+COLOURS = {"pykan": DARK, "kaiming": ORANGE, "power_law": GOLD, "torch_conv_kan": PALE}  # all are KANs
 NAMES = {"kaiming": "Kaiming (efficient-kan)", "power_law": "power law", "torch_conv_kan": "torch-conv-kan"}
 MARKERS = "os^Dv"
 APART = 1.06  # the factor on the axis of ranges from one initialisation to the next, so that no mark hides another
@@ -40,11 +41,12 @@ def _figure(rows: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
     shapes = dict(zip(sorted(kans["range"].unique()), MARKERS, strict=False))
     published = were_published(rows)
     _by_range(left, kans, mlps, shapes, published)
-    _by_share(middle, kans, mlps, shapes)
-    _over_training(right, epochs[epochs["range"].notna()], shapes)
-    low, high = (limit(axes.get_ylim()[i] for axes in (left, middle)) for i, limit in enumerate((min, max)))
-    for axes in (left, middle):
-        axes.set_ylim(low, high)
+    courses = epochs[epochs["range"].notna()]
+    _over_training(middle, courses, "accuracy", shapes)
+    _over_training(right, courses, "outside_hidden", shapes)
+    _mlp(middle, mlps)
+    middle.set(title="b  Over the epochs", ylabel="test accuracy, %", ylim=left.get_ylim())
+    right.set(title="c  Values that leave", ylabel="hidden values outside the grid, %", ylim=(-4, 104))
     _legend(figure, kans, shapes, mlps, published)
     return figure
 
@@ -74,33 +76,18 @@ def _by_range(axes: Axes, kans: pd.DataFrame, mlps: pd.DataFrame, shapes: dict[f
     axes.minorticks_off()
     axes.set_xlim(ranges[0] / 1.3, ranges[-1] * 1.3)
     axes.set(title="a  Range and initialisation", xlabel="range of the splines", ylabel="test accuracy, %")
-    least, most = kans.groupby(["init", "range"])["seed"].nunique().agg(["min", "max"])
-    words = f"a mark is a run ({seeds(most) if least == most else f'{least} to {most} seeds'})"
+    words = f"a mark is a run ({seeds_of(kans)})"
     axes.text(0.98, 0.02, words, transform=axes.transAxes, ha="right", va="bottom", size=SMALL, color=MUTED)
 
 
-def _by_share(axes: Axes, kans: pd.DataFrame, mlps: pd.DataFrame, shapes: dict[float, str]) -> None:
-    """Accuracy against the share of hidden values outside the grid, which grows from the start to the end."""
-    for (init, reach), rows in kans.groupby(["init", "range"], sort=False):
-        shares, accuracy = rows[["outside_hidden_start", "outside_hidden"]].mean(), rows["accuracy"].mean()
-        axes.plot(shares, [accuracy] * 2, color=COLOURS[init], linewidth=0.8, alpha=0.6, zorder=2)
-        style: Style = {"color": COLOURS[init], "marker": shapes[reach], "markersize": 4.5, "zorder": 3}
-        axes.plot(shares.iloc[0], accuracy, markerfacecolor="white", markeredgewidth=0.9, **style)
-        axes.plot(shares.iloc[1], accuracy, markeredgecolor="white", markeredgewidth=0.4, **style)
-    _mlp(axes, mlps)
-    axes.set(title="b  Where hidden values lie", xlabel="hidden values outside the grid, %")
-    axes.set_xlim(-5, 105)
-
-
-def _over_training(axes: Axes, epochs: pd.DataFrame, shapes: dict[float, str]) -> None:
-    """The share of hidden values outside the grid at the start of every epoch kept: mean and range of the seeds."""
+def _over_training(axes: Axes, epochs: pd.DataFrame, column: str, shapes: dict[float, str]) -> None:
+    """A column at the end of every epoch kept, the start as epoch 0: mean and range of the seeds."""
     for (init, reach), rows in epochs.groupby(["init", "range"], sort=False):
-        shares = rows.groupby("epoch")["outside_hidden"]
-        share = shares.mean()
-        axes.fill_between(share.index, shares.min(), shares.max(), color=COLOURS[init], alpha=0.2, linewidth=0)
-        axes.plot(share.index, share, color=COLOURS[init], marker=shapes[reach], markersize=3, linewidth=0.9)
-    axes.set(title="c  Where training takes them", xlabel="epoch", ylabel="hidden values outside the grid, %")
-    axes.set_ylim(-4, 104)
+        values = rows.groupby("epoch")[column]
+        mean = values.mean()
+        axes.fill_between(mean.index, values.min(), values.max(), color=COLOURS[init], alpha=0.13, linewidth=0)
+        axes.plot(mean.index, mean, color=COLOURS[init], marker=shapes[reach], markersize=3, linewidth=0.9)
+    axes.set_xlabel("epoch")
 
 
 def _mlp(axes: Axes, mlps: pd.DataFrame) -> None:
@@ -114,15 +101,16 @@ def _interval(reach: float) -> str:
 
 def _legend(figure: Figure, kans: pd.DataFrame, shapes: dict[float, str], mlps: pd.DataFrame, published: bool) -> None:
     """A column of initialisations, one of ranges, and what else there is."""
-    handles = [Line2D([], [], color=COLOURS[init], label=NAMES.get(init, init)) for init in kans["init"].unique()]
+    lines = [Line2D([], [], color=COLOURS[init], label=NAMES.get(init, init)) for init in kans["init"].unique()]
+    handles: list[Line2D | Patch] = [*lines]
     handles += [_dot(shape, _interval(reach)) for reach, shape in shapes.items()]
     if len(mlps):
         words = f"MLP ({mlps['parameters'].iloc[0]:,} parameters), mean of {seeds(len(mlps))}"
         handles.append(Line2D([], [], color=FAMILY_COLOURS["mlp"], linestyle="--", label=words))
     if published:
         handles.append(_dot("_", "published, best of 20 epochs", color=COLOURS["pykan"]))
-    handles += [_dot("o", "at the start (b)", markerfacecolor="white"), _dot("o", "at the end (b)")]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, handlelength=1.6, columnspacing=2.5)
+    handles.append(Patch(color=MUTED, alpha=0.2, linewidth=0, label="b, c: mean and range of the seeds"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, handlelength=1.6, columnspacing=2.5)
 
 
 def _dot(shape: str, words: str, color: str = INK, **style: Any) -> Line2D:

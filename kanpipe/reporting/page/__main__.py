@@ -2,15 +2,17 @@
 
     python -m kanpipe.reporting.page
 
-writes results/reference/index.html; `--results results/paper` writes the page of a run anew.
+writes results/reference/index.html; `--results results/paper` writes the page of a run anew. Which networks a figure
+shows that has no room for all is looked up in the configuration of `--preset`.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from kanpipe.config import effective, load_yaml
 from kanpipe.errors import UserError
+from kanpipe.experiments.plan import Plan
+from kanpipe.reporting.entries import KEPT, entries_of
 from kanpipe.reporting.folders import SOURCE
 from kanpipe.reporting.page.render import gathered
 
@@ -18,11 +20,13 @@ from kanpipe.reporting.page.render import gathered
 def main() -> None:
     options = argparse.ArgumentParser(description="Write the page of the kept results.")
     options.add_argument("--results", type=Path, default=Path("results/reference"))
-    root = options.parse_args().results
+    options.add_argument("--preset", default=KEPT, help="that of the runs (default: %(default)s, of the kept ones)")
+    chosen = options.parse_args()
+    root = chosen.results
     try:
-        entries = effective(load_yaml(SOURCE / "config.yaml"))["experiments"]
-        kinds = {name: entry["kind"] for name, entry in entries.items()}
-        gathered(root, kinds, SOURCE / "workflow").write(root / "index.html")
+        plans = [Plan(name, entry) for name, entry in entries_of(chosen.preset).items()]
+        kinds, pictured = {plan.name: plan.kind for plan in plans}, {plan.name: plan.pictured for plan in plans}
+        gathered(root, kinds, pictured, SOURCE / "workflow").write(root / "index.html")
     except UserError as error:
         sys.exit(f"kanpipe: {error}")
     print(root / "index.html")

@@ -1,7 +1,7 @@
 """What the page shows: the claims, and of each experiment its words, table and figures."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from kanpipe.experiments.protocol import table_name
 from kanpipe.files import read_table
 from kanpipe.reporting.beliefs import belief
 from kanpipe.reporting.folders import Link, Results
+from kanpipe.reporting.page.captions import Caption, preset, seed_counts
 from kanpipe.reporting.page.claims import COLUMNS, NUMBERS, Judged, judged
 from kanpipe.reporting.page.pictures import Picture, embedded
 from kanpipe.reporting.tables import NOT_RUN
@@ -37,8 +38,11 @@ class Headline:
 
 @dataclass(frozen=True)
 class Figure:
+    """A picture, what there is to see on it, and of which runs it is."""
+
     picture: Picture
-    alt: str
+    see: str
+    shown: str
     file: Link
 
 
@@ -107,9 +111,14 @@ def _complete(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def experiment(
-    name: str, words: Mapping[str, Any], results: Results, claims: list[Judged], jinja: SandboxedEnvironment
+    name: str,
+    words: Mapping[str, Any],
+    results: Results,
+    claims: list[Judged],
+    jinja: SandboxedEnvironment,
+    pictured: Sequence[str],
 ) -> Experiment:
-    """The section of one experiment."""
+    """The section of one experiment; `pictured` are the variants that figures show which have no room for all."""
     values = Values(results.root / name, results.tables(name))
     readme = results.root / name / "README.md"
     runs = results.runs(name)
@@ -120,11 +129,11 @@ def experiment(
         name=name,
         words=words,
         measured=_measured(words["measured"], jinja, names | {"device_type": device}),
-        scale=_scale(runs),
+        scale=_scale(runs, results.kept),
         partial=_partial(own),
         claims=own,
         headline=_headline(results, name, words["table"]),
-        figures=_figures(results, name, words["figures"]),
+        figures=_figures(results, name, words["figures"], pictured),
         readme=Link("the page of this experiment", f"{name}/README.md") if readme.exists() else None,
         believe=belief(readme),
     )
@@ -142,17 +151,15 @@ def _measured(template: str, jinja: SandboxedEnvironment, names: Mapping[str, An
     return " ".join(said if len(said) == len(SENTENCE.split(template)) else [*said, "The rest was not run."])
 
 
-def _scale(runs: pd.DataFrame) -> str:
+def _scale(runs: pd.DataFrame, kept: bool) -> str:
     """How many runs there are, of how many training seeds each network, and at which preset, where rows say so."""
     if runs.empty:
         return NOT_RUN
-    preset = f", preset {' and '.join(sorted(set(runs['preset'].dropna())))}" if "preset" in runs else ""
     if "config_hash" not in runs:  # nothing was trained
-        return f"{len(runs)} rows of times; no trainings{preset}"
+        return f"{len(runs)} rows of times; no trainings{preset(runs, kept)}"
     seeds = runs.groupby("variant")["seed"].nunique()
-    each = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
     networks = f"{len(seeds)} network{'s' if len(seeds) > 1 else ''}"
-    return f"{len(runs)} trainings of {networks}, {each} training seed{'' if each == '1' else 's'} each{preset}"
+    return f"{len(runs)} trainings of {networks}, {seed_counts(seeds)} each{preset(runs, kept)}"
 
 
 def _partial(claims: list[Judged]) -> str:
@@ -183,10 +190,12 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
-def _figures(results: Results, name: str, alts: Mapping[str, str]) -> list[Figure]:
-    paths = {alt: results.figure(name, stem) for stem, alt in alts.items()}
-    return [
-        Figure(embedded(path), alt, Link(path.stem, str(path.relative_to(results.root))))
-        for alt, path in paths.items()
-        if path.exists()
-    ]
+def _figures(results: Results, name: str, words: Mapping[str, Any], pictured: Sequence[str]) -> list[Figure]:
+    found = []
+    for stem, said in words.items():
+        caption, path = Caption.read(said, f"sources.yaml: {name}: {stem}"), results.figure(name, stem)
+        if path.exists():
+            shown = caption.shown(results.runs(name), pictured, results.kept)
+            link = Link(path.stem, str(path.relative_to(results.root)))
+            found.append(Figure(embedded(path), caption.see, shown, link))
+    return found

@@ -1,6 +1,6 @@
 """The page, one file that needs no other and has links to what lies beside it, and its first section as tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,10 +73,11 @@ class Page:
         return {"headlines": Table(said, said), "verdicts": verdict_table(self.claims)}
 
 
-def gathered(root: Path, kinds: Mapping[str, str], workflow: Path) -> Page:
+def gathered(root: Path, kinds: Mapping[str, str], pictured: Mapping[str, Sequence[str]], workflow: Path) -> Page:
     """The page of the results below `root`.
 
-    `kinds` has the kind of every experiment by its name, `workflow` is the folder of sources.yaml and the template.
+    By the name of every experiment `kinds` has its kind, and `pictured` the variants that figures show which have no
+    room for all; `workflow` is the folder of sources.yaml and the template.
     Raises UserError for words that are incomplete.
     """
     results = Results(root)
@@ -88,7 +89,7 @@ def gathered(root: Path, kinds: Mapping[str, str], workflow: Path) -> Page:
     claims = [c for c in contents.all_claims(results) if c.experiment in names]
     claims.sort(key=lambda claim: (claim.rank, names.index(claim.experiment)))
     own = {name: contents.of_entry(name, said[name], words[said[name]]) for name in names}
-    experiments = [contents.experiment(name, own[name], results, claims, jinja) for name in names]
+    experiments = [contents.experiment(name, own[name], results, claims, jinja, pictured[name]) for name in names]
     return Page(experiments, claims, _origin(results), jinja)
 
 

@@ -50,7 +50,7 @@ def channel_means(variants: list[Variant], means: pd.DataFrame, names: Names, im
             axes.tick_params(labelbottom=True)
         if place % ACROSS == 0:
             axes.set_ylabel("mean of the sample")
-    _legend(figure, slope, hues, f"{of_first_seeds(shown)}, {own['image'].nunique():,} images of each")
+    _legend(figure, slope, hues, f"{own['image'].nunique():,} images of each, {of_first_seeds(shown, names.title)}")
     return figure
 
 

@@ -56,7 +56,7 @@ def samples(variants: list[Variant], drawn: dict[str, Pictures | None], names: N
         else:
             _nothing(axes)
     first = next(found for found in drawn.values() if found)
-    title = f"The first {len(first.images)} samples of each network: {_made(variants, walk)}"
+    title = f"The first {len(first.images)} samples of each network: {_made(variants, names, walk)}"
     figure.suptitle(title, x=0.01, ha="left")
     return figure
 
@@ -82,16 +82,16 @@ def denoising(variants: list[Variant], drawn: dict[str, Pictures | None], names:
     ends = (SIDE / 2, (SIDE + GAP) * (count - 1) + SIDE / 2)
     axes.set_xticks(ends, ["noise", "sample"])
     axes.xaxis.tick_top()
-    title = f"The first sample, at {count} evenly spaced of the sampler's times: {_made(variants, walk)}"
+    title = f"The first sample, at {count} evenly spaced of the sampler's times: {_made(variants, names, walk)}"
     figure.suptitle(title, x=MARGIN / FULL, y=1 - MARGIN / whole, ha="left", va="top")
     return figure
 
 
-def _made(variants: list[Variant], walk: str) -> str:
+def _made(variants: list[Variant], names: Names, walk: str) -> str:
     """Which trainings they are of, after how many steps, and by which sampler."""
     steps = sorted({int(variant.rows["steps"].max()) for variant in variants if variant.runs})
     after = f"{' or '.join(f'{number:,}' for number in steps)} steps"
-    return ", ".join(filter(None, [of_first_seeds(variants).lower(), after, walk]))
+    return ", ".join(filter(None, [of_first_seeds(variants, names.title), after, walk]))
 
 
 def _measured(variant: Variant) -> str:

@@ -47,7 +47,7 @@ def training(
         _floors(axes, variant, looks, names.look(variant.name)[0], SIDE**2 * len(images.channels))
     lost = [f"{names.title(variant.name)} diverged" for variant in variants if not variant.runs]
     window = max(window_for(len(variant.runs[0].history())) for variant in finished)
-    axes.set_title("; ".join([f"{of_first_seeds(finished)}, mean of the {window} steps around", *lost]))
+    axes.set_title("; ".join([f"Mean of the {window} steps around, {of_first_seeds(finished, names.title)}", *lost]))
     figure.legend(loc="outside lower center", ncols=2)
     return figure
 

@@ -10,21 +10,21 @@ from kanpipe.config.brought import Brought
 from kanpipe.experiments.function_fit import problem
 from kanpipe.experiments.function_fit.config import AnyNetwork, Kan, Mlp
 from kanpipe.experiments.function_fit.published import TEST_RMSE
-from kanpipe.reporting.plots import COLUMN, DATA, FULL, INK, MUTED, SPARE_COLOURS, statement
+from kanpipe.reporting.plots import COLUMN, FULL, INK, MUTED, statement
 from kanpipe.reporting.style import FAMILY_COLOURS, OTHER, SHADES, Style, short_name
-from kanpipe.reporting.variants import seeds
+from kanpipe.reporting.variants import seeds_of
 from kanpipe.runs import FinishedRun
 
-DEEP, SHALLOW, MLP = FAMILY_COLOURS["kan"], SHADES["kan"][1], FAMILY_COLOURS["mlp"]
-VIOLET, _, SKY, _ = SPARE_COLOURS
-SAMPLE_COLOURS = (SKY, DATA, VIOLET, INK)
+DEEP, SHALLOW, SCRATCH, PALE = SHADES["kan"]
+MLP = FAMILY_COLOURS["mlp"]
+SAMPLE_COLOURS = (PALE, DEEP, SCRATCH, INK)  # from few points to many
 GUIDE = "#999999"
 PRINTED: Style = {"color": INK, "marker": "x", "linestyle": "none", "markersize": 4}
 STYLES = {  # name, colour, marker and line of each kind of network
     "deep": ("deep KAN", DEEP, "o", "-"),
     "shallow": ("shallow KAN", SHALLOW, "D", "-"),
     "mlp": ("MLP", MLP, "s", "-"),
-    "scratch": ("from scratch", VIOLET, "^", "none"),
+    "scratch": ("from scratch", SCRATCH, "<", "none"),
 }
 RMSE = "test RMSE"
 Runs = dict[str, FinishedRun]  # of each variant that of the first seed
@@ -156,17 +156,11 @@ def scaling(stages: pd.DataFrame, runs: Runs) -> Figure:
     }
     figure.legend(handles.values(), handles.keys(), loc="outside lower left", ncols=6, columnspacing=1.2)
     figure.suptitle(
-        f"Geometric means of {_seeds(usual)}; bars: ranges; $G^{{-4}}$ through the second grid of the deep KAN",
+        f"Geometric means of {seeds_of(usual)}; bars: ranges; $G^{{-4}}$ through the second grid of the deep KAN",
         x=0.01,
         ha="left",
     )
     return figure
-
-
-def _seeds(stages: pd.DataFrame) -> str:
-    counts = stages.groupby("variant")["seed"].nunique()
-    few, most = int(counts.min()), int(counts.max())
-    return seeds(most) if few == most else f"{few} to {seeds(most)}"
 
 
 def _errors(axes: Axes, stages: pd.DataFrame, size: str) -> None:
@@ -239,6 +233,8 @@ def u_turn(stages: pd.DataFrame, runs: Runs) -> Figure:
     axes.plot([], [], **PRINTED | {"color": MUTED}, label="published, test")
     _log_axes(axes, "parameters (dashed: as many as points)")
     axes.set_ylabel(RMSE)
-    axes.set_title(f"{problem.TARGETS['plane'].formula}: geometric means of\n{_seeds(own)}, and ranges of test errors")
+    axes.set_title(
+        f"{problem.TARGETS['plane'].formula}: geometric means of\n{seeds_of(own)}, and ranges of test errors"
+    )
     figure.legend(loc="outside lower left", ncols=3, columnspacing=1.2)
     return figure

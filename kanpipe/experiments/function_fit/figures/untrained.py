@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from kanpipe.experiments.function_fit.config import Growth, WarmUp
 from kanpipe.experiments.function_fit.curves import changed_share, labelled_points
 from kanpipe.experiments.function_fit.exponents import exponents
-from kanpipe.reporting.plots import DATA, FULL, GENERATED, GROUND, INK, MUTED
+from kanpipe.reporting.plots import CONTRAST, FULL, GROUND, INK, MUTED
 from kanpipe.reporting.style import FAMILY_COLOURS, Style
 
 NETWORKS = {"kan": ("KAN", FAMILY_COLOURS["kan"], "o"), "mlp": ("MLP", FAMILY_COLOURS["mlp"], "s")}
@@ -62,8 +62,8 @@ def warm_up_figure(pieces: pd.DataFrame, settings: WarmUp) -> Figure:
     x, y, above = labelled_points(settings)
     for axes, name in zip(panels, names, strict=True):
         own = pieces[pieces["boundary"] == name]
-        axes.scatter(x[above], y[above], s=5, c=GENERATED, marker="o", linewidths=0, label="class 1")
-        axes.scatter(x[~above], y[~above], s=7, c=DATA, marker="^", linewidths=0, label="class 2")
+        axes.scatter(x[above], y[above], s=5, c=CONTRAST[1], marker="o", linewidths=0, label="class 1")
+        axes.scatter(x[~above], y[~above], s=7, c=MUTED, marker="^", linewidths=0, label="class 2")
         axes.plot(own["x"], own["f"], color=INK, linewidth=1.5, label="fitted boundary")
         axes.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), aspect="equal", xlabel="$x$")
         axes.set_title(f"{name}\n{own['accuracy'].iloc[0]:.1%} classified right")
@@ -93,13 +93,13 @@ def _moved(axes: Axes, curve: pd.DataFrame, points: pd.DataFrame) -> None:
     moved = np.flatnonzero((points["before"] != points["after"]).to_numpy())[0]
     where = curve[(curve["after"] - curve["before"]).abs() > 1e-12]["x"]
     axes.axvspan(where.min(), where.max(), color=GROUND, linewidth=0, zorder=0, label="where it changes")
-    axes.plot(curve["x"], curve["before"], color=DATA, label="before")
-    axes.plot(curve["x"], curve["after"], color=GENERATED, linestyle="--", label="after")
+    axes.plot(curve["x"], curve["before"], color=CONTRAST[0], label="before")
+    axes.plot(curve["x"], curve["after"], color=CONTRAST[1], linestyle="--", label="after")
     axes.plot(
         points["x"], points["before"], color=MUTED, linewidth=0.6, marker="o", markersize=3, label="control points"
     )
     x, start, end = points.iloc[moved][["x", "before", "after"]]
     axes.annotate(
-        "", (x, end), (x, start), arrowprops={"arrowstyle": "->", "color": GENERATED, "shrinkA": 2, "shrinkB": 2}
+        "", (x, end), (x, start), arrowprops={"arrowstyle": "->", "color": CONTRAST[1], "shrinkA": 2, "shrinkB": 2}
     )
-    axes.plot([x], [end], color=GENERATED, marker="o", markersize=4, linestyle="none", label="moved to")
+    axes.plot([x], [end], color=CONTRAST[1], marker="o", markersize=4, linestyle="none", label="moved to")

@@ -31,7 +31,7 @@ def posterior_samples(variants: list[Variant]) -> Figure:
         show(axes, _grid(np.concatenate([_filled(images[band]) for images in rows]), STRIP))
         axes.set_yticks([PITCH * row + SIDE / 2 for row in range(len(rows))], names)
         names = [name.split("\n")[0] for name in names]  # the numbers are of all test images: once is enough
-    words = f"The first {len(inputs)} test images and one draw of each posterior, {of_first_seeds(variants).lower()}"
+    words = f"The first {len(inputs)} test images and one draw of each posterior, {of_first_seeds(variants, title)}"
     figure.text(MARGIN / FULL, 1 - MARGIN / whole, words, va="top")
     return figure
 
@@ -40,7 +40,7 @@ def prior_samples(variants: list[Variant]) -> Figure:
     """What the models decode from draws of N(0, I), beside real images (Figure 9)."""
     lines = -(-(1 + len(variants)) // 2)
     figure = Figure(figsize=(FULL, lines * 2.1 + HEAD), layout="constrained")
-    words = f"The first {SHOWN} draws of sampling seed 0, probabilities in grey, {of_first_seeds(variants).lower()}"
+    words = f"The first {SHOWN} draws of sampling seed 0, probabilities in grey, {of_first_seeds(variants, title)}"
     figure.suptitle(words, x=0.01, ha="left")
     blocks = figure.subplots(lines, 2, squeeze=False).flat
     for axes in blocks:

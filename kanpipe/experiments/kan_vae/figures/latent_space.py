@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from scipy.spatial import cKDTree
 
-from kanpipe.experiments.kan_vae.words import heading
+from kanpipe.experiments.kan_vae.words import heading, title
 from kanpipe.reporting.panels import blank, panels, scores
 from kanpipe.reporting.plots import INK, SMALL
 from kanpipe.reporting.style import Style
@@ -42,7 +42,7 @@ def latent_space(variants: list[Variant], latents: pd.DataFrame, classes: Sequen
             blank(axes, "not run")
     shown = latents.groupby(["variant", "seed"]).size().max() if len(latents) else 0
     words = (
-        f"t-SNE of the latent means of {shown:,} test images, {of_first_seeds(variants).lower()}. "
+        f"t-SNE of the latent means of {shown:,} test images, {of_first_seeds(variants, title)}. "
         "k-NN and silhouette are of latent means, not of the picture."
     )
     columns = 10 if max(map(len, classes)) < 3 else 5

@@ -8,15 +8,15 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from kanpipe.experiments.kan_vae.published import CURVE_ENDS
-from kanpipe.experiments.kan_vae.words import heading
+from kanpipe.experiments.kan_vae.words import heading, title
 from kanpipe.reporting.panels import blank, panels
-from kanpipe.reporting.plots import DATA, GENERATED, INK, MUTED, SMALL
+from kanpipe.reporting.plots import CONTRAST, INK, MUTED, SMALL
 from kanpipe.reporting.smoothing import WINDOW, smoothed, thinned, window_for
 from kanpipe.reporting.style import Style
 from kanpipe.reporting.variants import Variant, of_first_seeds
 from kanpipe.runs import FinishedRun
 
-PARTS = {"reconstruction": ("reconstruction error", DATA, "o"), "kl": ("KL divergence", GENERATED, "D")}
+PARTS = {"reconstruction": ("reconstruction error", CONTRAST[0], "o"), "kl": ("KL divergence", CONTRAST[1], "D")}
 MARK: Style = {"linestyle": "none", "markersize": 5, "markeredgecolor": INK, "markeredgewidth": 1, "zorder": 5}
 
 
@@ -34,7 +34,12 @@ def training_curves(variants: list[Variant], published: bool) -> Figure:
     _frame(places)
     entries = _entries(window, published)
     place: Style = {"loc": "outside lower center", "ncols": 2, "columnspacing": 4}
-    figure.legend(handles=list(entries.values()), labels=list(entries), title=of_first_seeds(variants), **place)
+    figure.legend(
+        handles=list(entries.values()),
+        labels=list(entries),
+        title=f"One run of each, {of_first_seeds(variants, title)}",
+        **place,
+    )
     return figure
 
 

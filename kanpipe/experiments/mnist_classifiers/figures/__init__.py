@@ -23,7 +23,7 @@ def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Expe
     shown = [name for name in spec.figures.variants if name in run] or run
     drawings = {
         "curves": partial(curves, frames["epochs"], best, shown),
-        "cost": partial(cost, best),
+        "cost": partial(cost, best, frames["speed"]),
         "confusion": partial(confusion, frames["confusion"], best, shown),
         "misread": partial(misread, frames["misread"]),
     }

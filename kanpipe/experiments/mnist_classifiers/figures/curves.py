@@ -5,9 +5,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from kanpipe.experiments.mnist_classifiers.figures.style import LINES, colour, first_rows, name_and_size
+from kanpipe.experiments.mnist_classifiers.figures.style import LINES, first_rows, look, name_and_size
 from kanpipe.reporting.log_axes import log_y
 from kanpipe.reporting.plots import FULL, MUTED, SMALL, statement
+from kanpipe.reporting.variants import seeds_of
 from kanpipe.runs import FINISHED
 
 COLUMNS = {"validation_accuracy": "accuracy, %", "validation_loss": "nats an image"}
@@ -25,13 +26,14 @@ def curves(epochs: pd.DataFrame, best: pd.DataFrame, shown: list[str]) -> Figure
         for net, row in rows.items():
             _curve(axes, _of_chosen_runs(epochs, best, net), column, row, widths[net])
         axes.set(xlabel="epoch", ylabel=f"held-out images: {name}")
-    panels[0].set_ylim(bottom=_floor(epochs, best, rows))
+    panels[0].set_ylim(_floor(epochs, best, rows), min(100, panels[0].get_ylim()[1]))
     log_y(panels[1])
     for axes in panels:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
-    note = "line: mean of the seeds; band: their range"
+    shown_runs = best[best["variant"].isin(rows)]
+    note = f"mean and range of those of {seeds_of(shown_runs)}\nthat still train"
     panels[0].text(0.98, 0.02, note, transform=panels[0].transAxes, ha="right", va="bottom", size=SMALL, color=MUTED)
     return figure
 
@@ -55,17 +57,18 @@ def _widths(rows: dict[str, pd.Series]) -> dict[str, float]:
 def _curve(axes: Axes, epochs: pd.DataFrame, column: str, row: pd.Series, width: float) -> None:
     groups = epochs.groupby("epoch")[column]
     mean, low, high = groups.mean(), groups.min(), groups.max()
-    axes.fill_between(mean.index, low, high, color=colour(row), alpha=0.2, linewidth=0)
-    marker = "o" if len(mean) < 2 else None
+    hue, mark = look(row)
+    axes.fill_between(mean.index, low, high, color=hue, alpha=0.2, linewidth=0)
     axes.plot(
         mean.index,
         mean,
-        color=colour(row),
+        color=hue,
         linestyle=LINES[row["extractor"]],
         linewidth=width,
         label=name_and_size(row),
-        marker=marker,
-        markersize=3,
+        marker=mark,
+        markersize=3.5,
+        markevery=max(1, len(mean) // 8),
     )
 
 

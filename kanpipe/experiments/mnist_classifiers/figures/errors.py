@@ -9,6 +9,7 @@ from kanpipe.experiments.mnist_classifiers.figures.style import first_rows, name
 from kanpipe.experiments.mnist_classifiers.pictures import unpacked
 from kanpipe.reporting.panels import panels
 from kanpipe.reporting.plots import INK, SMALL, canvas, statement
+from kanpipe.reporting.variants import seeds
 
 DIGITS = 10
 ACROSS = 10  # misread images beside each other
@@ -20,7 +21,12 @@ def confusion(counts: pd.DataFrame, best: pd.DataFrame, shown: list[str]) -> Fig
     nets = [net for net in shown if net in known]
     if not nets:
         return statement("Confusion: no run of the networks to show has finished")
-    figure, axes = panels(len(nets), height=2.6, below=0.1)
+    figure, axes = panels(len(nets), height=2.6, below=0.3)
+    images, runs = best["test_images"].iloc[0], counts.loc[counts["variant"].isin(nets), "runs"]
+    words = (
+        f"Misread of {images:,} test images, mean of {seeds(int(runs.min()), int(runs.max()))}, to the nearest image"
+    )
+    figure.suptitle(words, x=0.01, ha="left")
     for place, net in zip(axes, nets, strict=True):
         _matrix(place, counts[counts["variant"] == net], name_and_size(rows[net]))
     return figure
@@ -34,7 +40,7 @@ def _matrix(axes: Axes, rows: pd.DataFrame, title: str) -> None:
         if value >= 0.5:  # of an image, as the mean of the runs
             light = "white" if value > 0.6 * wrong.max() else INK
             axes.text(column, row, f"{value:.0f}", ha="center", va="center", size=SMALL, color=light)
-    axes.set(title=f"{title}: {wrong.sum():.0f}", xlabel="read as", ylabel="label")
+    axes.set(title=f"{title}: {wrong.sum():.0f} in all", xlabel="read as", ylabel="label")
     axes.set_xticks(range(DIGITS))
     axes.set_yticks(range(DIGITS))
     axes.spines[:].set_visible(False)

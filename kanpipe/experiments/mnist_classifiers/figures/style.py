@@ -1,26 +1,29 @@
-"""How networks are told apart: the head by colour, the extractor by line and marker."""
+"""How networks are told apart: the family of the head by colour and mark, the extractor by the kind of line."""
 
 import pandas as pd
 
 from kanpipe.reporting.plots import MUTED
-from kanpipe.reporting.style import FAMILY_COLOURS, OTHER, short_name
+from kanpipe.reporting.style import FAMILY_COLOURS, FAMILY_MARKS, OTHER, Look, short_name
 
-COLOURS = {"linear": MUTED} | FAMILY_COLOURS
 LINES = {"wide": "--", "lean": "-", "none": ":"}
-MARKERS = {"wide": "s", "lean": "o", "none": "^"}
+SIZES = {"wide": 8.0, "lean": 6.0, "none": 4.0}  # of marks, in points
+LOOKS = {"linear": (MUTED, "D")} | {family: (hue, FAMILY_MARKS[family]) for family, hue in FAMILY_COLOURS.items()}
 HEADS = {"linear": "linear", "mlp": "MLP", "kan": "KAN", "fastkan": "FastKAN", "fasterkan": "FasterKAN"}
 
 
-def colour(row: pd.Series) -> str:
-    """Of the head of a network."""
-    return COLOURS.get(row["head"], OTHER)
+def look(row: pd.Series) -> Look:
+    """Colour and mark of the head of a network."""
+    return LOOKS.get(row["head"], (OTHER, "P"))
+
+
+def head_name(head: str) -> str:
+    """A head as figures call it."""
+    return HEADS.get(head, short_name(head))
 
 
 def name(row: pd.Series) -> str:
     """What a network is made of."""
-    head = HEADS.get(row["head"], short_name(row["head"])) + (
-        ", published gradient" if row["published_gradient"] else ""
-    )
+    head = head_name(row["head"]) + (", published gradient" if row["published_gradient"] else "")
     return f"pixels, {head}" if row["extractor"] == "none" else f"{row['extractor']}, {head}"
 
 

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from kanpipe.diffusion.schedules import Schedule
 from kanpipe.experiments.swiss_roll import problem
 from kanpipe.experiments.swiss_roll.config import Experiment, Problem
 from kanpipe.experiments.swiss_roll.figures.loss_curves import loss_curves
@@ -32,12 +33,13 @@ from kanpipe.reporting.plots import (
     tile,
 )
 from kanpipe.reporting.style import shaded_looks
-from kanpipe.reporting.variants import Variant, by_variant, seeds
+from kanpipe.reporting.variants import Variant, by_variant, of_first_seeds, seeds
 from kanpipe.runs import FinishedRun
 
 POINTS = 1000  # of each kind in a scatter, as published
 ROLL, NOISE = 1.65, 4.2  # half the side of a square that holds the roll, and of one that holds noise
 EDGES = 12  # of a layer
+HIDDEN = 0.05  # the factor of the data below which noise hides them
 INPUTS, OUTPUTS = ("$x$", "$y$", "$t/T$"), (r"$\epsilon_x$", r"$\epsilon_y$")
 NOTHING = np.empty((0, 2))
 
@@ -77,13 +79,17 @@ def _corruption(data: Tensor, task: Problem) -> Figure:
         x_t = schedule.diffuse(data, torch.full((len(data),), int(t)), epsilon)
         _step(axes, margin + column * pitch, side, x_t.numpy(), DATA, f"$t={t}$" if column == 0 else f"{t}")
     _step(axes, FULL - margin - side, side, start.numpy(), INK, r"$\mathcal{N}(0, I)$")
-    T, alpha_bar = schedule.steps, float(schedule.alpha_bar[-1])
-    words = (
-        rf"$\bar\alpha_{{{T}}}$ is {alpha_bar:.3f}, not 0: $x_{{{T}}} = {alpha_bar**0.5:.2f}\, x_0 + "
-        rf"{(1 - alpha_bar) ** 0.5:.2f}\, \epsilon$ is not the noise (right) from which sampling starts."
-    )
+    words = end_of(schedule)
     axes.text(margin, 0.17, words, color=MUTED, va="center")
     return figure
+
+
+def end_of(schedule: Schedule) -> str:
+    """What is left of the data at the last time, in words, beside the noise from which sampling starts."""
+    T, alpha_bar = schedule.steps, float(schedule.alpha_bar[-1])
+    mixture = rf"$x_{{{T}}} = {alpha_bar**0.5:.2f}\, x_0 + {(1 - alpha_bar) ** 0.5:.2f}\, \epsilon$"
+    near = "is nearly" if alpha_bar**0.5 < HIDDEN else "is not"
+    return rf"$\bar\alpha_{{{T}}}$ is {alpha_bar:.2g}: {mixture} {near} the noise (right) from which sampling starts."
 
 
 def _step(axes: Axes, left: float, side: float, points: np.ndarray, colour: str, name: str) -> None:
@@ -101,7 +107,7 @@ def _reverse(variants: list[Variant]) -> Figure:
     top = bottoms[0] + side
     figure, axes = canvas(FULL, top + 0.5)
     first = trained[0].runs[0]
-    title = f"The reverse process after {first.spec.training.epochs:,} epochs, {_of_seed(variants)}"
+    title = f"The reverse process after {first.spec.training.epochs:,} epochs, {of_first_seeds(variants)}"
     axes.text(0.1, top + 0.36, title, va="center")
     for variant, bottom in zip(trained, bottoms, strict=True):
         samples = _samples(variant)
@@ -113,12 +119,6 @@ def _reverse(variants: list[Variant]) -> Figure:
                 centre = left + column * pitch + side / 2
                 axes.text(centre, top + 0.05, f"$t={t}$" if column == 0 else f"{t}", ha="center", va="bottom")
     return figure
-
-
-def _of_seed(variants: list[Variant]) -> str:
-    """Which runs and which samples a figure shows."""
-    shown = sorted({variant.runs[0].seed for variant in variants if variant.runs})
-    return f"training seed {', '.join(map(str, shown))}"
 
 
 def _overview(data: np.ndarray, variants: list[Variant], floors: pd.DataFrame) -> Figure:
@@ -156,7 +156,7 @@ def _meaning_of_scores(variants: list[Variant], floors: pd.DataFrame) -> str:
     points = int(floors.loc["real against real", "n"])
     return (
         f"SWD: sliced Wasserstein distance to {points:,} fresh points of the roll; nearest: mean distance to the "
-        f"nearest of them; {spread}. Shown: {POINTS:,} points of {_of_seed(variants)}."
+        f"nearest of them; {spread}. Shown: {POINTS:,} points of {of_first_seeds(variants)}."
     )
 
 
