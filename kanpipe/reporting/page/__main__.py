@@ -14,7 +14,14 @@ from kanpipe.errors import UserError
 from kanpipe.experiments.plan import Plan
 from kanpipe.reporting.entries import KEPT, entries_of
 from kanpipe.reporting.folders import SOURCE
-from kanpipe.reporting.page.render import gathered
+from kanpipe.reporting.page.render import Page, gathered
+
+
+def page_of(root: Path, preset: str) -> Page:
+    """The page of the results below `root`, runs of a preset."""
+    plans = [Plan(name, entry) for name, entry in entries_of(preset).items()]
+    kinds, pictured = {plan.name: plan.kind for plan in plans}, {plan.name: plan.pictured for plan in plans}
+    return gathered(root, kinds, pictured, SOURCE / "workflow")
 
 
 def main() -> None:
@@ -24,9 +31,7 @@ def main() -> None:
     chosen = options.parse_args()
     root = chosen.results
     try:
-        plans = [Plan(name, entry) for name, entry in entries_of(chosen.preset).items()]
-        kinds, pictured = {plan.name: plan.kind for plan in plans}, {plan.name: plan.pictured for plan in plans}
-        gathered(root, kinds, pictured, SOURCE / "workflow").write(root / "index.html")
+        page_of(root, chosen.preset).write(root / "index.html")
     except UserError as error:
         sys.exit(f"kanpipe: {error}")
     print(root / "index.html")
