@@ -8,8 +8,11 @@ import yaml
 from kanpipe.config import kinds
 from kanpipe.experiments.kan_vae.words import KINDS, kind, title
 
-VARIANTS = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())["experiments"]["kan_vae"]["variants"]
-CONFIG = kinds.parsed("kan_vae", {"variants": VARIANTS}).variants
+EXPERIMENTS = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())["experiments"]
+CONFIG, CAUSES = (
+    kinds.parsed("kan_vae", {"variants": EXPERIMENTS[name]["variants"]}).variants
+    for name in ("kan_vae", "kan_vae_causes")
+)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +24,9 @@ CONFIG = kinds.parsed("kan_vae", {"variants": VARIANTS}).variants
         ("vae_h99_z5", "VAE 784–99–5"),
         ("kan_vae_h50_z10", "KAN-VAE 784–50–10"),
         ("kan_vae_h35_h35_z15", "KAN-VAE 784–35–35–15"),
-        ("kan_vae_h35_z15_affine", "KAN-VAE 784–35–15, ordinary first layer"),
+        ("kan_vae_h35_z15_affine", "KAN-VAE**, ordinary first layer"),
+        ("kan_vae_h35_z15_affine_lr_1e_3", "KAN-VAE**, ordinary first layer, learning rate 0.001"),
+        ("vae_h349_z15_lr_5e_4", "VAE 784–349–15, learning rate 0.0005"),
         ("fasterkan_vae_h400_z20", "FasterKAN-VAE 784–400–20"),
         ("my_kan_vae", "my KAN VAE"),
     ],
@@ -31,7 +36,9 @@ def test_titles(name, words):
 
 
 def test_every_configured_variant_has_a_title_and_a_kind_of_its_own():
-    assert len({title(name) for name in CONFIG}) == len(CONFIG)
+    for names in (CONFIG, CAUSES):
+        titles = {title(name) for name in names}
+        assert len(titles) == len(names) and not any("_" in words or " vae" in words for words in titles)
     found = {name: kind(variant) for name, variant in CONFIG.items()}
     assert set(found.values()) == set(KINDS)
     assert found["kan_vae_h35_z15_affine"] == "KAN, ordinary first layer"

@@ -10,7 +10,20 @@ from kanpipe.reporting.variants import Variant
 
 # The source's own names for the three models that it discusses.
 TITLES = {"vae_h400_z20": "VAE", "kan_vae_h400_z20": "KAN-VAE*", "kan_vae_h35_z15": "KAN-VAE**"}
-NAME = re.compile(r"(?:(?P<family>[a-z]+)_)?vae(?P<hidden>(?:_h\d+)+)_z(?P<latent>\d+)(?P<affine>_affine)?")
+NAME = re.compile(
+    r"(?P<base>(?:(?P<family>[a-z]+)_)?vae(?P<hidden>(?:_h\d+)+)_z(?P<latent>\d+))(?:_(?P<change>[a-z]\w*))?"
+)
+CHANGES = {
+    "affine": "ordinary first layer",
+    "range_3": "splines on [−3, 3]",
+    "norm": "a norm before the splines",
+    "lr_5e_4": "learning rate 0.0005",
+    "lr_1e_3": "learning rate 0.001",
+    "lr_4e_3": "learning rate 0.004",
+    "affine_lr_5e_4": "ordinary first layer, learning rate 0.0005",
+    "affine_lr_1e_3": "ordinary first layer, learning rate 0.001",
+    "affine_lr_4e_3": "ordinary first layer, learning rate 0.004",
+}
 FAMILIES = {None: "VAE", "kan": "KAN-VAE", "fastkan": "FastKAN-VAE", "fasterkan": "FasterKAN-VAE"}
 
 KINDS = {  # kind: (colour, marker)
@@ -26,13 +39,12 @@ OTHER = (style.OTHER, "P")
 
 def title(name: str) -> str:
     """What a figure or table calls a variant: `KAN-VAE*`, `KAN-VAE 784–50–10`; the words of any other name."""
-    if name in TITLES:
-        return TITLES[name]
     found = NAME.fullmatch(name)
-    if not found or found["family"] not in FAMILIES:
+    if not found or found["family"] not in FAMILIES or found["change"] not in {None, *CHANGES}:
         return label(name)
     widths = "–".join(["784", *found["hidden"].split("_h")[1:], found["latent"]])
-    return f"{FAMILIES[found['family']]} {widths}" + (", ordinary first layer" if found["affine"] else "")
+    base = TITLES.get(found["base"], f"{FAMILIES[found['family']]} {widths}")
+    return f"{base}, {CHANGES[found['change']]}" if found["change"] else base
 
 
 def heading(variant: Variant) -> str:
