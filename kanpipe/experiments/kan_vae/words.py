@@ -34,6 +34,7 @@ KINDS = {  # kind: (colour, marker)
     "FastKAN": (FAMILY_COLOURS["fastkan"], "^"),
     "FasterKAN": (FAMILY_COLOURS["fasterkan"], "v"),
 }
+LINE = 32  # letters of a heading
 OTHER = (style.OTHER, "P")
 
 
@@ -48,8 +49,9 @@ def title(name: str) -> str:
 
 
 def heading(variant: Variant) -> str:
-    """The variant and its parameters."""
-    return f"{title(variant.name)}  ({variant.size})"
+    """The variant and its parameters, on a line of their own where one would be wider than a panel."""
+    name, size = title(variant.name), f"({variant.size})"
+    return f"{name}  {size}" if len(name + size) <= LINE else f"{name}\n{size}"
 
 
 def kind(variant: Autoencoder) -> str:
