@@ -126,8 +126,10 @@ class Evaluation:
 
     @torch.no_grad()
     def _affine(self, run: FinishedRun, model: VAE) -> dict[str, float]:
-        """How far the logits of test images move when the first KAN layer is replaced by its affine twin."""
-        if run.spec.variant.first_layer or run.spec.variant.family != "kan":
+        """How far the logits of test images move when the first KAN layer is replaced by its affine twin, which one with
+        a norm over the pixels has not."""
+        variant = run.spec.variant
+        if variant.first_layer or variant.family != "kan" or model.encoder[0].layernorm is not None:
             return {}
         model = deepcopy(model).double()
         twin, images = deepcopy(model), self.test[:FEW_IMAGES].double()
