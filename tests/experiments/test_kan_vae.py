@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -196,6 +197,13 @@ def test_what_splines_see_outside_their_grid_is_counted_of_hidden_values_and_lat
     for name, values in (("hidden", hidden), ("latent", latent), ("decoded", decoded)):
         expected = 100 * (values.abs() > 1).float().mean().item()
         assert runs.loc[("kan_vae_h3_z2", 1), f"outside_{name}"] == pytest.approx(expected)
+
+
+def test_first_layer_behind_a_norm_has_no_affine_twin():
+    values = {"problem": PROBLEM, "training": TRAINING, "variant": VARIANTS["kan_vae_h3_z2"] | {"input_norm": "layer"}}
+    variant = kinds.trained("kan_vae", values).variant
+    run = SimpleNamespace(spec=SimpleNamespace(variant=variant))
+    assert scoring.Evaluation._affine(None, run, problem.build(variant)) == {}
 
 
 def test_stages_have_the_weights_of_their_updates(finished, frames):
