@@ -21,7 +21,10 @@ def panels(count: int, height: float, below: float, across: int = 3, **options: 
     grid = figure.subplots(lines, min(count, across), squeeze=False, **options)
     for axes in grid.flat[count:]:
         axes.axis("off")
-    return figure, list(grid.flat[:count])
+    places = list(grid.flat[:count])
+    for axes in places[-across:]:  # with none below, where an axis that is shared would hide the numbers
+        axes.tick_params(labelbottom=True)
+    return figure, places
 
 
 def blank(axes: Axes, words: str) -> None:
