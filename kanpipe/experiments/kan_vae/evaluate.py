@@ -126,8 +126,10 @@ class Evaluation:
 
     @torch.no_grad()
     def _affine(self, run: FinishedRun, model: VAE) -> dict[str, float]:
-        """How far the logits of test images move when the first KAN layer is replaced by its affine twin; nothing for one
-        with a norm over the pixels, which has none."""
+        """How far the logits of test images move when the first KAN layer is replaced by its affine twin.
+
+        A layer with a norm over the pixels has none.
+        """
         variant = run.spec.variant
         if variant.first_layer or variant.family != "kan" or model.encoder[0].layernorm is not None:
             return {}
