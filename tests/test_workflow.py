@@ -149,8 +149,11 @@ def test_chain_leaves_figures(chain):
         assert list((chain / f"results/tiny/{experiment}/figures").glob("*.pdf"))
 
 
-def test_claims_at_tiny_scale_are_counts_or_nothing(chain):
+def test_claims_at_tiny_scale_are_counts_or_nothing_where_a_training_is_needed(chain):
     claims = pd.read_csv(chain / "results/tiny/tables/claims.csv").set_index("id")["verdict"]
+    fitted = claims.filter(regex=r"^function_fit\.(parabola|cubic)_is_")  # by logistic regression, at every scale
+    assert set(fitted) == {"reproduced"}
+    claims = claims.drop(fitted.index)
     assert claims["swiss_roll.mlp_parameters"] == "agrees"
     assert claims["swiss_roll.mlp_loss_worse.huber"] == "not run", "the preset has no variant kan"
     assert set(claims) <= {"agrees", "differs", "not run", "not comparable", "undecidable"}

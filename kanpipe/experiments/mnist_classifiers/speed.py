@@ -16,14 +16,13 @@ from kanpipe.evaluation.timing import Work, estimate, interleaved, paired_ratio,
 from kanpipe.experiments.layer_speed.published_layers import FasterKANLayer
 from kanpipe.experiments.mnist_classifiers import problem
 from kanpipe.experiments.mnist_classifiers.config import Classifier, Experiment
+from kanpipe.experiments.mnist_classifiers.parts import EXTRACTOR, HEAD, NET, WITH_PUBLISHED
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
 from kanpipe.models.classifier import CLASSES, FEATURES, DigitClassifier
 from kanpipe.models.counting import parameter_count
 from kanpipe.runs import FINISHED, FinishedRun
 
-NET, EXTRACTOR, HEAD = "network", "extractor", "head"
-WITH_PUBLISHED = ", published layers"  # the FasterKAN as its authors wrote it, in the place of ours
 Key = tuple[str, str]  # a variant and a part of it
 Seconds = dict[Key, dict[str, np.ndarray]]  # by phase, of every round: (rounds,)
 PHASES = {"forward": (0,), "backward": (1,), "update": (2,), "step": (0, 1, 2)}

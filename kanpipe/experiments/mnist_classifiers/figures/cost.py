@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from kanpipe.experiments.mnist_classifiers.figures.style import SIZES, head_name, look, name_and_size
-from kanpipe.experiments.mnist_classifiers.speed import NET
+from kanpipe.experiments.mnist_classifiers.parts import NET
 from kanpipe.reporting.log_axes import log_log
 from kanpipe.reporting.plots import FULL, MUTED, SMALL, statement
 from kanpipe.reporting.style import Style
