@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from kanpipe.experiments.kan_vae.published import FID
 from kanpipe.experiments.kan_vae.words import KINDS, OTHER
 from kanpipe.experiments.protocol import FLOOR
 from kanpipe.reporting.labels import label_marks
-from kanpipe.reporting.panels import blank
-from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL
+from kanpipe.reporting.panels import panels
+from kanpipe.reporting.plots import INK, MUTED, SMALL, statement
 from kanpipe.reporting.style import Style
 from kanpipe.reporting.tables import FINISHED
 
@@ -43,41 +44,44 @@ class Panel:
 
 INCEPTION, JUDGE = "Fréchet distance, 192 features", "Fréchet distance, classifier's features"
 PANELS = (
-    Panel("a  Binary real images, grey samples", INCEPTION, "fid_192", "mixed", published=True),
-    Panel("b  Both grey", INCEPTION, "fid_192", "grey"),
-    Panel("c  In the eyes of a classifier, both binary", JUDGE, "judge_fid", "binary"),
-    Panel("d  Likelihood of test images", "importance-weighted ELBO, nats", column="iw_elbo", lower_is_better=False),
+    Panel("Binary real images, grey samples", INCEPTION, "fid_192", "mixed", published=True),
+    Panel("Both grey", INCEPTION, "fid_192", "grey"),
+    Panel("In the eyes of a classifier, both binary", JUDGE, "judge_fid", "binary"),
+    Panel("Likelihood of test images", "importance-weighted ELBO, nats", column="iw_elbo", lower_is_better=False),
 )
 
 
 def fidelity_against_parameters(
     frames: dict[str, pd.DataFrame], kinds: dict[str, str], named: Sequence[str], published: bool
 ) -> Figure:
-    """Scores of all variants against their parameters; `kinds` says of each what it is, `named` which get a label."""
-    figure = Figure(figsize=(FULL, 6), layout="constrained")
+    """Scores of all variants against their parameters, a panel for each score that was measured.
+
+    `kinds` says of each variant what it is, `named` which get a label.
+    """
     runs = frames["runs"][frames["runs"]["status"] == FINISHED]
     parameters = frames["runs"].drop_duplicates("variant").set_index("variant")["parameters"]
     trained, bars, front = runs.groupby("variant")["seed"].nunique(), False, False
     labels: dict[Axes, dict[str, tuple[float, float]]] = {}
-    for axes, panel in zip(figure.subplots(2, 2, sharex=True).flat, PANELS, strict=True):
-        values, floors = _values(panel, runs, frames["fidelity"])
-        axes.set_title(f"{panel.title}\n{_samples(values)}")
+    found = [(panel, *_values(panel, runs, frames["fidelity"])) for panel in PANELS]
+    measured = [(panel, values, floors) for panel, values, floors in found if len(values)]
+    if not measured:
+        return statement("None of the models has a score")
+    figure, places = panels(len(measured), height=2.6, below=0.8, across=2, sharex=True)
+    for axes, letter, (panel, values, floors) in zip(places, ascii_lowercase, measured, strict=False):
+        axes.set_title(f"{letter}  {panel.title}\n{_samples(values)}")
         axes.set(xscale="log", ylabel=panel.axis)
-        if len(values):
-            points = spread(values).join(parameters, how="inner")
-            bars |= bool(points["sd"].notna().any())
-            front |= _front(axes, panel, points, trained)
-            _points(axes, points, kinds, named)
-            _published(axes, panel, parameters, kinds, published)
-            for floor in floors:
-                axes.axhline(floor, **REAL)
-            shown = points.loc[points.index.isin(named)]
-            labels[axes] = {words.title(name): (row["parameters"], row["mean"]) for name, row in shown.iterrows()}
-        else:
-            axes.set_yticks([])
-            blank(axes, "not run")
-    _frame(figure)
-    _legend(figure, frames["runs"], kinds, published, front, _bars(frames["runs"], bars))
+        points = spread(values).join(parameters, how="inner")
+        bars |= bool(points["sd"].notna().any())
+        front |= _front(axes, panel, points, trained)
+        _points(axes, points, kinds, named)
+        _published(axes, panel, parameters, kinds, published)
+        for floor in floors:
+            axes.axhline(floor, **REAL)
+        shown = points.loc[points.index.isin(named)]
+        labels[axes] = {words.title(name): (row["parameters"], row["mean"]) for name, row in shown.iterrows()}
+    _frame(places)
+    hollow = published and any(panel.published for panel, _, _ in measured)
+    _legend(figure, frames["runs"], kinds, hollow, front, _bars(frames["runs"], bars))
     for axes, own in labels.items():
         label_marks(figure, axes, own)
     return figure
@@ -156,13 +160,13 @@ def _published(axes: Axes, panel: Panel, parameters: pd.Series, kinds: dict[str,
             axes.plot(parameters[variant], score, **HOLLOW, **_style(variant, kinds))
 
 
-def _frame(figure: Figure) -> None:
-    for axes in figure.axes:
+def _frame(places: list[Axes]) -> None:
+    for axes in places:
         axes.margins(y=0.12)
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.xaxis.set_minor_formatter(NullFormatter())
-    for axes in figure.axes[2:]:
+    for axes in places[-2:]:
         axes.set_xlabel("parameters")
 
 
