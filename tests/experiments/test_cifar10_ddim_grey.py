@@ -111,7 +111,7 @@ def test_scores_are_those_of_the_digits(frames):
         ].to_numpy()
     ).all()
     assert set(frames["means"]["channel"]) == {0} and len(frames["means"]) == 2 * 12
-    assert frames["speed"]["variant"].tolist() == ["unet", "kan_unet"]
+    assert frames["speed"]["variant"].tolist() == ["unet", "kan_unet", "kan_unet, published layers"]
 
 
 def test_tables_say_nothing_of_another_dataset(plan, frames, tmp_path):

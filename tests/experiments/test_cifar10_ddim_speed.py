@@ -12,7 +12,9 @@ from run_records import record
 from kanpipe.config.kinds import parsed
 from kanpipe.evaluation.flops import training_flops
 from kanpipe.experiments.cifar10_ddim import operations, problem, speed
+from kanpipe.experiments.layer_speed.published_layers import CoxDeBoorConv2d, CoxDeBoorLinear
 from kanpipe.experiments.protocol import Inputs
+from kanpipe.layers.kan_layer import KANLayer
 from kanpipe.machine import Machine
 from kanpipe.runs import FinishedRun
 
@@ -33,6 +35,9 @@ VARIANTS = {
     "unet": {"family": "mlp"},
     "kan_unet": {"family": "kan", "grid_size": 3, "spline_order": 2, "training": {"batch_size": 8, "micro_batches": 2}},
 }
+OF_TORCH_CONV_KAN = {"family": "kan", "grid_size": 3, "spline_order": 2, "base_activation": "gelu", "scaler": False}
+OF_TORCH_CONV_KAN |= {"grid_range": [-1, 1], "init": "torch_conv_kan", "linear_norm": "layer"}
+OF_TORCH_CONV_KAN |= {"conv_norm": "instance", "output_activation": "prelu"}
 
 
 def run(variant, seed=0):
@@ -85,6 +90,47 @@ def test_times_are_related_to_the_first_and_to_the_operations():
         assert math.isnan(row["peak_memory_mib"]) and row["peak_memory_run_mib"] == 77
     settings = ("batch", "precision", "compile", "threads", "rounds")
     assert [other[name] for name in settings] == [8, "float32", False, 1, 6]
+
+
+def test_a_network_of_torch_conv_kan_is_timed_with_its_own_layers_too(monkeypatch):
+    monkeypatch.setitem(VARIANTS, "kan_unet", OF_TORCH_CONV_KAN | {"conv_out": {"conv_norm": "none"}})
+    rows = speed.speed([run("unet"), run("kan_unet")], SPEC, INPUTS, CPU)
+    assert rows["variant"].tolist() == ["unet", "kan_unet", "kan_unet, published layers"]
+    ours, theirs = rows.iloc[1], rows.iloc[2]
+    assert theirs["gflop_per_step"] == pytest.approx(ours["gflop_per_step"], rel=1e-12)
+    assert theirs["parameters"] == ours["parameters"] and theirs["step_ms"] > 0
+    assert math.isnan(theirs["peak_memory_run_mib"])
+
+
+def take_weights(ours, theirs):
+    """Give a network of our layers the weights of one of the published."""
+    ours.load_state_dict(theirs.state_dict(), strict=False)  # of what stands between the layers
+    layers = [layer for layer in ours.modules() if isinstance(layer, KANLayer)]
+    published = [layer for layer in theirs.modules() if isinstance(layer, CoxDeBoorConv2d | CoxDeBoorLinear)]
+    with torch.no_grad():
+        for own, other in zip(layers, published, strict=True):
+            linear = isinstance(other, CoxDeBoorLinear)
+            own.base_weight.copy_(other.base_weight if linear else other.base.weight)
+            spline = other.spline_weight if linear else other.spline.weight
+            own.spline_weight.copy_(spline.reshape_as(own.spline_weight))
+
+
+def test_published_layers_make_the_same_network(monkeypatch):
+    monkeypatch.setitem(VARIANTS, "kan_unet", OF_TORCH_CONV_KAN | {"conv_out": {"conv_norm": "none"}})
+    spec = run("kan_unet").spec
+    variants = spec.variant, speed.with_published_layers(spec).variant
+    ours, theirs = (problem.build(spec.problem, variant) for variant in variants)
+    take_weights(ours, theirs)
+    x, t = torch.randn(2, 3, 32, 32), torch.tensor([3, 700])
+    torch.testing.assert_close(theirs.eval()(x, t), ours.eval()(x, t), atol=1e-5, rtol=1e-4)  # float32
+
+
+@pytest.mark.parametrize(
+    "other", [{"init": "kaiming"}, {"grid_range": [-2, 2]}, {"scaler": True}, {"input_norm": "layer"}]
+)
+def test_a_network_of_other_layers_has_no_published_ones(monkeypatch, other):
+    monkeypatch.setitem(VARIANTS, "kan_unet", OF_TORCH_CONV_KAN | other)
+    assert speed.with_published_layers(run("kan_unet").spec) is None
 
 
 def test_operations_are_those_of_the_variant_s_own_batch():

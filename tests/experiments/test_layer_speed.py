@@ -60,18 +60,22 @@ def test_recursion_is_that_of_b_splines(grid_size, order):
     np.testing.assert_allclose(cox_de_boor(x[:, None], knots, order)[:, 0], expected, atol=1e-14)
 
 
-def test_published_spline_layer_is_ours_with_a_scaler():
-    theirs, ours = CoxDeBoorLinear(5, 4), KANLinear(5, 4, scaler=True)
+@pytest.mark.parametrize("scaler", [True, False])
+@pytest.mark.parametrize("base", ["silu", "gelu"])
+def test_published_spline_layer_is_ours(scaler, base):
+    options = {"scaler": scaler, "base_activation": base}
+    theirs, ours = CoxDeBoorLinear(5, 4, **options), KANLinear(5, 4, **options)
     with torch.no_grad():
         ours.base_weight.copy_(theirs.base_weight)
         ours.spline_weight.copy_(theirs.spline_weight)
-        ours.spline_scaler.copy_(theirs.spline_scaler)
+        if scaler:
+            ours.spline_scaler.copy_(theirs.spline_scaler)
     x = torch.linspace(-3, 3, 35).reshape(7, 5)
     torch.testing.assert_close(theirs(x), ours(x), atol=1e-6, rtol=1e-5)  # float32
 
 
 def test_published_spline_convolution_is_ours():
-    grid = {"padding": 1, "grid_size": 3, "spline_order": 2}
+    grid = {"padding": 1, "grid_size": 3, "spline_order": 2, "base_activation": "gelu"}
     theirs, ours = CoxDeBoorConv2d(2, 3, 3, **grid), KANConv2d(2, 3, 3, **grid, scaler=False)
     with torch.no_grad():
         ours.base_weight.copy_(theirs.base.weight)

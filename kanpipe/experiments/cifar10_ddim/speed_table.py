@@ -26,7 +26,7 @@ def speed_table(speed: pd.DataFrame, names: Names, published: bool) -> Table:
             "GFLOP/step": [_number(row["gflop_per_step"], ",.0f") for row in rows],
             "TFLOP/s": [_number(row["tflop_per_second"], ".3g") for row in rows],
             "peak MiB, device": [_number(row["peak_memory_mib"], ",.0f", "no GPU") for row in rows],
-            "peak MiB, training": [_number(row["peak_memory_run_mib"], ",.0f") for row in rows],
+            "peak MiB, training": [_number(row["peak_memory_run_mib"], ",.0f", "not trained") for row in rows],
         }
     )
     if not published:

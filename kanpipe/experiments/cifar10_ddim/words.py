@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from kanpipe.experiments.cifar10_ddim.published import PUBLISHED, Published
+from kanpipe.experiments.layer_speed.published import WITH_PUBLISHED
 from kanpipe.reporting.style import Look
 from kanpipe.runs import FINISHED
 
@@ -26,8 +27,9 @@ class Names:
         self._rows = variants.set_index("variant").to_dict("index")
 
     def title(self, name: str) -> str:
-        """What a figure or table calls a variant."""
-        return self._rows[name]["title"]
+        """What a figure or table calls a variant, which may be timed with published layers."""
+        own = name.removesuffix(WITH_PUBLISHED)
+        return self._rows[own]["title"] + name[len(own) :]
 
     def role(self, name: str) -> str:
         return self._rows[name]["role"]
@@ -62,7 +64,7 @@ class Names:
 
     def published(self, name: str) -> Published | None:
         """What the source printed of the variant, if it is one of its two networks."""
-        row = self._rows[name]
+        row = self._rows[name.removesuffix(WITH_PUBLISHED)]
         return PUBLISHED.get(row["family"]) if row["role"] == "published" else None
 
 

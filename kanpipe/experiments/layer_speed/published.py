@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+WITH_PUBLISHED = ", published layers"  # behind the name of a network: with layers as their authors wrote them
 FAST_KAN = "fast-kan, V100"  # github.com/ZiyaoLi/fast-kan, test_running_time.ipynb
 FASTER_KAN = "faster-kan, RTX 3050 Ti"  # github.com/AthanasiosDelis/faster-kan, README and benchmark.py
 

@@ -5,10 +5,17 @@ FasterKAN as one tensor of bases, each with one matmul or convolution for every 
 """
 
 import math
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from kanpipe.layers.families import LayerFamily
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"silu": F.silu, "gelu": F.gelu}
 
 
 def cox_de_boor(x: Tensor, knots: Tensor, spline_order: int) -> Tensor:
@@ -36,25 +43,37 @@ class CoxDeBoorLinear(nn.Module):
     """The algorithm of github.com/Blealtan/efficient-kan: (..., in_features) -> (..., out_features).
 
     y = W_base SiLU(x) + (scaler * coefficients) B(x), with one matmul for either part and the product of scaler and
-    coefficients formed in every forward pass. Parameters: in * out * (grid_size + spline_order + 2).
+    coefficients formed in every forward pass. Parameters: in * out * (grid_size + spline_order + 2). With
+    scaler=False, in * out parameters fewer, it is the algorithm of github.com/IvanDrokin/torch-conv-kan.
     """
 
     knots: Tensor
 
-    def __init__(self, in_features: int, out_features: int, *, grid_size: int = 5, spline_order: int = 3) -> None:
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        grid_size: int = 5,
+        spline_order: int = 3,
+        base_activation: str = "silu",
+        scaler: bool = True,
+    ) -> None:
         super().__init__()
-        self.spline_order = spline_order
+        self.spline_order, self.base_activation = spline_order, ACTIVATIONS[base_activation]
         self.register_buffer("knots", uniform_knots(in_features, grid_size, spline_order))
         self.base_weight = nn.Parameter(torch.empty(out_features, in_features))
-        self.spline_scaler = nn.Parameter(torch.empty(out_features, in_features))
+        self.spline_scaler = nn.Parameter(torch.empty(out_features, in_features)) if scaler else None
         self.spline_weight = nn.Parameter(torch.randn(out_features, in_features, grid_size + spline_order) * 0.1)
         for weight in (self.base_weight, self.spline_scaler):
-            nn.init.kaiming_uniform_(weight, a=math.sqrt(5))
+            if weight is not None:
+                nn.init.kaiming_uniform_(weight, a=math.sqrt(5))
 
     def forward(self, x: Tensor) -> Tensor:
-        spline_weight = (self.spline_weight * self.spline_scaler.unsqueeze(-1)).flatten(1)
+        scaler = self.spline_scaler
+        weight = self.spline_weight if scaler is None else self.spline_weight * scaler.unsqueeze(-1)
         bases = cox_de_boor(x, self.knots, self.spline_order).flatten(-2)
-        return F.linear(F.silu(x), self.base_weight) + F.linear(bases, spline_weight)
+        return F.linear(self.base_activation(x), self.base_weight) + F.linear(bases, weight.flatten(1))
 
 
 class CoxDeBoorConv2d(nn.Module):
@@ -75,9 +94,10 @@ class CoxDeBoorConv2d(nn.Module):
         padding: int = 0,
         grid_size: int = 5,
         spline_order: int = 3,
+        base_activation: str = "silu",
     ) -> None:
         super().__init__()
-        self.spline_order = spline_order
+        self.spline_order, self.base_activation = spline_order, ACTIVATIONS[base_activation]
         self.register_buffer("knots", uniform_knots(1, grid_size, spline_order))
         bases = grid_size + spline_order
         self.base = nn.Conv2d(in_channels, out_channels, kernel_size, padding=padding, bias=False)
@@ -85,7 +105,22 @@ class CoxDeBoorConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         bases = cox_de_boor(x.unsqueeze(-1), self.knots, self.spline_order).squeeze(-2)  # (n, in, h, w, bases)
-        return self.base(F.silu(x)) + self.spline(bases.movedim(-1, 2).flatten(1, 2))
+        return self.base(self.base_activation(x)) + self.spline(bases.movedim(-1, 2).flatten(1, 2))
+
+
+def torch_conv_kan(
+    *,
+    grid_size: int = 5,
+    spline_order: int = 3,
+    base_activation: Literal["silu", "gelu"] = "gelu",
+    linear_norm: str | None = "layer",
+    conv_norm: str | None = "instance",
+    output_activation: str | None = "prelu",
+) -> LayerFamily:
+    """The family of the layers of github.com/IvanDrokin/torch-conv-kan, each with its norm and activation behind it."""
+    spline = {"grid_size": grid_size, "spline_order": spline_order, "base_activation": base_activation}
+    linear = partial(CoxDeBoorLinear, scaler=False)
+    return LayerFamily(linear, CoxDeBoorConv2d, nn.Identity, spline, linear_norm, conv_norm, output_activation)
 
 
 def gaussian(x: Tensor, centres: Tensor) -> Tensor:

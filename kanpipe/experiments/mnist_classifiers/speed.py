@@ -13,10 +13,11 @@ from torch.nn import functional as F
 
 from kanpipe.evaluation.flops import multiplications
 from kanpipe.evaluation.timing import Work, estimate, interleaved, paired_ratio, stopwatch
+from kanpipe.experiments.layer_speed.published import WITH_PUBLISHED
 from kanpipe.experiments.layer_speed.published_layers import FasterKANLayer
 from kanpipe.experiments.mnist_classifiers import problem
 from kanpipe.experiments.mnist_classifiers.config import Classifier, Experiment
-from kanpipe.experiments.mnist_classifiers.parts import EXTRACTOR, HEAD, NET, WITH_PUBLISHED
+from kanpipe.experiments.mnist_classifiers.parts import EXTRACTOR, HEAD, NET
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
 from kanpipe.models.classifier import CLASSES, FEATURES, DigitClassifier
