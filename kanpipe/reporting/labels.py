@@ -51,4 +51,5 @@ def _write(axes: Axes, words: str, place: tuple[float, float], offset: tuple[flo
     line: Style = {"arrowstyle": "-", "linewidth": 0.5, "color": INK, "shrinkA": 0, "shrinkB": 2}
     style: Style = {"xytext": offset, "ha": "left" if offset[0] > 0 else "right", "va": "center", "zorder": 4}
     halo = [withStroke(linewidth=2, foreground="white")]
-    axes.annotate(words, place, textcoords="offset points", arrowprops=line, path_effects=halo, **style)
+    label = axes.annotate(words, place, textcoords="offset points", arrowprops=line, path_effects=halo, **style)
+    label.set_in_layout(False)  # one that reaches out of the axes would make them small

@@ -10,8 +10,10 @@ from matplotlib.figure import Figure
 from kanpipe.reporting.plots import FULL, MUTED
 from kanpipe.reporting.variants import Variant
 
+ACROSS = 3
 
-def panels(count: int, height: float, below: float, across: int = 3, **options: Any) -> tuple[Figure, list[Axes]]:
+
+def panels(count: int, height: float, below: float, across: int = ACROSS, **options: Any) -> tuple[Figure, list[Axes]]:
     """A page-wide figure of as many panels, each `height` inches high, and `below` inches for what stands below.
 
     At most `across` stand beside each other; `options` are those of `Figure.subplots`.

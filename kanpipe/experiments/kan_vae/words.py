@@ -16,6 +16,8 @@ NAME = re.compile(
 CHANGES = {
     "affine": "ordinary first layer",
     "range_3": "splines on [−3, 3]",
+    "coarse": "2 intervals",
+    "range_3_fine": "15 intervals on [−3, 3]",
     "norm": "a norm before the splines",
     "lr_5e_4": "learning rate 0.0005",
     "lr_1e_3": "learning rate 0.001",

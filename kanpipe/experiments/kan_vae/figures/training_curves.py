@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from kanpipe.experiments.kan_vae.published import CURVE_ENDS
 from kanpipe.experiments.kan_vae.words import heading, title
-from kanpipe.reporting.panels import blank, panels
+from kanpipe.reporting.panels import ACROSS, blank, panels
 from kanpipe.reporting.plots import CONTRAST, INK, MUTED, SMALL
 from kanpipe.reporting.smoothing import WINDOW, smoothed, thinned, window_for
 from kanpipe.reporting.style import Style
@@ -82,6 +82,7 @@ def _frame(places: list[Axes]) -> None:
     for place in places:
         place.xaxis.set_major_locator(MaxNLocator(4, steps=(1, 2, 4, 5, 10)))
         place.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    for place in places[-ACROSS:]:
         place.set_xlabel("weight updates")
     axes.set_ylabel("nats per image")
 
