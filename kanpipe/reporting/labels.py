@@ -10,14 +10,14 @@ from matplotlib.patheffects import withStroke
 from kanpipe.reporting.plots import INK, TEXT
 from kanpipe.reporting.style import Style
 
-WIDTH, HEIGHT = 0.62 * TEXT, 1.3 * TEXT  # of a letter and of a line, in points
+WIDTH, HEIGHT = 0.54 * TEXT, 1.3 * TEXT  # of a letter and of a line, in points
 PLACES = [(side * (10 + x), y) for x in (2, 14, 30) for y in (12, -12, 24, -24, 40, -40) for side in (1, -1)]
 
 
 def label_marks(figure: Figure, axes: Axes, labels: Mapping[str, tuple[float, float]]) -> None:
     """Write each label beside the place (x, y) of its mark, joined by a line, in axes whose limits are final.
 
-    Of `PLACES` the first is taken that covers the fewest marks and labels, all of it inside the axes.
+    Of `PLACES` the first is taken that covers the fewest marks and labels, inside the axes, or least outside them.
     """
     figure.draw_without_rendering()  # so that the axes have their size
     scale = 72 / figure.dpi
@@ -26,10 +26,11 @@ def label_marks(figure: Figure, axes: Axes, labels: Mapping[str, tuple[float, fl
     for words, place in labels.items():
         at = scale * axes.transData.transform(place)
         boxes = [_box(at, offset, len(words)) for offset in PLACES]
-        cost = [_covered(box, taken) + 100 * _outside(box, frame) for box in boxes]
+        cost = [_covered(box, taken) + 10 * _outside(box, frame) for box in boxes]
         best = int(np.argmin(cost))
         _write(axes, words, place, PLACES[best])
-        taken = np.concatenate([taken, np.linspace(boxes[best][0], boxes[best][1], 5)])
+        (left, low), (right, high) = boxes[best]
+        taken = np.concatenate([taken, np.linspace((left, (low + high) / 2), (right, (low + high) / 2), 9)])
 
 
 def _box(at: np.ndarray, offset: tuple[float, float], letters: int) -> np.ndarray:
@@ -43,8 +44,9 @@ def _covered(box: np.ndarray, points: np.ndarray) -> int:
     return int(((points > box[0]) & (points < box[1])).all(axis=1).sum())
 
 
-def _outside(box: np.ndarray, frame: np.ndarray) -> bool:
-    return bool((box[0] < frame[0]).any() or (box[1] > frame[1]).any())
+def _outside(box: np.ndarray, frame: np.ndarray) -> float:
+    """By how many points the box reaches out of the frame."""
+    return float((frame[0] - box[0]).clip(0).sum() + (box[1] - frame[1]).clip(0).sum())
 
 
 def _write(axes: Axes, words: str, place: tuple[float, float], offset: tuple[float, float]) -> None:
