@@ -121,8 +121,8 @@ def drifted(pages: list[Path], reference: Path, write: bool) -> list[Path]:
 
 
 def all_pages(reference: Path) -> list[Path]:
-    """The README, the page of bases, and the pages of kept results."""
-    return [SOURCE / "README.md", SOURCE / "docs/which_basis.md", *sorted(reference.glob("*/README.md"))]
+    """The README, the documentation, and the pages of kept results."""
+    return [SOURCE / "README.md", *sorted((SOURCE / "docs").glob("*.md")), *sorted(reference.glob("*/README.md"))]
 
 
 def main() -> None:
