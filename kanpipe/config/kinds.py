@@ -19,6 +19,7 @@ BLOCKS = {
     "train": ("problem", "training"),
     "sample": ("sampling",),
     "evaluate": ("problem", "sampling", "evaluation"),
+    "derived": ("training", "variants", "evaluation"),
     "speed": ("problem", "variants", "timing"),
     "figures": ("problem", "training", "variants", "evaluation", "figures"),
 }

@@ -67,43 +67,16 @@ def agreement(left: np.ndarray, right: np.ndarray) -> float:
     return float(np.corrcoef(left, right)[0, 1])
 
 
-def resolvable_difference(
-    accuracy: float,
-    images: int,
-    runs: int,
-    *,
-    seed_spread: float | None = None,
-    same: float = 0.0,
-    across: float | None = None,
-    power: float = 0.8,
-    alpha: float = 0.05,
-) -> float:
+def resolvable_difference(spread: float, runs: int, *, power: float = 0.8, alpha: float = 0.05) -> float:
     """The smallest difference of two recipes' accuracies that `runs` seeds a side show with this power.
 
-    The variance of the difference of the means over seeds has two parts (law of total variance, given the images):
-
-        2 seed_spread^2 / runs  +  2 accuracy (1 - accuracy) (same - across) / images.
-
-    `seed_spread` is the standard deviation of the accuracy over seeds on this test set. Where it is not known yet, its
-    square is taken to be accuracy (1 - accuracy) (1 - same) / images: that of seeds which misread each image
-    independently of the others. `same` is the mean `agreement` of two seeds of one recipe, `across` that of two runs
-    of different recipes. The second part is what another draw of test images would change, and no number of seeds
-    lessens it; it is 0 where `across` is as large as `same`, its default: both recipes find the same images hard, or
-    the question is about these images alone. It is assumed that accuracies are normal, and alike in spread on both
-    sides; that a two-sided t-test with 2 (runs - 1) degrees of freedom at `alpha` compares them; and that the
-    difference is small against 1 - accuracy. With a second part the test must be given it, since the seeds do not
-    show it, and the answer errs on the large side, since that part is not estimated from so few values.
-    Raises ValueError for fewer than two runs a side, which have no spread, and for `across` above `same`.
+    `spread` is the standard deviation of the accuracy over seeds, the same on both sides, on one set of test images,
+    which the question is about. Accuracies are taken to be normal, and a two-sided t-test with 2 (runs - 1) degrees of
+    freedom at `alpha` to compare them. Raises ValueError for fewer than two runs a side, which have no spread.
     """
-    across = same if across is None else across
     if runs < 2:
         raise ValueError(f"runs is {runs}; a side needs at least 2, since one has no spread")
-    if across > same:
-        raise ValueError(f"across is {across}; recipes cannot agree more with each other than with themselves, {same}")
-    image_variance = accuracy * (1 - accuracy) / images
-    seed_variance = image_variance * (1 - same) if seed_spread is None else seed_spread**2
-    deviation = math.sqrt(2 * seed_variance / runs + 2 * image_variance * (same - across))
-    return deviation * _detectable(2 * (runs - 1), power, alpha)
+    return spread * math.sqrt(2 / runs) * _detectable(2 * (runs - 1), power, alpha)
 
 
 def _detectable(freedom: int, power: float, alpha: float) -> float:

@@ -6,6 +6,8 @@ A kind is a folder with a module for each stage that it has, which holds a funct
     train     one variant with one seed, into the run's folder
     sample    what a finished run generates
     evaluate  the scores of all runs: `runs`, a row a run, and other frames
+    derived   those frames of `evaluate` that follow from others, once more where runs are kept in parts; not every kind
+              has some
     speed     times of steps, measured by a process of its own
     tables    what `evaluate` and `speed` found, to be read
     figures   what it looks like
@@ -99,6 +101,10 @@ class Evaluate(Protocol):
     ) -> "dict[str, DataFrame]": ...
 
 
+class Derived(Protocol):
+    def __call__(self, frames: "Mapping[str, DataFrame]", spec: Any) -> "dict[str, DataFrame]": ...
+
+
 class Speed(Protocol):
     def __call__(self, runs: "list[FinishedRun]", spec: Any, inputs: Inputs, machine: "Machine") -> "DataFrame": ...
 
@@ -116,6 +122,7 @@ STAGES: dict[str, type] = {
     "train": Train,
     "sample": Sample,
     "evaluate": Evaluate,
+    "derived": Derived,
     "speed": Speed,
     "tables": Tables,
     "figures": Figures,

@@ -28,7 +28,7 @@ from kanpipe.claims.judge import judge
 from kanpipe.claims.model import Claim
 from kanpipe.config.kinds import parsed
 from kanpipe.errors import UserError
-from kanpipe.experiments import stage
+from kanpipe.experiments import has_stage, stage
 from kanpipe.experiments.plan import Plan
 from kanpipe.experiments.protocol import SCORE_CARDS, table_name
 from kanpipe.files import read_table, write_table
@@ -107,8 +107,13 @@ def judge_again(reference: Path) -> None:
 
 
 def _write_tables(target: Path, plan: Plan) -> None:
-    """The tables of kept rows, verdicts included, and their score cards."""
+    """The tables of kept rows, verdicts included, their score cards, and the frames that follow from others."""
     frames = {path.stem: latest(read_table(path)) for path in target.glob("*.csv")}
+    if has_stage(plan.kind, "derived"):
+        made = stage(plan.kind, "derived")(frames, parsed(plan.kind, plan.blocks("derived")))
+        for name, frame in made.items():
+            write_table(target / f"{name}.csv", frame)
+        frames |= made
     for name, table in stage(plan.kind, "tables")(frames | {"runs": in_order(frames["runs"], plan)}).items():
         table.write(target / "tables" / table_name(plan.name, name))
     if plan.outputs.cards:

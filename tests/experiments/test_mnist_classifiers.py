@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small_mnist_classifiers import EVALUATION, KIND, SEEDS, VARIANTS, experiment, train, write_images
+from small_mnist_classifiers import EVALUATION, KIND, SEEDS, TRAINING, VARIANTS, experiment, train, write_images
 
 from kanpipe.claims.file import load_claims
 from kanpipe.claims.judge import judge
+from kanpipe.evaluation.classifier_comparison import resolvable_difference
 from kanpipe.experiments import stage
 from kanpipe.experiments.mnist_classifiers import problem
 from kanpipe.experiments.mnist_classifiers.comparison import comparisons, judgements
@@ -96,10 +97,17 @@ def test_pairs_are_compared_seed_by_seed_and_over_seeds():
     assert [(row["seed"], row["only_net"], row["only_less"]) for row in rows] == [(0, 2, 0), (1, 0, 0)]
     assert [row["difference"] for row in rows] == pytest.approx([20, 0])
     assert rows[0]["p_value"] == 0.5 and rows[0]["variant"] == "a_less_b"
-    (judged,) = judgements(side, [["a", "b"], ["a", "c"]], margin=50)
-    assert judged["difference"] == pytest.approx(100 * (26 / 30 - 15 / 20)) and judged["similar"]
-    (strict,) = judgements(side, [["a", "b"]], margin=1)
-    assert not strict["similar"] and strict["resolvable"] > 0
+
+
+def test_recipes_are_compared_by_the_accuracies_of_their_runs():
+    accuracies = {"a": [90.0, 80.0, 90.0], "b": [70.0, 80.0]}
+    (judged,) = judgements(accuracies, [["a", "b"], ["a", "c"]], margin=50)
+    assert judged["difference"] == pytest.approx(260 / 3 - 75) and judged["similar"]
+    assert (judged["n"], judged["n_less"]) == (3, 2)
+    (strict,) = judgements(accuracies, [["a", "b"]], margin=1)
+    assert not strict["similar"]
+    spread = np.sqrt((np.var(accuracies["a"], ddof=1) + np.var(accuracies["b"], ddof=1)) / 2)
+    assert strict["resolvable"] == pytest.approx(100 * resolvable_difference(spread / 100, 2))
 
 
 def test_variants_that_differ_in_their_rate_alone_are_one_network():
@@ -131,6 +139,19 @@ def test_best_rows_are_of_one_rate_and_have_the_name_of_the_network(frames):
     best = frames["best"]
     assert set(best["variant"]) == {"raw_mlp", "raw_fasterkan", "lean_linear"}
     assert (best.groupby("variant")["trained_as"].nunique() == 1).all()
+
+
+def test_runs_that_were_scored_apart_are_judged_together(frames):
+    """Of each network the best rate of all that were tried, though the parts knew only some of them."""
+    spec = experiment(variants=VARIANTS, training=TRAINING, evaluation=EVALUATION)
+    rows = frames["runs"].set_index("variant").loc[["raw_mlp_fast", "lean_linear", "raw_fasterkan", "raw_mlp"]]
+    found = stage(KIND, "derived")({"runs": rows.reset_index()}, spec)
+    for name in ("rates", "best"):
+        together, apart = (
+            frame.sort_values(["variant", "seed"]).reset_index(drop=True) for frame in (frames[name], found[name])
+        )
+        pd.testing.assert_frame_equal(together, apart, check_dtype=False, check_like=True)
+    pd.testing.assert_frame_equal(frames["equivalence"], found["equivalence"], check_dtype=False)
 
 
 def test_claims_on_the_printed_layers_are_decided_by_them():

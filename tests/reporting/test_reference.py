@@ -84,6 +84,21 @@ def test_an_experiment_is_kept_in_parts(tmp_path):
     assert table["huber_mean"].to_dict() == pytest.approx({"mlp": 0.6, "kan": 0.4})
 
 
+def test_frames_that_follow_from_rows_are_made_again_of_all_parts(tmp_path):
+    folder = tmp_path / "mnist_classifiers"
+    folder.mkdir()
+    kept = {path.stem: read_table(path) for path in (KEPT / "mnist_classifiers").glob("*.csv")}
+    runs = kept["runs"].query("variant in ('raw_mlp', 'raw_mlp_wide')").assign(accuracy=[90.0, 91, 92, 95, 96, 97])
+    for name, frame in (kept | {"runs": runs}).items():
+        frame.to_csv(folder / f"{name}.csv", index=False)
+    reference.draw_again(tmp_path, "cpu")
+    assert read_table(folder / "best.csv").groupby("variant")["accuracy"].mean().to_dict() == {
+        "raw_mlp": 91, "raw_mlp_wide": 96
+    }  # fmt: skip
+    assert read_table(folder / "rates.csv")["chosen"].all()
+    assert read_table(folder / "tables/mnist_classifiers.csv")["accuracy_mean"].tolist() == [91, 96]
+
+
 def test_nothing_is_kept_of_what_is_not_there(tmp_path):
     reference.keep(results(tmp_path / "results", 0.5), "swiss_roll", tmp_path / "kept")
     with pytest.raises(UserError, match="runs.csv is not there; run the experiment swiss_roll first"):

@@ -8,11 +8,11 @@ import pandas as pd
 from kanpipe.data.prepared import Images
 from kanpipe.evaluation.classification import confusion_matrix, right, scores
 from kanpipe.experiments.mnist_classifiers import problem
-from kanpipe.experiments.mnist_classifiers.comparison import COMPARED, JUDGED, comparisons, judgements
-from kanpipe.experiments.mnist_classifiers.config import Evaluation, Experiment, Trained
+from kanpipe.experiments.mnist_classifiers.comparison import COMPARED, comparisons
+from kanpipe.experiments.mnist_classifiers.config import Experiment, Trained
+from kanpipe.experiments.mnist_classifiers.derived import of_runs
 from kanpipe.experiments.mnist_classifiers.pictures import packed
 from kanpipe.experiments.mnist_classifiers.printed_layers import printed_layers
-from kanpipe.experiments.mnist_classifiers.rates import chosen, networks
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
 from kanpipe.runs import FINISHED, FinishedRun
@@ -25,29 +25,21 @@ Logits = dict[tuple[str, int], np.ndarray]  # by network and seed: (images, 10)
 def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Machine) -> dict[str, pd.DataFrame]:
     """The frames of the experiment; accuracies are in per cent, differences in percentage points.
 
-    `runs`: a row a run. `best`: those of them with the learning rate that their network is given by the validation
-    images, each called by its network; the other frames are of these. `comparisons` and `equivalence`: networks in
-    pairs, a row a seed and a row a pair. `confusion`: images by label and reading. `misread`: the
-    images that most runs misread. `epochs`: a row a run and epoch. `layers`: the printed tables of layers.
+    `runs`: a row a run. `rates`, `best` and `equivalence` follow from it, see `derived`. Of the runs in `best`, which
+    have the learning rate that their network is given: `comparisons`, networks in pairs, a row a seed; `confusion`,
+    images by label and reading; `misread`, the images that most runs misread. `epochs`: a row a run and epoch.
+    `layers`: the printed tables of layers.
     """
     data = problem.images(inputs.data)
     courses = [_course(run, data) for run in runs]
     found = [None if run.diverged else _test_logits(run, data, machine) for run in runs]
     rows = [_row(run, course, logits, data) for run, course, logits in zip(runs, courses, found, strict=True)]
-    table = pd.DataFrame(rows)
-    table["net"] = table["variant"].map(networks({run.row()["variant"]: run.spec.variant for run in runs}))
-    table["chosen"] = chosen(table, runs[0].spec.training.stopping.metric)
-    best = table[table["chosen"]]
-    logits = {(row["net"], row["seed"]): found[i] for i, row in best.iterrows() if found[i] is not None}
-    frames = {
-        "runs": table,
-        "best": best.assign(variant=best["net"], trained_as=best["variant"]),
-        "epochs": pd.concat(courses, ignore_index=True),
-    }
-    compared = _of_networks(logits, data, spec.evaluation)
-    for name in ("comparisons", "equivalence"):  # what they hold for is said in every row
-        compared[name]["dataset"] = spec.problem.dataset
-    return frames | compared | {"layers": printed_layers()}
+    frames = {"runs": pd.DataFrame(rows), "epochs": pd.concat(courses, ignore_index=True)}
+    variants = {run.row()["variant"]: run.spec.variant for run in runs}
+    frames |= of_runs(frames["runs"], variants, runs[0].spec.training.stopping.metric, spec.evaluation)
+    best = frames["best"]
+    logits = {(row["variant"], row["seed"]): found[i] for i, row in best.iterrows() if found[i] is not None}
+    return frames | _of_readings(logits, data, spec) | {"layers": printed_layers()}
 
 
 def _test_logits(run: FinishedRun, data: Images, machine: Machine) -> np.ndarray:
@@ -135,18 +127,18 @@ def _scores(logits: np.ndarray | None, data: Images) -> dict[str, Any]:
     return images | per_cent | {"errors": found.errors} | rest
 
 
-def _of_networks(logits: Logits, data: Images, evaluation: Evaluation) -> dict[str, pd.DataFrame]:
-    """The frames beside `runs`, from the test logits of the chosen runs."""
+def _of_readings(logits: Logits, data: Images, spec: Experiment) -> dict[str, pd.DataFrame]:
+    """The frames about single images, from the test logits of the runs in `best`."""
     correct: dict[str, dict[int, np.ndarray]] = {}
     for (net, seed), values in logits.items():
         correct.setdefault(net, {})[seed] = right(values, data.test_labels)
+    compared = pd.DataFrame(comparisons(correct, spec.evaluation.pairs), columns=COMPARED)
     return {
-        "comparisons": pd.DataFrame(comparisons(correct, evaluation.pairs), columns=COMPARED),
-        "equivalence": pd.DataFrame(judgements(correct, evaluation.pairs, evaluation.margin), columns=JUDGED),
+        "comparisons": compared.assign(dataset=spec.problem.dataset),  # what it holds for is said in every row
         "confusion": pd.concat(
             [_confusion(net, logits, data) for net in correct] or [pd.DataFrame(columns=CONFUSED)], ignore_index=True
         ),
-        "misread": _misread(logits, data, evaluation.misread),
+        "misread": _misread(logits, data, spec.evaluation.misread),
     }
 
 

@@ -5,7 +5,7 @@ from kanpipe.experiments.protocol import Outputs
 FIGURES = ("curves", "cost", "confusion", "misread")
 
 OUTPUTS = Outputs(
-    frames=("runs", "best", "comparisons", "equivalence", "confusion", "misread", "epochs", "layers"),
+    frames=("runs", "rates", "best", "comparisons", "equivalence", "confusion", "misread", "epochs", "layers"),
     tables=("", "comparisons", "rates", "layers", "speed"),
     figures=lambda variants: list(FIGURES),
 )

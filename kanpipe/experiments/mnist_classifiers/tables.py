@@ -31,7 +31,7 @@ def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
     return {
         "": _scores(frames["best"]),
         "comparisons": _comparisons(frames["equivalence"], frames["comparisons"], frames["best"]),
-        "rates": _rates(frames["runs"]),
+        "rates": _rates(frames["rates"]),
         "layers": _layers(frames["layers"]),
         "speed": speed_table(frames["speed"]),
     }
@@ -144,17 +144,17 @@ def _comparisons_note(equivalence: pd.DataFrame, best: pd.DataFrame) -> str:
     return (
         "Accuracies in percentage points, each network at the learning rate that the held-out images choose. Similar: "
         f"two one-sided t-tests (Welch) with a margin of {margin:g} points, stated before any run, at 5 %. Resolvable: "
-        "the difference that as many runs a side show with a power of 80 %. Seed by seed: the same "
+        "the difference that as many runs a side show on these images with a power of 80 %. Seed by seed: the same "
         f"{images:,} test images, McNemar's exact test, which is about these trained networks alone."
     )
 
 
-def _rates(runs: pd.DataFrame) -> Table:
+def _rates(rates: pd.DataFrame) -> Table:
     """A row a network and learning rate: the scores of the held-out images, and which rate is taken."""
     scores = {"validation_loss": ("held out: nats", ".4f"), "validation_accuracy": ("held out: accuracy %", ".2f")}
-    summary = summarise(runs, ["net", "variant", "learning_rate", "chosen"], list(scores))
+    summary = summarise(rates, ["net", "variant", "learning_rate", "chosen"], list(scores))
     summary = summary.sort_values("learning_rate", kind="stable")
-    order = {net: place for place, net in enumerate(dict.fromkeys(runs["net"]))}
+    order = {net: place for place, net in enumerate(dict.fromkeys(rates["net"]))}
     summary = summary.sort_values("net", key=lambda nets: nets.map(order), kind="stable")
     text = pd.DataFrame(
         {

@@ -1,0 +1,37 @@
+"""What follows from the rows of all runs, whichever of them were scored together."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from kanpipe.experiments.mnist_classifiers.comparison import JUDGED, judgements
+from kanpipe.experiments.mnist_classifiers.config import Classifier, Evaluation, Experiment
+from kanpipe.experiments.mnist_classifiers.rates import chosen, networks
+
+RUN = ["experiment", "variant", "seed", "status"]
+CHOSEN_BY = ["learning_rate", "validation_loss", "validation_accuracy"]
+
+
+def derived(frames: Mapping[str, pd.DataFrame], spec: Experiment) -> dict[str, pd.DataFrame]:
+    """The frames that `of_runs` makes of the rows that are there."""
+    return of_runs(frames["runs"], spec.variants, spec.training.stopping.metric, spec.evaluation)
+
+
+def of_runs(
+    runs: pd.DataFrame, variants: Mapping[str, Classifier], metric: str, evaluation: Evaluation
+) -> dict[str, pd.DataFrame]:
+    """Three frames from the rows of runs, whose index the first two keep.
+
+    `rates`: a row a run, with its network and whether its learning rate is the one that the network is given, by the
+    validation `metric`. `best`: the runs that have this rate, each called by its network. `equivalence`: networks in
+    pairs, from the accuracies in `best`, in percentage points.
+    """
+    nets = networks(variants)
+    rates = runs[[*RUN, *CHOSEN_BY]].assign(net=[nets.get(name, name) for name in runs["variant"]])
+    rates["chosen"] = chosen(rates, metric)
+    taken = rates["chosen"]
+    best = runs[taken].assign(variant=rates.loc[taken, "net"], trained_as=runs.loc[taken, "variant"])
+    accuracies = {net: rows.tolist() for net, rows in best.dropna(subset="accuracy").groupby("variant")["accuracy"]}
+    judged = pd.DataFrame(judgements(accuracies, evaluation.pairs, evaluation.margin), columns=JUDGED)
+    # What it holds for is said in every row.
+    return {"rates": rates, "best": best, "equivalence": judged.assign(dataset=", ".join(runs["dataset"].unique()))}
