@@ -94,8 +94,8 @@ def _selected(text: str, columns: Sequence[str], rows: Sequence[str]) -> str:
     """The columns and rows of a table in Markdown, without its note; KeyError for one that it has not."""
     head, _, *lines = ([cell.strip() for cell in line.strip("|").split("|")] for line in table_lines(text))
     table = pd.DataFrame(lines, columns=head).set_index(head[0], drop=False)
-    chosen = table.loc[list(rows) or table.index, list(columns) or head]
-    return chosen.to_markdown(index=False, disable_numparse=True)
+    chosen = table.loc[list(rows)] if rows else table
+    return chosen[list(columns) or head].to_markdown(index=False, disable_numparse=True)
 
 
 def table_lines(text: str) -> list[str]:

@@ -12,7 +12,7 @@ FIGURES = (
 
 OUTPUTS = Outputs(
     frames=("runs", "fidelity", "judgements", "stages", "latents", "degradations"),
-    tables=("", "fidelity", "likelihood", "training", "judge", "speed"),
+    tables=("", "readings", "fidelity", "likelihood", "training", "judge", "speed"),
     figures=lambda variants: list(FIGURES),
     sampled=("samples.npz", "sampling.json"),
     cards="fidelity",

@@ -5,6 +5,7 @@ import pandas as pd
 
 from kanpipe.experiments.kan_vae.forms import PAIRS
 from kanpipe.experiments.kan_vae.published import CURVE_ENDS, DATASET, FID
+from kanpipe.experiments.kan_vae.readings import readings_table
 from kanpipe.experiments.kan_vae.words import title
 from kanpipe.experiments.protocol import FLOOR
 from kanpipe.reporting.tables import NOT_RUN, Table, measured, summarise, with_columns
@@ -43,10 +44,11 @@ CURVES_NOTE = (
 
 
 def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
-    """The scores and five others, from the frames that `evaluate` and `speed` made."""
+    """The scores and six others, from the frames that `evaluate` and `speed` made."""
     runs = frames["runs"]
     return {
         "": _scores(runs, frames["fidelity"]),
+        "readings": readings_table(frames["fidelity"], comparable(runs)),
         "fidelity": _fidelity(frames["fidelity"]),
         "likelihood": _likelihood(runs, frames["judgements"]),
         "training": _training(frames["stages"], comparable(runs)),
