@@ -5,23 +5,17 @@ import pandas as pd
 
 from kanpipe.experiments.kan_vae.forms import PAIRS
 from kanpipe.experiments.kan_vae.published import CURVE_ENDS, DATASET, FID
-from kanpipe.experiments.kan_vae.readings import readings_table
+from kanpipe.experiments.kan_vae.readings import FEATURES, readings_table
 from kanpipe.experiments.kan_vae.words import title
 from kanpipe.experiments.protocol import FLOOR
 from kanpipe.reporting.tables import NOT_RUN, Table, measured, summarise, with_columns
 from kanpipe.reporting.variants import seeds
 
-SCORES = {  # column of the runs: (its title, its digits)
-    "fid_64_mixed": ("FID-64 mixed", ".3f"),
-    "fid_192_mixed": ("FID-192 mixed", ".3f"),
-    "fid_192_grey": ("FID-192 grey", ".3f"),
-    "fid_192_binary": ("FID-192 binary", ".3f"),
-    "fid_768_mixed": ("FID-768 mixed", ".4f"),
-    "fid_2048_mixed": ("FID-2048 mixed", ".2f"),
-    "efficientnet_lite0_fid_binary": ("EfficientNet-Lite0 FID binary", ".2f"),
-    "judge_fid_binary": ("judge FID binary", ".1f"),
-    "iw_elbo": ("log p(x) >", ".2f"),
+FORMS = ("mixed", "grey")  # in which every distance is shown
+DISTANCES = {  # column of the runs: (its title, its digits)
+    f"{feature}_{form}": (f"{words} {form}", digits) for feature, (words, digits) in FEATURES.items() for form in FORMS
 }
+SCORES = DISTANCES | {"iw_elbo": ("log p(x) >", ".2f")}
 LIKELIHOOD = {
     "reconstruction": ("reconstruction", ".2f"),
     "kl": ("KL", ".2f"),
@@ -63,20 +57,23 @@ def comparable(runs: pd.DataFrame) -> bool:
 
 
 def _scores(runs: pd.DataFrame, fidelity: pd.DataFrame) -> Table:
+    """Distances in which no model was measured are named below the table."""
     numbers = summarise(with_columns(runs, SCORES), ["variant", "parameters"], list(SCORES))
     if comparable(runs):
         numbers["published"] = [FID.get(name) for name in numbers["variant"]]
+    missing = [name for name in DISTANCES if name not in runs or runs[name].isna().all()]
+    shown = {name: words for name, words in SCORES.items() if name not in missing}
     text = pd.DataFrame(
         {
             "model": [title(name) for name in numbers["variant"]],
             "parameters": [f"{n:,}" for n in numbers["parameters"]],
             **_published_distances(numbers),
-            **measured(numbers, SCORES),
+            **measured(numbers, shown),
             "n": numbers["n"].astype(str),
         }
     )
-    text = pd.concat([text, pd.DataFrame([_floor(fidelity)])]).fillna("")
-    return Table(numbers, text, _scores_note(runs))
+    text = pd.concat([text, pd.DataFrame([_floor(fidelity, shown)])]).fillna("")
+    return Table(numbers, text, _scores_note(runs, [SCORES[name][0] for name in missing]))
 
 
 def _published_distances(numbers: pd.DataFrame) -> dict[str, list[str]]:
@@ -86,11 +83,11 @@ def _published_distances(numbers: pd.DataFrame) -> dict[str, list[str]]:
     return {"published FID": ["" if pd.isna(value) else f"{value:.2f}" for value in numbers["published"]]}
 
 
-def _floor(fidelity: pd.DataFrame) -> dict[str, str]:
-    """Test images against training images, in the columns of the distances."""
+def _floor(fidelity: pd.DataFrame, shown: dict[str, tuple[str, str]]) -> dict[str, str]:
+    """Test images against training images, in those of the columns that are distances."""
     floor = fidelity[fidelity["variant"] == FLOOR]
     row = {"model": "(test images)"}
-    for column, (words, form) in SCORES.items():
+    for column, (words, form) in shown.items():
         name, _, pair = column.rpartition("_")
         if pair in PAIRS:
             real, sample = PAIRS[pair]
@@ -100,17 +97,17 @@ def _floor(fidelity: pd.DataFrame) -> dict[str, str]:
     return row
 
 
-def _scores_note(runs: pd.DataFrame) -> str:
+def _scores_note(runs: pd.DataFrame, missing: list[str]) -> str:
     run = runs.iloc[0]
-    nearest = ", the nearest reading of the source" if comparable(runs) else ""
-    return (
+    note = (
         f"Fréchet distances of {run['samples']:,} prior samples a sampling seed ({seeds(run['sampling_seeds'])}) from "
         f"{run['reference_images']:,} training images of {run['dataset']}, in features of the FID Inception (the layer "
         "in the name), of EfficientNet-Lite0, and of a classifier (judge). Mixed: binarised images against grey "
-        f"samples{nearest}; grey, binary: like with like. log p(x) >: importance-weighted "
+        "samples; grey: grey images against grey samples. log p(x) >: importance-weighted "
         "bound on the test images, nats. Mean ± standard deviation over n training seeds. In brackets: test images in "
         "the place of samples."
     )
+    return f"{note} Not run: {', '.join(missing)}." if missing else note
 
 
 def _fidelity(fidelity: pd.DataFrame) -> Table:
