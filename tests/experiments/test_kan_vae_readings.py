@@ -12,7 +12,14 @@ from kanpipe.experiments.protocol import FLOOR
 def fidelity(feature, pair, distances, reference="train", seed=0):
     real, samples = PAIRS[pair]
     rows = [{"variant": name, "seed": seed, "fid": fid} for name, fid in distances.items()]
-    head = {"feature": feature, "reference": reference, "reference_form": real, "sample_form": samples, "n": 20_000}
+    head = {
+        "feature": feature,
+        "reference": reference,
+        "reference_form": real,
+        "sample_form": samples,
+        "n": 20_000,
+        "n_reference": 10_000,
+    }
     return pd.DataFrame(rows).assign(**head)
 
 
@@ -39,6 +46,8 @@ def test_every_reading_has_a_row_and_says_how_far_it_gives_the_printed_order():
     assert grey["(test images)"] == "not run" and judged["KAN-VAE**"] == "47" and judged["order of 9"] == "not run"
     assert table.text.columns.tolist()[-2:] == ["order of 9", "order of 7"]
     assert "of which there are 1 to 2" in table.note and len(NARROW) == 7
+    assert "20,000 prior samples from 10,000 training images" in table.note
+    assert numbers["star_less_vae"].iloc[:2].tolist() == pytest.approx([-0.03, 0.03])
 
 
 def test_nothing_is_put_in_the_printed_order_where_not_all_its_models_are():

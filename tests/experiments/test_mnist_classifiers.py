@@ -145,13 +145,24 @@ def test_runs_that_were_scored_apart_are_judged_together(frames):
     """Of each network the best rate of all that were tried, though the parts knew only some of them."""
     spec = experiment(variants=VARIANTS, training=TRAINING, evaluation=EVALUATION)
     rows = frames["runs"].set_index("variant").loc[["raw_mlp_fast", "lean_linear", "raw_fasterkan", "raw_mlp"]]
-    found = stage(KIND, "derived")({"runs": rows.reset_index()}, spec)
+    found = stage(KIND, "derived")(frames | {"runs": rows.reset_index()}, spec)
     for name in ("rates", "best"):
         together, apart = (
             frame.sort_values(["variant", "seed"]).reset_index(drop=True) for frame in (frames[name], found[name])
         )
         pd.testing.assert_frame_equal(together, apart, check_dtype=False, check_like=True)
-    pd.testing.assert_frame_equal(frames["equivalence"], found["equivalence"], check_dtype=False)
+    for name in ("equivalence", "comparisons", "confusion"):
+        pd.testing.assert_frame_equal(frames[name], found[name], check_dtype=False)
+
+
+def test_what_was_said_of_images_goes_where_another_rate_is_taken(frames):
+    """Of a network that was scored again, at a rate that is better, and of its pairs."""
+    spec = experiment(variants=VARIANTS, training=TRAINING, evaluation=EVALUATION)
+    other = {"raw_mlp": "raw_mlp_fast", "raw_mlp_fast": "raw_mlp"}[frames["comparisons"]["less_trained_as"].iloc[0]]
+    better = frames["runs"]["validation_loss"].where(frames["runs"]["variant"] != other, 0.0)
+    found = stage(KIND, "derived")(frames | {"runs": frames["runs"].assign(validation_loss=better)}, spec)
+    assert len(frames["comparisons"]) and not len(found["comparisons"])
+    assert set(found["confusion"]["variant"]) == {"raw_fasterkan", "lean_linear"}
 
 
 def test_claims_on_the_printed_layers_are_decided_by_them():

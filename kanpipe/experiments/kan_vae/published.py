@@ -1,7 +1,7 @@
 """What the source printed: its Table I, and the ends of the curves of its Figure 6."""
 
 # Frechet distance: mean of five draws of 20,000 images. Neither the layer of the Inception nor the form of the real
-# images is given; a distance of 192 features, binarised real images against grey samples, lies nearest.
+# images is given; a distance of 192 features, binarised real images against grey samples, lies nearest in level.
 FID = {
     "vae_h400_z20": 1.22,
     "kan_vae_h400_z20": 1.19,

@@ -4,12 +4,13 @@ The source names neither, so that none of them counts more than another.
 """
 
 from itertools import product
+from math import nan
 
 import pandas as pd
 
 from kanpipe.experiments.kan_vae.forms import PAIRS
 from kanpipe.experiments.kan_vae.published import FID
-from kanpipe.experiments.kan_vae.words import TITLES, title
+from kanpipe.experiments.kan_vae.words import NAME, TITLES, title
 from kanpipe.experiments.protocol import FLOOR
 from kanpipe.reporting.tables import NOT_RUN, Table
 
@@ -45,7 +46,8 @@ def readings_table(fidelity: pd.DataFrame, published: bool) -> Table:
         if found[models].isna().all():
             continue
         agree = {name: _order(found, own) for name, own in orders.items()}
-        rows.append({"reading": f"{feature}_{pair}"} | found.reindex([*shown, FLOOR]).to_dict() | agree)
+        row = {"reading": f"{feature}_{pair}"} | found.reindex([*shown, FLOOR]).to_dict() | agree
+        rows.append(row | {"star_less_vae": found.get("kan_vae_h400_z20", nan) - found.get("vae_h400_z20", nan)})
         cells.append(
             {"features": words, "real images, samples": f"{WORDS[real]}, {WORDS[samples]}"}
             | {title(name): _text(found[name], form) for name in shown}
@@ -58,7 +60,7 @@ def readings_table(fidelity: pd.DataFrame, published: bool) -> Table:
 def _order(found: pd.Series, models: list[str]) -> float:
     """Spearman's rank correlation with the published distances; NaN where a model was not measured."""
     pairs = pd.DataFrame({"published": pd.Series(FID), "found": found}).reindex(models).dropna()
-    return float(pairs["published"].rank().corr(pairs["found"].rank())) if len(pairs) == len(models) else float("nan")
+    return float(pairs["published"].rank().corr(pairs["found"].rank())) if len(pairs) == len(models) else nan
 
 
 def _text(value: float | None, form: str) -> str:
@@ -71,16 +73,24 @@ def _lowest(found: pd.Series, form: str) -> str:
 
 
 def _note(near: pd.DataFrame, ordered: bool) -> str:
+    runs = near.groupby(["feature", "reference_form", "sample_form", "variant"])["seed"].nunique()
     note = (
-        f"Fréchet distances of {_range(near['n'])} prior samples from the training images; means over the runs of a "
-        f"model, of which there are {_range(near.groupby('variant')['seed'].nunique())}. In brackets: test images in "
-        "the place of samples. Lowest: of all models that were measured in these features."
+        f"Fréchet distances of {_range(near['n'])} prior samples from {_range(near['n_reference'])} training images; "
+        f"means over the runs of a model, of which there are {_range(runs)}. In brackets: test images in the place of "
+        "samples. Lowest: of all models that were measured in these features, controls included."
     )
+    by_width, narrow_by_width = (f"{_order(-_widths(), models):.2f}" for models in ORDERS.values())
     order = (
         f" Order: Spearman's rank correlation with the published distances, over all {len(FID)} models and over the "
-        f"{len(NARROW)} narrow ones."
+        f"{len(NARROW)} narrow ones. Of the width alone, without any sample, it is {by_width} and {narrow_by_width}."
     )
     return note + order if ordered else note
+
+
+def _widths() -> pd.Series:
+    """The hidden width of every published model."""
+    names = {name: NAME.fullmatch(name) for name in FID}
+    return pd.Series({name: int(found["hidden"].removeprefix("_h")) for name, found in names.items() if found})
 
 
 def _range(counts: pd.Series) -> str:

@@ -9,12 +9,22 @@ from kanpipe.experiments.mnist_classifiers.config import Classifier, Evaluation,
 from kanpipe.experiments.mnist_classifiers.rates import chosen, networks
 
 RUN = ["experiment", "variant", "seed", "status"]
+# Frames about single images: by the column of a network that of the variant which it was trained as.
+RATE_OF = {"comparisons": {"net": "trained_as", "less": "less_trained_as"}, "confusion": {"variant": "trained_as"}}
 CHOSEN_BY = ["learning_rate", "validation_loss", "validation_accuracy"]
 
 
 def derived(frames: Mapping[str, pd.DataFrame], spec: Experiment) -> dict[str, pd.DataFrame]:
-    """The frames that `of_runs` makes of the rows that are there."""
-    return of_runs(frames["runs"], spec.variants, spec.training.stopping.metric, spec.evaluation)
+    """The frames that `of_runs` makes of the rows that are there, and of those about single images the rows that are
+    of runs with the learning rates that are then taken.
+    """
+    found = of_runs(frames["runs"], spec.variants, spec.training.stopping.metric, spec.evaluation)
+    taken = found["best"].drop_duplicates("variant").set_index("variant")["trained_as"]
+    for name, sides in RATE_OF.items():
+        rows = frames[name]
+        same = [rows[side].map(taken) == rows[trained_as] for side, trained_as in sides.items()]
+        found[name] = rows[pd.concat(same, axis=1).all(axis=1)]
+    return found
 
 
 def of_runs(

@@ -10,7 +10,7 @@ from kanpipe.evaluation.classification import confusion_matrix, right, scores
 from kanpipe.experiments.mnist_classifiers import problem
 from kanpipe.experiments.mnist_classifiers.comparison import COMPARED, comparisons
 from kanpipe.experiments.mnist_classifiers.config import Experiment, Trained
-from kanpipe.experiments.mnist_classifiers.derived import of_runs
+from kanpipe.experiments.mnist_classifiers.derived import RATE_OF, of_runs
 from kanpipe.experiments.mnist_classifiers.pictures import packed
 from kanpipe.experiments.mnist_classifiers.printed_layers import printed_layers
 from kanpipe.experiments.protocol import Inputs
@@ -39,7 +39,12 @@ def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine:
     frames |= of_runs(frames["runs"], variants, runs[0].spec.training.stopping.metric, spec.evaluation)
     best = frames["best"]
     logits = {(row["variant"], row["seed"]): found[i] for i, row in best.iterrows() if found[i] is not None}
-    return frames | _of_readings(logits, data, spec) | {"layers": printed_layers()}
+    of_readings = _of_readings(logits, data, spec)
+    rates = best.drop_duplicates("variant").set_index("variant")["trained_as"]
+    for name, sides in RATE_OF.items():
+        trained = {column: of_readings[name][side].map(rates) for side, column in sides.items()}
+        of_readings[name] = of_readings[name].assign(**trained)
+    return frames | of_readings | {"layers": printed_layers()}
 
 
 def _test_logits(run: FinishedRun, data: Images, machine: Machine) -> np.ndarray:
