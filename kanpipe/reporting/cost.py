@@ -1,6 +1,9 @@
 """What the jobs of an experiment cost, from the benchmark files of their rules."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,14 +21,36 @@ def cost_table(benchmarks: dict[str, list[Path]], folders: dict[str, Path]) -> T
     """
     rows = []
     for experiment, paths in benchmarks.items():
-        jobs = pd.concat([_read(path, folders[experiment]) for path in paths], ignore_index=True)
-        stages = [*jobs.groupby("stage", sort=False), ("all", jobs)]
-        rows += [{"experiment": experiment, "stage": stage, **_sums(group)} for stage, group in stages]
-        rows[-1]["disk_mib"] = _disk_mib(folders[experiment])
+        rows += _rows(experiment, _jobs(paths, folders[experiment]), _disk_mib(folders[experiment]))
+    return _table(rows, set().union(*map(_devices, folders.values())))
+
+
+def kept_cost_table(experiment: str, benchmarks: list[Path], folder: Path, runs: pd.DataFrame) -> Table:
+    """The same of an experiment that is kept in parts, each with its own benchmark files and folder: of these, and of
+    the trainings in all kept `runs`.
+    """
+    trained = {"stage": "train", "s": 60 * runs["minutes"], "max_rss": runs["peak_memory_mib"]}
+    jobs = _jobs(benchmarks, folder).query("stage != 'train'")
+    rows = _rows(experiment, pd.concat([jobs, pd.DataFrame(trained)]), math.nan)
+    table = _table(rows, set(runs["device"]))
+    return replace(table, note=f"{table.note} Trainings: all that are kept; other stages: of the part kept last.")
+
+
+def _jobs(paths: list[Path], folder: Path) -> pd.DataFrame:
+    return pd.concat([_read(path, folder) for path in paths], ignore_index=True)
+
+
+def _rows(experiment: str, jobs: pd.DataFrame, disk_mib: float) -> list[dict[str, Any]]:
+    stages = [*jobs.groupby("stage", sort=False), ("all", jobs)]
+    rows = [{"experiment": experiment, "stage": stage, **_sums(group)} for stage, group in stages]
+    rows[-1]["disk_mib"] = disk_mib
+    return rows
+
+
+def _table(rows: list[dict[str, Any]], devices: set[str]) -> Table:
     numbers = pd.DataFrame(rows, columns=COLUMNS)
     text = numbers.round(1).astype(object).where(numbers.notna(), "").astype(str)
-    devices = sorted(set().union(*map(_devices, folders.values())))
-    note = f"Minutes are summed over jobs, which may have run side by side. Trained on {', '.join(devices)}."
+    note = f"Minutes are summed over jobs, which may have run side by side. Trained on {', '.join(sorted(devices))}."
     return Table(numbers, text.rename(columns=lambda c: c.replace("_", " ")), note if devices else "")
 
 

@@ -35,7 +35,7 @@ from kanpipe.files import read_table, write_table
 from kanpipe.frames import read_frame
 from kanpipe.models.counting import parameter_count
 from kanpipe.reporting.cards import write_cards
-from kanpipe.reporting.cost import cost_table
+from kanpipe.reporting.cost import cost_table, kept_cost_table
 from kanpipe.reporting.entries import entries_of
 from kanpipe.reporting.folders import SOURCE, record_path
 from kanpipe.reporting.kept import in_order, kept_runs
@@ -67,7 +67,10 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
         write_table(target / f"{name}.csv", frame)
     _write_tables(target, plan)
     benchmarks = sorted((results / "benchmarks" / experiment).glob("*.tsv"))
-    cost_table({experiment: benchmarks}, {experiment: source}).write(target / "tables/cost")
+    cost = cost_table({experiment: benchmarks}, {experiment: source})
+    if plan.has("train"):
+        cost = kept_cost_table(experiment, benchmarks, source, latest(frames["runs"]))
+    cost.write(target / "tables/cost")
     _delete_pages(target)
 
 

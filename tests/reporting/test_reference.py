@@ -82,6 +82,9 @@ def test_an_experiment_is_kept_in_parts(tmp_path):
     }  # fmt: skip
     table = read_table(kept / "tables/swiss_roll.csv").set_index("variant")
     assert table["huber_mean"].to_dict() == pytest.approx({"mlp": 0.6, "kan": 0.4})
+    cost = read_table(kept / "tables/cost.csv").set_index("stage")
+    assert cost.loc["train", "jobs"] == 3  # of all parts
+    assert cost.loc["train", "minutes"] == pytest.approx(3 * read_table(kept / "runs.csv")["minutes"].iloc[0])
 
 
 def test_frames_that_follow_from_rows_are_made_again_of_all_parts(tmp_path):
