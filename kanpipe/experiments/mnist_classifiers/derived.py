@@ -41,6 +41,8 @@ def of_runs(
     rates["chosen"] = chosen(rates, metric)
     taken = rates["chosen"]
     best = runs[taken].assign(variant=rates.loc[taken, "net"], trained_as=runs.loc[taken, "variant"])
+    order = {net: place for place, net in enumerate(dict.fromkeys(nets.values()))}
+    best = best.sort_values("variant", key=lambda names: names.map(order), kind="stable")
     accuracies = {net: rows.tolist() for net, rows in best.dropna(subset="accuracy").groupby("variant")["accuracy"]}
     judged = pd.DataFrame(judgements(accuracies, evaluation.pairs, evaluation.margin), columns=JUDGED)
     # What it holds for is said in every row.
