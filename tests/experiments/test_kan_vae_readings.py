@@ -58,3 +58,10 @@ def test_nothing_is_put_in_the_printed_order_where_not_all_its_models_are():
             "features", "real images, samples", "VAE", "VAE 784–349–15", "(test images)", "lowest"
         ]  # fmt: skip
         assert "Spearman" not in table.note
+
+
+def test_no_model_leaves_a_table_without_rows(tmp_path):
+    table = readings_table(fidelity("fid_64", "mixed", {FLOOR: 0.5}).drop(columns="seed"), published=True)
+    assert table.text.empty and table.note == "No model finished."
+    table.write(tmp_path / "readings")
+    assert "No model finished." in (tmp_path / "readings.md").read_text()

@@ -73,6 +73,8 @@ def _lowest(found: pd.Series, form: str) -> str:
 
 
 def _note(near: pd.DataFrame, ordered: bool) -> str:
+    if near.empty:
+        return "No model finished."
     runs = near.groupby(["feature", "reference_form", "sample_form", "variant"])["seed"].nunique()
     note = (
         f"Fréchet distances of {_range(near['n'])} prior samples from {_range(near['n_reference'])} training images; "
