@@ -1,6 +1,5 @@
 """Widths of equal size, against those of the configuration and by brute force."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -83,16 +82,13 @@ def test_operations_are_those_of_the_products():
     assert kan.net[0].base_weight.device.type == "cpu"
 
 
-def test_counting_takes_no_time_and_no_memory():
+def test_counting_takes_no_memory():
     def wide(width):
         return FullyConnected(family("kan"), [2**14, width, width])
 
     x = torch.empty(8, 2**14, device="meta")
     for find in (lambda: match_parameters(wide, 10**13), lambda: match_operations(wide, 10**14, x)):
-        find()  # the first call imports what counts
-        started = time.process_time()
         assert abs(find().excess) < 1e-5  # of forty terabytes in float32
-        assert time.process_time() - started < 1
 
 
 @pytest.mark.slow
