@@ -1,5 +1,6 @@
 """Widths of equal size, against those of the configuration and by brute force."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -82,13 +83,19 @@ def test_operations_are_those_of_the_products():
     assert kan.net[0].base_weight.device.type == "cpu"
 
 
-def test_counting_takes_no_memory():
+def test_counting_takes_few_trials_and_no_memory():
+    tried = []
+
     def wide(width):
+        tried.append(width)
         return FullyConnected(family("kan"), [2**14, width, width])
 
     x = torch.empty(8, 2**14, device="meta")
     for find in (lambda: match_parameters(wide, 10**13), lambda: match_operations(wide, 10**14, x)):
-        assert abs(find().excess) < 1e-5  # of forty terabytes in float32
+        tried.clear()
+        found = find()
+        assert abs(found.excess) < 1e-5  # of forty terabytes in float32
+        assert len(tried) < math.log2(found.width)  # as many as halving an interval takes
 
 
 @pytest.mark.slow

@@ -67,9 +67,10 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
         write_table(target / f"{name}.csv", frame)
     _write_tables(target, plan)
     benchmarks = sorted((results / "benchmarks" / experiment).glob("*.tsv"))
-    cost = cost_table({experiment: benchmarks}, {experiment: source})
     if plan.has("train"):
         cost = kept_cost_table(experiment, benchmarks, source, latest(frames["runs"]))
+    else:
+        cost = cost_table({experiment: benchmarks}, {experiment: source})
     cost.write(target / "tables/cost")
     _delete_pages(target)
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from kanpipe.experiments.kan_vae.forms import PAIRS
 from kanpipe.experiments.kan_vae.published import FID
-from kanpipe.experiments.kan_vae.words import NAME, TITLES, title
+from kanpipe.experiments.kan_vae.words import TITLES, title
 from kanpipe.experiments.protocol import FLOOR
 from kanpipe.reporting.tables import NOT_RUN, Table
 
@@ -81,18 +81,13 @@ def _note(near: pd.DataFrame, ordered: bool) -> str:
         f"means over the runs of a model, of which there are {_range(runs)}. In brackets: test images in the place of "
         "samples. Lowest: of all models that were measured in these features, controls included."
     )
-    by_width, narrow_by_width = (f"{_order(-_widths(), models):.2f}" for models in ORDERS.values())
+    widths = pd.Series({name: int(name.partition("_h")[2].partition("_")[0]) for name in FID})
+    by_width, narrow_by_width = (f"{_order(-widths, models):.2f}" for models in ORDERS.values())
     order = (
         f" Order: Spearman's rank correlation with the published distances, over all {len(FID)} models and over the "
         f"{len(NARROW)} narrow ones. Of the width alone, without any sample, it is {by_width} and {narrow_by_width}."
     )
     return note + order if ordered else note
-
-
-def _widths() -> pd.Series:
-    """The hidden width of every published model."""
-    names = {name: NAME.fullmatch(name) for name in FID}
-    return pd.Series({name: int(found["hidden"].removeprefix("_h")) for name, found in names.items() if found})
 
 
 def _range(counts: pd.Series) -> str:

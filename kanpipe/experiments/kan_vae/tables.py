@@ -11,9 +11,10 @@ from kanpipe.experiments.protocol import FLOOR
 from kanpipe.reporting.tables import NOT_RUN, Table, measured, summarise, with_columns
 from kanpipe.reporting.variants import seeds
 
-FORMS = ("mixed", "grey")  # in which every distance is shown
-DISTANCES = {  # column of the runs: (its title, its digits)
-    f"{feature}_{form}": (f"{words} {form}", digits) for feature, (words, digits) in FEATURES.items() for form in FORMS
+DISTANCES = {  # column of the runs: (its title, its digits); every distance of grey samples
+    f"{feature}_{pair}": (f"{words} {pair}", digits)
+    for feature, (words, digits) in FEATURES.items()
+    for pair in ("mixed", "grey")
 }
 SCORES = DISTANCES | {"iw_elbo": ("log p(x) >", ".2f")}
 LIKELIHOOD = {

@@ -19,12 +19,17 @@ def derived(frames: Mapping[str, pd.DataFrame], spec: Experiment) -> dict[str, p
     of runs with the learning rates that are then taken.
     """
     found = of_runs(frames["runs"], spec.variants, spec.training.stopping.metric, spec.evaluation)
-    taken = found["best"].drop_duplicates("variant").set_index("variant")["trained_as"]
-    for name, sides in RATE_OF.items():
+    for name in RATE_OF:
         rows = frames[name]
-        same = [rows[side].map(taken) == rows[trained_as] for side, trained_as in sides.items()]
-        found[name] = rows[pd.concat(same, axis=1).all(axis=1)]
+        taken = with_rates(rows, name, found["best"])
+        found[name] = rows[(taken == rows[taken.columns]).all(axis=1)]
     return found
+
+
+def with_rates(rows: pd.DataFrame, frame: str, best: pd.DataFrame) -> pd.DataFrame:
+    """Of rows of a frame about single images, the columns that say which variants their networks are in `best`."""
+    taken = best.drop_duplicates("variant").set_index("variant")["trained_as"]
+    return pd.DataFrame({column: rows[side].map(taken) for side, column in RATE_OF[frame].items()}, index=rows.index)
 
 
 def of_runs(

@@ -10,7 +10,7 @@ from kanpipe.evaluation.classification import confusion_matrix, right, scores
 from kanpipe.experiments.mnist_classifiers import problem
 from kanpipe.experiments.mnist_classifiers.comparison import COMPARED, comparisons
 from kanpipe.experiments.mnist_classifiers.config import Experiment, Trained
-from kanpipe.experiments.mnist_classifiers.derived import RATE_OF, of_runs
+from kanpipe.experiments.mnist_classifiers.derived import RATE_OF, of_runs, with_rates
 from kanpipe.experiments.mnist_classifiers.pictures import packed
 from kanpipe.experiments.mnist_classifiers.printed_layers import printed_layers
 from kanpipe.experiments.protocol import Inputs
@@ -40,10 +40,8 @@ def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine:
     best = frames["best"]
     logits = {(row["variant"], row["seed"]): found[i] for i, row in best.iterrows() if found[i] is not None}
     of_readings = _of_readings(logits, data, spec)
-    rates = best.drop_duplicates("variant").set_index("variant")["trained_as"]
-    for name, sides in RATE_OF.items():
-        trained = {column: of_readings[name][side].map(rates) for side, column in sides.items()}
-        of_readings[name] = of_readings[name].assign(**trained)
+    for name in RATE_OF:
+        of_readings[name] = of_readings[name].join(with_rates(of_readings[name], name, best))
     return frames | of_readings | {"layers": printed_layers()}
 
 
