@@ -49,17 +49,24 @@ class Results:
     def figure(self, experiment: str, name: str) -> Path:
         return self.root / experiment / "figures" / f"{name}.png"
 
-    def runs(self, experiment: str) -> pd.DataFrame:
-        """The rows of an experiment's runs, of those that were made again the last; none where there are none."""
-        path = self.root / experiment / "runs.csv"
+    def runs(self, experiment: str, frame: str = "runs") -> pd.DataFrame:
+        """The rows of an experiment's runs, of those that were made again the last; none where there are none.
+
+        They are those of the frame `runs`, or of another one that has the same columns.
+        """
+        path = self.root / experiment / f"{frame}.csv"
         return latest(_rows(path, path.stat().st_mtime)) if path.exists() else pd.DataFrame({"variant": []})
 
-    def records(self, experiment: str, variants: list[str]) -> list[Link]:
-        """The records of the runs of some variants, those of a training."""
-        rows = self.runs(experiment)
+    def records(self, experiment: str, variants: list[str], frame: str = "runs") -> list[Link]:
+        """The records of the runs of some variants, those of a training; of those in the frame, where it has runs."""
+        rows = self.runs(experiment, frame)
+        if "config_hash" not in rows:
+            rows = self.runs(experiment)
         rows = rows[rows["variant"].isin(variants)]
         if "config_hash" not in rows:
             return []
+        if "trained_as" in rows:  # the frame calls them by other names
+            rows = rows.assign(variant=rows["trained_as"])
         paths = [(f"{row['variant']}, seed {row['seed']}", self._record(row)) for _, row in rows.iterrows()]
         return [Link(words, str(path)) for words, path in paths if (self.root / path).exists()]
 
@@ -70,7 +77,7 @@ class Results:
             path = Path(experiment) / f"{frame}.csv"
             if (self.root / path).exists():
                 frames.append(Link(path.name, str(path)))
-                records += self.records(experiment, [name.strip() for name in variants.split(",")])
+                records += self.records(experiment, [name.strip() for name in variants.split(",")], frame)
         return frames, list(dict.fromkeys(records))
 
     def origins(self) -> Iterator[dict]:

@@ -79,10 +79,11 @@ def _figures(reference: Path) -> dict[str, str]:
     """Of which runs each figure is that sources.yaml names."""
     words, results, known = load_words(SOURCE / "workflow/sources.yaml"), Results(reference), {}
     for plan in (Plan(name, entry) for name, entry in entries_of(KEPT).items()):
-        runs = results.runs(plan.name)
-        for figure, said in words.get(plan.name, words[plan.kind])["figures"].items() if len(runs) else ():
+        any_run = len(results.runs(plan.name))
+        for figure, said in words.get(plan.name, words[plan.kind])["figures"].items() if any_run else ():
             name = f"{plan.name}.figures.{figure}"
-            known[name] = Caption.read(said, name).shown(runs, plan.pictured, kept=True)
+            caption = Caption.read(said, name)
+            known[name] = caption.shown(results.runs(plan.name, caption.frame), plan.pictured, kept=True)
     return known
 
 

@@ -6,6 +6,7 @@ from itertools import pairwise, product, zip_longest
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from small_results import CLAIMS, small_results
@@ -14,6 +15,8 @@ from kanpipe.config import effective, load_yaml
 from kanpipe.errors import UserError
 from kanpipe.experiments import outputs
 from kanpipe.experiments.plan import Plan
+from kanpipe.files import write_table
+from kanpipe.reporting.folders import Results
 from kanpipe.reporting.page import contents
 from kanpipe.reporting.page.__main__ import page_of
 from kanpipe.reporting.page.forest import WIDTH, mark
@@ -180,6 +183,30 @@ def test_kept_page_is_what_would_be_written_now(monkeypatch, tmp_path):
     now, kept = (re.sub('data:image[^"]*', "", (folder / "index.html").read_text()) for folder in (tmp_path, KEPT))
     differing = [lines for lines in zip_longest(now.splitlines(), kept.splitlines()) if len(set(lines)) > 1]
     assert not differing[:1], "run python -m kanpipe.reporting.page"
+
+
+def test_records_are_those_of_the_runs_that_a_frame_is_of(tmp_path):
+    """A frame may call runs by other names; one that has none of them leads to all runs of its variants."""
+    names = ["net", "net_slow", "other"]
+    runs = pd.DataFrame(
+        {"experiment": "toy", "variant": names, "seed": 0, "config_hash": "a", "code": "b", "device": "c"}
+    )
+    best = runs.iloc[1:].assign(variant=["net", "other"], trained_as=["net_slow", "other"])
+    for name, frame in {"runs": runs, "best": best, "speed": pd.DataFrame({"variant": names})}.items():
+        write_table(tmp_path / f"toy/{name}.csv", frame)
+    for name in names:
+        (tmp_path / f"toy/{name}/seed0").mkdir(parents=True)
+        (tmp_path / f"toy/{name}/seed0/run.json").write_text("{}")
+    write_table(tmp_path / "tables/claims.csv", pd.DataFrame({"id": []}))  # so they are not kept ones
+    results = Results(tmp_path)
+    for rests_on, paths in {
+        "best: net, other; paired by seed": ["net_slow", "other"],
+        "speed: net": ["net"],
+        "runs: other": ["other"],
+    }.items():
+        frames, records = results.evidence("toy", rests_on)
+        assert [record.path for record in records] == [f"toy/{name}/seed0/run.json" for name in paths]
+        assert [frame.words for frame in frames] == [rests_on.partition(":")[0] + ".csv"]
 
 
 def test_files_that_the_kept_page_links_to_are_kept():

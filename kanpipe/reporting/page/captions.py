@@ -21,12 +21,13 @@ class Caption:
     """A sentence, and which runs the figure shows.
 
     `networks`: `all` of the experiment, `some`, those that the configuration says are `pictured`, or a list of names;
-    `seeds`: `all`, or the `first` that has finished.
+    `seeds`: `all`, or the `first` that has finished; `frame`: that of the rows of these runs.
     """
 
     see: str
     networks: str | list[str] = "all"
     seeds: str = "all"
+    frame: str = "runs"
 
     @classmethod
     def read(cls, words: str | dict[str, Any], place: str) -> "Caption":

@@ -195,7 +195,7 @@ def _figures(results: Results, name: str, words: Mapping[str, Any], pictured: Se
     for stem, said in words.items():
         caption, path = Caption.read(said, f"sources.yaml: {name}: {stem}"), results.figure(name, stem)
         if path.exists():
-            shown = caption.shown(results.runs(name), pictured, results.kept)
+            shown = caption.shown(results.runs(name, caption.frame), pictured, results.kept)
             link = Link(path.stem, str(path.relative_to(results.root)))
             found.append(Figure(embedded(path), caption.see, shown, link))
     return found
