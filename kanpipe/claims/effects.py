@@ -111,6 +111,14 @@ def difference(left: pd.DataFrame, right: pd.DataFrame, ratio: bool = False, uni
     return _compared(left, right).effect("difference of means", *_design(left, right, unit))
 
 
+def compared_runs(left: pd.DataFrame, right: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The scores that `difference` reads: those of pairs, or all where there are too few of them."""
+    seeds, draws = _shared(left, right)
+    if not len(seeds):
+        return left, right
+    return left.reindex(index=seeds, columns=draws), right.reindex(index=seeds, columns=draws)
+
+
 def _shared(left: pd.DataFrame, right: pd.DataFrame) -> tuple[pd.Index, pd.Index]:
     """The seeds and the draws of which pairs can be made; no seeds where there are too few."""
     seeds, draws = left.index.intersection(right.index), left.columns.intersection(right.columns)
@@ -118,10 +126,9 @@ def _shared(left: pd.DataFrame, right: pd.DataFrame) -> tuple[pd.Index, pd.Index
 
 
 def _compared(left: pd.DataFrame, right: pd.DataFrame) -> Mean:
-    seeds, draws = _shared(left, right)
-    if len(seeds):
-        pairs = [side.reindex(index=seeds, columns=draws).to_numpy() for side in (left, right)]
-        return mean_of(pairs[0] - pairs[1])
+    left, right = compared_runs(left, right)
+    if len(_shared(left, right)[0]):
+        return mean_of(left.to_numpy() - right.to_numpy())
     ours, theirs = mean_of(left.to_numpy()), mean_of(right.to_numpy())
     if not (ours.degrees and theirs.degrees):
         return Mean(ours.value - theirs.value, math.nan, math.nan)

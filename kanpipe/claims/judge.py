@@ -16,6 +16,7 @@ from kanpipe.reporting.tables import NOT_RUN, Table
 WORDS = {  # group: the claim holds, it fails, the interval holds both
     "reported": ("reproduced", "not reproduced", "within noise"),
     "own": ("supported", "refuted", "undecided"),
+    "afterwards": ("supported", "refuted", "undecided"),
     "count": ("agrees", "differs", ""),
 }
 BORDERLINE = "borderline"  # a tight interval across a bound
@@ -24,8 +25,8 @@ UNDECIDABLE = "undecidable"
 NOTE = (
     "A claim holds where its effect lies between its bounds; the verdict is read from the 95 % interval of the effect "
     "(of a rank correlation: from its p). p: the least level at which the data leave one verdict. Holm: corrected over "
-    "the primary claims of the experiment that have a p. A verdict alone is not corrected; one that the correction "
-    "takes away is marked: not after Holm. *: primary."
+    "all primary claims of the experiment that runs can decide. A verdict alone is not corrected; one that the "
+    "correction takes away is marked: not after Holm. *: primary."
 )
 SHOWN = {
     "group": "group", "statement": "claim", "place": "place", "reported": "reported", "measured": "measured",
@@ -54,6 +55,8 @@ def _row(claim: Claim, frames: Frames, parameters: pd.DataFrame) -> dict[str, An
     try:
         if claim.test.kind == "undecidable":
             finding, verdict, p, why = Finding(""), UNDECIDABLE, math.nan, claim.test.reason
+        elif claim.test.kind == "unmeasured":
+            raise NotRun(claim.test.reason)
         else:
             finding = FINDERS[claim.test.kind](claim, rows_of(claim, frames), parameters)
             effect = finding.effect
@@ -140,7 +143,15 @@ def _why(claim: Claim, effect: Effect, bounds: Bounds) -> str:
         return "counted"
     if math.isnan(effect.low):
         return f"{effect.of} over {effect.n}"
-    return f"{effect.of} {number(effect.value)}, holds {_range(*bounds)}"
+    return f"{effect.of} {number(effect.value)}, holds {_range(*bounds)}{_beside(claim, effect)}"
+
+
+def _beside(claim: Claim, effect: Effect) -> str:
+    """Whether a reported number is one that one more run could have, which may be so of many where runs differ much."""
+    if claim.test.kind != "number":
+        return ""
+    lies = "inside" if effect.low <= claim.test.value <= effect.high else "outside"
+    return f"; the reported {claim.test.value:g} lies {lies} the interval"
 
 
 def _range(low: float, high: float) -> str:
@@ -150,20 +161,28 @@ def _range(low: float, high: float) -> str:
 
 
 def _holm(numbers: pd.DataFrame) -> pd.Series:
-    """Holm's step-down p (1979) over the primary claims of each experiment that have a p."""
-    family = numbers[numbers["primary"] & numbers["p"].notna()]
+    """Holm's step-down p (1979) over each experiment's family, as far as its claims have a p."""
+    family = numbers[in_family(numbers)]
     return family.groupby("experiment")["p"].transform(holm).reindex(numbers.index)
 
 
+def in_family(numbers: pd.DataFrame) -> pd.Series:
+    """Which rows Holm's correction runs over: primary claims that runs can decide, whether they have been made or not.
+
+    So a verdict does not get weaker when more is run.
+    """
+    return numbers["primary"] & numbers["group"].ne("count") & numbers["verdict"].ne(UNDECIDABLE)
+
+
 def holm(p: pd.Series) -> pd.Series:
-    """The p of a family, corrected after Holm (1979)."""
+    """The p of a family, corrected after Holm (1979); one that is missing counts as the largest."""
     ordered = p.sort_values()
     steps = ordered.to_numpy() * np.arange(len(ordered), 0, -1)
     return pd.Series(np.minimum(1, np.maximum.accumulate(steps)), ordered.index).reindex(p.index)
 
 
 def _text(numbers: pd.DataFrame) -> pd.DataFrame:
-    """The columns that people read, own hypotheses and counts after the reported claims.
+    """The columns that people read, own predictions, later readings and counts after the reported claims.
 
     Where the scale is not the claim's it is why there is no verdict, and stands there.
     """

@@ -57,7 +57,8 @@ def compared(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Fin
     if ratio and min(left.min(axis=None), right.min(axis=None)) <= 0:
         raise NotRun(f"{test.metric} is not positive, so that it has no ratio")
     effect = effects.difference(left, right, ratio, claim.unit) if len(left) and len(right) else None
-    return _finding(claim, _known(effect), f"{_mean(left)} against {_mean(right)}", sides, rows.few(left, right))
+    measured = " against ".join(map(_mean, effects.compared_runs(left, right)))
+    return _finding(claim, _known(effect), measured, sides, rows.few(left, right))
 
 
 def _known(effect: Effect | None) -> Effect:
@@ -154,13 +155,7 @@ def counted(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Find
         ours, theirs = (_count(claim, parameters, name) for name in names)
         value = ours / theirs
         effect = Effect(value, value, value, "ratio of counts", "")
-    shown = frame[frame["variant"].isin(names)]
-    words, comparable = rows.scale(claim, shown)
-    if claim.scale and not set(names) <= set(shown["variant"]):
-        words, comparable = "counted in the configuration alone", False
-    reported = claim.reported if test.kind == "parameters" else None
-    other = not comparable and value != reported
-    return Finding(number(value), effect, words, ("not comparable", words) if other else None, ", ".join(names))
+    return Finding(number(value), effect, read=", ".join(names))
 
 
 def exact(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from kanpipe.config.models import Positive, Section, fault
 
 OWN = "this project"
+AFTERWARDS = "this project, after looking"  # what was put into words when its runs had been seen
 Bounds = tuple[float, float]
 Variants = str | list[str]  # of a list the first that was run
 DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
@@ -234,9 +235,16 @@ class Undecidable(Question):
     reason: str = Field(min_length=1)
 
 
+class Unmeasured(Question):
+    """A measurement could decide it, and none is configured."""
+
+    kind: Literal["unmeasured"]
+    reason: str = Field(min_length=1)
+
+
 Tests = (
     Above | NotAbove | Equal | Level | Number | Stated | Ratio | Trend | Least | Share
-    | Parameters | ParameterRatio | Exact | Rows | Stable | Undecidable
+    | Parameters | ParameterRatio | Exact | Rows | Stable | Undecidable | Unmeasured
 )  # fmt: skip
 COUNTS = ("parameters", "parameter_ratio", "exact", "rows", "stable")
 
@@ -273,13 +281,15 @@ class Claim(Section):
             )
         if getattr(self.test, "metric", "-") == "":
             raise fault("has no metric")
-        if self.source != OWN and not self.place:
+        if self.source not in (OWN, AFTERWARDS) and not self.place:
             raise fault("has no place in its source")
+        if self.source == AFTERWARDS and self.primary:
+            raise fault("cannot be primary, since its runs had been seen")
         return self
 
     @property
     def group(self) -> str:
-        """Which verdicts it can have: those of reported claims, of own hypotheses, or of counts."""
+        """Which verdicts it can have: those of reported claims, of own predictions and readings, or of counts."""
         if self.test.kind in COUNTS:
             return "count"
-        return "own" if self.source == OWN else "reported"
+        return {OWN: "own", AFTERWARDS: "afterwards"}.get(self.source, "reported")

@@ -1,6 +1,11 @@
 """What claims, their tests and their verdicts are called in tables and on the page."""
 
-GROUPS = {"reported": "Reported claims", "own": "This project's own predictions", "count": "Counts"}  # in this order
+GROUPS = {
+    "reported": "Reported claims",
+    "own": "This project's own predictions",
+    "afterwards": "Read off afterwards: no predictions",
+    "count": "Counts",
+}  # in this order
 ASKS = {  # what each kind of test asks
     "above": "above",
     "not_above": "not above (non-inferiority)",
@@ -18,6 +23,7 @@ ASKS = {  # what each kind of test asks
     "rows": "printed rows",
     "stable": "runs that diverged",
     "undecidable": "",
+    "unmeasured": "",
 }
 
 

@@ -7,10 +7,27 @@ import pandas as pd
 from torch import nn
 
 from kanpipe.claims.model import Claim, Parameters
+from kanpipe.config.kinds import parsed
+from kanpipe.experiments import stage
+from kanpipe.experiments.plan import Plan
 from kanpipe.models.counting import parameter_count
+from kanpipe.reporting.entries import entries_of
 from kanpipe.reporting.tables import Table
 
+AS_PUBLISHED = ", as published"  # behind the name of a variant: its network as `preset: paper` has it
 NOTHING: Mapping[tuple[str, str], str] = MappingProxyType({})
+
+
+def as_published(claims: list[Claim]) -> dict[tuple[str, str], nn.Module]:
+    """The networks of published size that claims name, by (experiment, variant with `AS_PUBLISHED`)."""
+    named = {(claim.experiment, name) for claim in claims for name in claim.test.variants() if AS_PUBLISHED in name}
+    entries = entries_of("paper") if named else {}
+    found: dict[tuple[str, str], nn.Module] = {}
+    for experiment in sorted({experiment for experiment, _ in named}):
+        plan = Plan(experiment, entries[experiment])
+        models = stage(plan.kind, "models")(parsed(plan.kind, plan.blocks("models")))
+        found |= {(experiment, name + AS_PUBLISHED): model for name, model in models.items()}
+    return {key: model for key, model in found.items() if key in named}
 
 
 def parameter_table(
@@ -39,10 +56,11 @@ def _row(experiment: str, variant: str, model: nn.Module, claim: Claim | None) -
     row = {"experiment": experiment, "variant": variant, "parameters": count, "reported": None, "matches": ""}
     if claim is None:
         return row | {"note": "no count reported"}
-    row |= {"reported": claim.reported}
-    if other := _other_size(model, claim):
-        return row | {"note": f"not comparable: {other}"}
-    return row | {"matches": "yes" if count == claim.reported else "no", "note": claim.source}
+    return row | {
+        "reported": claim.reported,
+        "matches": "yes" if count == claim.reported else "no",
+        "note": claim.source,
+    }
 
 
 def _nearness(count: int, like: str, other: nn.Module | None) -> str:
@@ -51,9 +69,3 @@ def _nearness(count: int, like: str, other: nn.Module | None) -> str:
         return f"as many as {like}, which is left out here"
     wanted = parameter_count(other)
     return f"as many as {like}, {wanted:,}: {100 * (count / wanted - 1):+.2f} %"
-
-
-def _other_size(model: nn.Module, claim: Claim) -> str:
-    """What a preset has made of another size than the claim is of."""
-    sizes = [(key, value, getattr(model, key, value)) for key, value in claim.scale.items()]
-    return "; ".join(f"{key} {found}, reported for {value}" for key, value, found in sizes if found != value)

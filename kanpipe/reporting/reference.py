@@ -39,6 +39,7 @@ from kanpipe.reporting.cost import cost_table, kept_cost_table
 from kanpipe.reporting.entries import entries_of
 from kanpipe.reporting.folders import SOURCE, record_path
 from kanpipe.reporting.kept import in_order, kept_runs
+from kanpipe.reporting.parameters import as_published
 from kanpipe.reporting.shipped import ship
 from kanpipe.reporting.tables import KEY, RUN, latest
 
@@ -148,7 +149,9 @@ def _counted(plan: Plan, frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The parameters of every variant: of the kept runs, and of the configuration where it was not trained."""
     columns = ["experiment", "variant", "parameters"]
     models = stage(plan.kind, "models")(parsed(plan.kind, plan.blocks("models")))
-    counts = [(plan.name, name, parameter_count(model)) for name, model in models.items()]
+    claims = [claim for claim in _claims() if claim.experiment == plan.name]
+    named = {(plan.name, name): model for name, model in models.items()} | as_published(claims)
+    counts = [(*key, parameter_count(model)) for key, model in named.items()]
     configured = pd.DataFrame(counts, columns=columns)
     if not plan.has("train") or "runs" not in frames:
         return configured

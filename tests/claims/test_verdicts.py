@@ -6,6 +6,7 @@ import pytest
 from toys import COMPARED, PARAMETERS, claim, compared, own, rows, verdict
 
 from kanpipe.claims.judge import holm, judge
+from kanpipe.claims.model import AFTERWARDS
 from kanpipe.errors import UserError
 
 LOW, HIGH, LOOSE = [1.0, 1.1, 0.9], [2.0, 2.11, 1.92], [1.4, 0.2, 1.9]
@@ -87,21 +88,22 @@ def test_level_is_judged_by_the_interval_of_the_mean(bounds, expected):
 
 
 @pytest.mark.parametrize(
-    ("value", "within", "expected"),
+    ("value", "within", "expected", "lies"),
     [
-        (2.1, 1.0, "reproduced"),
-        (2.6, 1.2, "reproduced"),  # told apart, and still within what was called the same
-        (2.6, 0.7, "within noise"),  # one more run may lie on either side of what was called the same
-        (9.0, 0.1, "not reproduced"),
-        (2.1, 0.3, "within noise"),
+        (2.1, 1.0, "reproduced", "inside"),
+        (2.6, 1.2, "reproduced", "outside"),  # told apart, and still within what was called the same
+        (2.6, 0.7, "within noise", "outside"),  # one more run may lie on either side of what was called the same
+        (9.0, 0.1, "not reproduced", "outside"),
+        (2.1, 0.3, "within noise", "inside"),
     ],
 )
-def test_one_published_number_meets_the_interval_of_one_more_run(value, within, expected):
+def test_one_published_number_meets_the_interval_of_one_more_run(value, within, expected, lies):
     test = {"kind": "number", "metric": "loss", "variant": "kan", "value": value, "within": within}
     found = verdict(claim(test), rows(kan=[2.0, 2.1, 1.9]))
     half = 4.302653 * 0.1 * np.sqrt(1 + 1 / 3)
     assert (found["low"], found["high"]) == pytest.approx((2 - half, 2 + half), abs=1e-6)
     assert (found["verdict"], found["effect_of"]) == (expected, "one more run")
+    assert found["why"].endswith(f"; the reported {value:g} lies {lies} the interval")
 
 
 def times(ratio, low, high, **columns):
@@ -209,11 +211,7 @@ def test_share_is_a_mean_over_runs_since_starts_of_a_run_share_its_data(below, e
     [
         ({"kind": "parameters", "variant": "kan"}, {"reported": 10}, "agrees"),
         ({"kind": "parameters", "variant": "kan"}, {"reported": 11}, "differs"),
-        ({"kind": "parameters", "variant": "kan"}, {"reported": 11, "scale": {"steps": 7}}, "not comparable"),
-        ({"kind": "parameters", "variant": "kan"}, {"reported": 10, "scale": {"steps": 7}}, "agrees"),
         ({"kind": "parameters", "variant": "third"}, {"reported": 10}, "not run"),
-        ({"kind": "parameters", "variant": "mlp"}, {"reported": 21, "scale": {"steps": 100}}, "not comparable"),
-        ({"kind": "parameters", "variant": "mlp"}, {"reported": 20, "scale": {"steps": 100}}, "agrees"),
         ({"kind": "parameter_ratio", "left": "kan", "right": "mlp", "high": 0.6}, {}, "agrees"),
         ({"kind": "parameter_ratio", "left": "mlp", "right": "kan", "high": 0.6}, {}, "differs"),
         ({"kind": "exact", "metric": "steps", "variant": "kan", "high": 100}, {}, "agrees"),
@@ -369,6 +367,16 @@ def test_holm_corrects_the_primary_claims_of_an_experiment():
     assert np.isnan(table["p_holm"].iloc[2])
 
 
+def test_primary_claims_that_were_not_run_count_in_the_correction_and_those_that_no_run_decides_do_not():
+    never = {"kind": "undecidable", "reason": "no number"}
+    absent = compared("above", id="toy.absent", primary=True, frame="fidelity")
+    made = [compared("above", id="toy.a", primary=True), absent, claim(never, id="toy.never", primary=True)]
+    table = judge(made, {("toy", "runs"): rows(kan=HIGH, mlp=LOW)}, PARAMETERS).numbers
+    assert table["verdict"].tolist() == ["reproduced", "not run", "undecidable"]
+    assert table["p_holm"].iloc[0] == pytest.approx(2 * table["p"].iloc[0])
+    assert table["p_holm"].iloc[1:].isna().all()
+
+
 def test_a_primary_verdict_that_the_correction_takes_away_is_marked():
     made = [compared("above", id=f"toy.{name}", primary=True) for name in "abc"]
     frame = rows(kan=[1.5, 1.61, 1.3], mlp=LOW)  # p 0.014
@@ -390,6 +398,22 @@ def test_own_hypotheses_and_counts_have_tables_of_their_own(tmp_path):
     table.write(tmp_path / "claims")
     headings = [line for line in (tmp_path / "claims.md").read_text().splitlines() if line.startswith("#")]
     assert headings == ["## Reported claims", "## This project's own predictions", "## Counts"]
+
+
+def test_what_was_put_into_words_after_looking_is_a_group_of_its_own_and_never_primary():
+    test = COMPARED | {"kind": "above"}
+    later = claim(test, source=AFTERWARDS)
+    table = judge([later, own(test)], {("toy", "runs"): rows(kan=HIGH, mlp=LOW)}, PARAMETERS)
+    assert table.numbers["group"].tolist() == ["afterwards", "own"]
+    assert table.text["verdict"].tolist() == ["supported", "supported"]
+    assert table.text["group"].tolist() == ["This project's own predictions", "Read off afterwards: no predictions"]
+    with pytest.raises(ValueError, match="cannot be primary, since its runs had been seen"):
+        claim(test, source=AFTERWARDS, primary=True)
+
+
+def test_what_could_be_measured_and_is_not_was_not_run():
+    found = verdict(claim({"kind": "unmeasured", "reason": "no such network"}), rows(kan=LOW, mlp=HIGH))
+    assert (found["verdict"], found["why"]) == ("not run", "no such network")
 
 
 def test_scale_is_shown_once():

@@ -7,10 +7,12 @@ import pytest
 from run_records import recorded
 from torch import nn
 
+from kanpipe.claims.file import load_claims
 from kanpipe.claims.model import Claim
 from kanpipe.errors import UserError
 from kanpipe.reporting.cost import cost_table
-from kanpipe.reporting.parameters import parameter_table
+from kanpipe.reporting.folders import SOURCE
+from kanpipe.reporting.parameters import as_published, parameter_table
 from kanpipe.reporting.tables import Table, mean_and_sd, summarise
 
 
@@ -88,12 +90,14 @@ def test_parameters_stand_beside_the_reported_ones():
     assert parameter_table({("e", "kan"): model_of(6)}, counted()).numbers["matches"].tolist() == ["no"]
 
 
-def test_count_of_a_model_of_another_size_is_not_compared():
-    model = model_of(3)
-    model.channels = 8
-    claims = counted(scale={"channels": 16, "steps": 9})
-    row = parameter_table({("e", "kan"): model}, claims).numbers.iloc[0]
-    assert (row["matches"], row["note"]) == ("", "not comparable: channels 8, reported for 16")
+def test_networks_of_published_size_are_counted_whatever_the_preset():
+    claims = load_claims([SOURCE / "workflow/claims/cifar10_ddim.yaml"])
+    models = as_published(claims)
+    assert set(models) == {("cifar10_ddim", "unet, as published"), ("cifar10_ddim", "kan_unet, as published")}
+    table = parameter_table(models, claims).numbers.set_index("variant")
+    assert table["parameters"].to_dict() == {"kan_unet, as published": 132_531_642, "unet, as published": 23_220_867}
+    assert set(table["matches"]) == {"yes"}
+    assert as_published(counted()) == {}
 
 
 def test_parameters_say_how_near_a_variant_came_to_the_one_that_it_matches():

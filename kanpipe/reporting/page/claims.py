@@ -69,7 +69,7 @@ class Judged:
 
     @property
     def rank(self) -> tuple[int, bool]:
-        """Reported claims come first, then predictions of this project, and counts; of each the primary ones."""
+        """Reported claims come first, then predictions, later readings and counts; of each the primary ones."""
         return [*GROUPS].index(self.group), not self.primary
 
     @property
