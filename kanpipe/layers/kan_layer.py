@@ -66,7 +66,12 @@ class KANLayer(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Start again as the option `init` says; the bias at 0 but where the published layer has another start."""
+        """Start again as the option `init` says; the bias at 0 but where the published layer has another start.
+
+        On the meta device there is nothing to start.
+        """
+        if self.weight.is_meta:
+            return
         if self.bias is not None:
             nn.init.zeros_(self.bias)
         INITIALISATIONS[self.init](self)
