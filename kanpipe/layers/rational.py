@@ -41,7 +41,12 @@ class GroupRational(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """The coefficients by which F is the start: the identity, or the fit of SiLU or GELU on [-3, 3]."""
+        """The coefficients by which F is the start: the identity, or the fit of SiLU or GELU on [-3, 3].
+
+        On the meta device there is nothing to start.
+        """
+        if self.numerator.is_meta:
+            return
         numerator, denominator = _coefficients(self.start)
         self.numerator.copy_(numerator)
         self.denominator.copy_(denominator.expand_as(self.denominator))
@@ -96,7 +101,9 @@ def second_moment(start: str) -> float:
 
 @torch.no_grad()
 def _preserve_variance(layer: nn.Linear | nn.Conv2d, start: str) -> None:
-    """Normal weights by which standard normal inputs give outputs of variance 1; the bias at 0."""
+    """Normal weights by which standard normal inputs give outputs of variance 1; the bias at 0; nothing on meta."""
+    if layer.weight.is_meta:
+        return
     layer.weight.normal_(std=1 / math.sqrt(second_moment(start) * layer.weight[0].numel()))
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
