@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from kanpipe.experiments.function_fit.config import INPUTS, Locality, WarmUp
 from kanpipe.experiments.function_fit.curves import changed_share, labelled_points, locality, separations, warm_up
 from kanpipe.experiments.function_fit.evaluate import fitted_slope
 from kanpipe.experiments.function_fit.exponents import exponents
-from kanpipe.experiments.function_fit.figures.errors import first_runs, leading
+from kanpipe.experiments.function_fit.figures.errors import first_runs, leading, u_turn
 from kanpipe.experiments.function_fit.grids import extend, follow
 from kanpipe.experiments.function_fit.lbfgs import Stage, rmse
 from kanpipe.experiments.function_fit.local_splines import EdgeFunctions
@@ -329,3 +330,20 @@ def test_what_is_evaluated_is_shown(finished, machine, tmp_path):
 
 def test_of_a_target_the_first_deep_and_the_first_shallow_kan_lead(finished):
     assert list(leading(first_runs(finished))) == ["many", "four"]
+
+
+def test_float32_of_as_many_points_is_not_averaged_into_the_u_turn(finished):
+    runs = first_runs(finished)
+    many = runs["many"]
+    exact = {"grid_size": [2, 4], "parameters": [10, 20], "test_rmse": [0.1, 0.01], "train_rmse": [0.1, 0.01]}
+    rough = exact | {"test_rmse": [0.5, 0.5]}
+    stages = pd.concat(
+        [
+            pd.DataFrame(values | {"variant": name, "seed": 0, "target": "plane", "samples": 60})
+            for name, values in (("many", exact), ("rough", rough))
+        ]
+    )
+    variant = many.spec.variant.model_copy(update={"precision": "float32"})
+    single = SimpleNamespace(spec=SimpleNamespace(variant=variant), variant="rough", seed=0)
+    lines = {line.get_label(): line for line in u_turn(stages, runs | {"rough": single}).axes[0].get_lines()}
+    assert lines["60 points"].get_ydata() == pytest.approx([0.1, 0.01])
