@@ -24,7 +24,7 @@ Style = dict[str, Any]  # keywords of something that is drawn
 
 def looks(networks: Iterable[tuple[str, str]]) -> list[Look]:
     """The looks of networks by family and role: the published network of a family has the family's own mark, others
-    take turns, so that a dozen of one family and role are told apart by their marks.
+    take turns, so that a dozen of one family and role are told apart by their marks. A second dozen has another shade.
     """
     turns: dict[tuple[str, str], count[int]] = {}
     found = []
@@ -32,7 +32,8 @@ def looks(networks: Iterable[tuple[str, str]]) -> list[Look]:
         number = next(turns.setdefault((family, role), count()))
         published = role == "published" and number == 0
         mark = FAMILY_MARKS.get(family, "P") if published else MARKS[number % len(MARKS)]
-        found.append((ROLE_COLOURS.get((family, role), FAMILY_COLOURS.get(family, OTHER)), mark))
+        colours = (ROLE_COLOURS.get((family, role), FAMILY_COLOURS.get(family, OTHER)), *SHADES.get(family, ())[-1:])
+        found.append((colours[number // len(MARKS) % len(colours)], mark))
     return found
 
 
