@@ -77,8 +77,11 @@ def _column(rows: pd.DataFrame | None, comparison: Comparison, suffix: str) -> p
 
 
 def _count(found: pd.DataFrame) -> str:
-    """The least number of runs of a family, where any was run."""
-    return f" (n = {found['n'].min():.0f})" if found["n"].notna().any() else ""
+    """The numbers of runs of the families, where any was run."""
+    if not found["n"].notna().any():
+        return ""
+    least, most = found["n"].min(), found["n"].max()
+    return f" (n = {least:.0f})" if least == most else f" (n = {least:.0f} to {most:.0f})"
 
 
 def _cells(found: pd.DataFrame, form: str) -> list[str]:

@@ -34,9 +34,9 @@ TONES = {  # of a verdict: what it says, for colours and marks
     "not reproduced": "against",
     "refuted": "against",
     "differs": "against",
-    "diverged": "against",
     "within noise": "open",
     "undecided": "open",
+    "diverged": "open",
     "borderline": "open",
     "preliminary": "open",
 }  # and "silent", where nothing was measured that speaks to the claim
