@@ -269,6 +269,7 @@ def test_fault_of_the_denoisers_names_its_key(key, value, words):
     [
         ("kan_vae.evaluation.extractors.inception.only", {768: ["kan_vae_h35_z51"]}, "only.768: there is no variant"),
         ("kan_vae.evaluation.extractors.inception.only", {768: []}, None),
+        ("kan_vae.sampling.pictures", 1001, "sampling.pictures: 1001 are more than the 1000 posteriors"),
         (
             "kan_vae.evaluation.extractors.inception",
             {"layers": [64], "forms": ["grey"], "compile": False, "only": {768: []}},

@@ -29,6 +29,15 @@ def _moved(images: Images, labels: np.ndarray, strength: float, draw: np.random.
     return np.roll(images, int(strength), axis=2)
 
 
+def _cut(images: Images, labels: np.ndarray, strength: float, draw: np.random.Generator) -> Images:
+    return _bytes(images + strength * (np.where(images > 127.5, 255, 0) - images))
+
+
+def _repeated(images: Images, labels: np.ndarray, strength: float, draw: np.random.Generator) -> Images:
+    different = max(1, round(len(images) * (1 - strength)))
+    return images[np.arange(len(images)) % different]
+
+
 def _without_classes(images: Images, labels: np.ndarray, strength: float, draw: np.random.Generator) -> Images:
     return images[labels >= strength]
 
@@ -39,6 +48,8 @@ DEGRADATIONS: dict[str, tuple[Degrade, str, tuple[float, ...]]] = {  # name: (ho
     "erased pixels": (_erased, "share of pixels", (0.05, 0.1, 0.2, 0.4)),
     "faded": (_faded, "share of the ink", (0.1, 0.3, 0.5)),
     "moved": (_moved, "pixels to the right", (1, 2, 4)),
+    "binarised": (_cut, "share of the way to 0 or 255", (0.25, 0.5, 0.75, 1)),
+    "repeated": (_repeated, "share that repeats others", (0.9, 0.98, 0.99, 0.998)),
     "missing classes": (_without_classes, "of ten", (1, 2, 4, 6, 8)),
 }
 

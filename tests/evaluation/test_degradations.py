@@ -15,7 +15,10 @@ def found():
     return {(name, strength): images for name, strength, images in degraded(IMAGES, LABELS, seed=0)}
 
 
-@pytest.mark.parametrize("name", [name for name in DEGRADATIONS if name != "missing classes"])
+OF_THE_SET = ("repeated", "missing classes")  # each image is as it was
+
+
+@pytest.mark.parametrize("name", [name for name in DEGRADATIONS if name not in OF_THE_SET])
 def test_more_of_it_is_farther_from_the_image(found, name):
     differences = [np.abs(images.astype(int) - IMAGES).mean() for (own, _), images in found.items() if own == name]
     assert len(differences) == len(DEGRADATIONS[name][2])
@@ -26,6 +29,18 @@ def test_more_of_it_is_farther_from_the_image(found, name):
 
 def test_classes_are_missing(found):
     assert [len(found["missing classes", strength]) for strength in (1, 8)] == [180, 40]
+
+
+def test_all_binarised_are_of_two_values_as_near_as_can_be(found):
+    images = found["binarised", 1]
+    assert set(np.unique(images)) == {0, 255}
+    assert (np.abs(images.astype(int) - IMAGES) < 128).all()
+
+
+def test_repeated_images_are_as_many_of_fewer(found):
+    sets = [found["repeated", strength] for strength in DEGRADATIONS["repeated"][2]]
+    assert [len(images) for images in sets] == [200] * len(sets)
+    assert [len(np.unique(images, axis=0)) for images in sets] == [20, 4, 2, 1]
 
 
 def test_it_is_the_same_for_a_seed(found):

@@ -13,7 +13,7 @@ VARIANTS = {
     "vae_h8_z2": {"family": "mlp", "hidden": [8], "latent": 2},
     "kan_vae_h3_z2": {"family": "kan", "hidden": [3], "latent": 2},
 }
-SAMPLING = {"images": 60, "seeds": [0, 7], "pictures": 5}
+SAMPLING = {"images": 60, "seeds": [0, 7], "posteriors": 9, "pictures": 5}
 EVALUATION = {
     "reference_images": 40,
     "extractors": {},

@@ -120,7 +120,7 @@ def test_posterior_samples_follow_binarised_test_images(finished, data):
     arrays = finished[0].samples()
     inputs = (np.load(data)["test_images"][:5].reshape(5, 784) > 127.5) * 255
     np.testing.assert_array_equal(arrays["inputs"], inputs)
-    assert arrays["posterior"].shape == (5, 784)
+    assert arrays["posterior"].shape == (9, 784)
     seconds = finished[0].sampling_seconds()
     assert list(seconds) == [str(seed) for seed in SAMPLING["seeds"]] and min(seconds.values()) > 0
 

@@ -64,7 +64,14 @@ class Sampling(Section):
 
     images: int = Field(ge=2, description="images drawn from the prior by each seed, at least 2")
     seeds: Annotated[list[Seed], Distinct] = Field(min_length=1, description="sampling seeds, one set of images each")
-    pictures: Count = Field(description="images that are kept to be shown")
+    posteriors: Count = Field(description="test images from whose posteriors an image is drawn, the first ones")
+    pictures: Count = Field(description="of these, images that are shown; at most `posteriors`")
+
+    @model_validator(mode="after")
+    def _shows_drawn(self) -> "Sampling":
+        if self.pictures > self.posteriors:
+            raise fault(f"{self.pictures} are more than the {self.posteriors} posteriors that are drawn from", "pictures")
+        return self
 
 
 class FeatureNetwork(Section):

@@ -73,10 +73,10 @@ class Evaluation:
         scores = {name: stages[-1][name] for name in ("reconstruction", "kl", "elbo")}
         scores |= self._likelihood(model, run.seed) | self._latent_space(head, model)
         scores |= self._affine(run, model) | self._outside(run, model)
-        pictures = {"posterior_entropy": judge(self.judge, samples["posterior"]).entropy}
+        posterior = {"posterior_entropy": judge(self.judge, samples["posterior"]).entropy}
         history = run.history()
         course = {"settled_share": settled_share(history["loss"]), "kl_settled_share": settled_share(history["kl"])}
-        self.runs.append(row | scores | summary(distances) | _judge_scores(judged) | pictures | course | speed)
+        self.runs.append(row | scores | summary(distances) | _judge_scores(judged) | posterior | course | speed)
 
     def _scale(self, prior: np.ndarray) -> dict[str, Any]:
         """What a number of this run depends on beside the run."""
@@ -86,6 +86,7 @@ class Evaluation:
             "importance_samples": self.scoring.importance_samples,
             "test_images": len(self.test),
             "samples": prior.shape[1],
+            "posterior_images": min(self.spec.sampling.posteriors, len(self.test)),
             "sampling_seeds": len(self.spec.sampling.seeds),
         }
 

@@ -24,11 +24,13 @@ def sample(run: FinishedRun, spec: Experiment, inputs: Inputs, machine: Machine,
 
     prior: (seeds, images, 784), the decoder's means for latent variables drawn from N(0, I), by each sampling seed
     with that of the training, so that draws differ between trainings and are shared by models of equal z;
-    inputs: the first test images, 0 or 255; posterior: the decoder's mean for one draw from the posterior of each.
+    posterior: the decoder's mean for one draw from the posterior of each of the first test images; inputs: those of
+    them that are shown, 0 or 255.
     `sampling.json` beside it says how many `seconds` the prior samples of each seed took to make.
     """
     sampling, test_images = spec.sampling, problem.images(inputs.data).test_images
-    shown = problem.binary(test_images[: sampling.pictures], run.spec.problem.threshold, machine)
+    seen = problem.binary(test_images[: sampling.posteriors], run.spec.problem.threshold, machine)
+    shown = seen[: sampling.pictures]
     if run.diverged:
         nothing = np.zeros((0, problem.SIDE**2), np.uint8)
         write_samples(out, {"prior": nothing[None], "inputs": _host(shown * 255), "posterior": nothing}, {})
@@ -36,11 +38,11 @@ def sample(run: FinishedRun, spec: Experiment, inputs: Inputs, machine: Machine,
     model = problem.restore(run, run.tensors("weights.safetensors"), machine)
     with weights_kept_packed(model):
         drawn = [_prior(model, sampling.images, machine.generator(run.seed, "prior", seed)) for seed in sampling.seeds]
-    of_pictures = machine.generator(run.seed, "posterior", sampling.seeds[0])
+    of_posteriors = machine.generator(run.seed, "posterior", sampling.seeds[0])
     arrays = {
         "prior": np.stack([images for images, _ in drawn]),
         "inputs": _host(shown * 255),
-        "posterior": _host(_posterior(model, shown.float(), of_pictures)),
+        "posterior": _host(_posterior(model, seen.float(), of_posteriors)),
     }
     seconds = {str(seed): taken for seed, (_, taken) in zip(sampling.seeds, drawn, strict=True)}
     write_samples(out, arrays, seconds, compressed=True)
