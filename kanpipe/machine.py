@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -55,7 +56,7 @@ class Machine:
         """The model of the GPU or CPU."""
         if self.device.type == "cuda":
             return torch.cuda.get_device_name(self.device)
-        return _cpu_model()
+        return cpu_model()
 
     def peak_memory_mib(self) -> float:
         """The most memory held so far: of the device on a GPU, of the process on a CPU."""
@@ -101,10 +102,13 @@ def seeded(*key: int | str) -> Iterator[None]:
         yield
 
 
-def _cpu_model() -> str:
+def cpu_model(said_of: Path = Path("/proc/cpuinfo")) -> str:
+    """The model of the CPU and its cores; on Linux with the numbers that tell processors of one name apart."""
     try:
-        with open("/proc/cpuinfo") as info:
-            model = next(line.split(":", 1)[1].strip() for line in info if line.startswith("model name"))
-    except (OSError, StopIteration):
-        model = platform.processor() or platform.machine()
-    return f"{model}, {os.cpu_count()} cores"
+        lines = said_of.read_text().splitlines()
+    except OSError:
+        lines = []
+    first = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))}
+    model = first.get("model name") or platform.processor() or platform.machine()
+    numbers = f" (family {first['cpu family']}, model {first['model']})" if {"cpu family", "model"} <= {*first} else ""
+    return f"{model}{numbers}, {os.cpu_count()} cores"

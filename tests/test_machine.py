@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kanpipe.errors import UserError
-from kanpipe.machine import Machine, derived_seed, seeded
+from kanpipe.machine import Machine, cpu_model, derived_seed, seeded
 
 
 @pytest.fixture
@@ -102,3 +102,12 @@ print(product.view(torch.int32).count_nonzero().item())
 def test_machine_says_its_name_and_memory(machine):
     assert machine.name.endswith(" cores")
     assert 10 < machine.peak_memory_mib() < 1e6  # Python with torch takes hundreds of MiB; the unit differs by system
+
+
+def test_processors_of_one_name_are_told_apart(tmp_path):
+    info = tmp_path / "cpuinfo"
+    info.write_text("processor\t: 0\ncpu family\t: 25\nmodel\t\t: 1\nmodel name\t: AMD EPYC\n\nprocessor\t: 1\n")
+    assert cpu_model(info).startswith("AMD EPYC (family 25, model 1), ")
+    info.write_text("Processor\t: ARM\nmodel name\t: Cortex\n")
+    assert cpu_model(info).startswith("Cortex, ")
+    assert cpu_model(tmp_path / "none").endswith(" cores")
