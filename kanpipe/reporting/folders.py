@@ -11,7 +11,6 @@ import pandas as pd
 
 from kanpipe.files import read_json
 from kanpipe.frames import read_frame
-from kanpipe.reporting.tables import latest
 
 SOURCE = Path(__file__).parents[2]
 LINKED_FRAME = re.compile(r"(\w+): ([^;]*)")  # of what a claim rests on: "runs: kan, mlp; paired by seed"
@@ -50,12 +49,12 @@ class Results:
         return self.root / experiment / "figures" / f"{name}.png"
 
     def runs(self, experiment: str, frame: str = "runs") -> pd.DataFrame:
-        """The rows of an experiment's runs, of those that were made again the last; none where there are none.
+        """The rows of an experiment's runs; none where there are none.
 
         They are those of the frame `runs`, or of another one that has the same columns.
         """
         path = self.root / experiment / f"{frame}.csv"
-        return latest(_rows(path, path.stat().st_mtime)) if path.exists() else pd.DataFrame({"variant": []})
+        return _rows(path, path.stat().st_mtime) if path.exists() else pd.DataFrame({"variant": []})
 
     def records(self, experiment: str, variants: list[str], frame: str = "runs") -> list[Link]:
         """The records of the runs of some variants, those of a training; of those in the frame, where it has runs."""

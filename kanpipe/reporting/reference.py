@@ -9,9 +9,9 @@ The second also copies small weights and samples into a folder to upload, and li
 The third computes the verdicts on all claims again, from the rows that are there, and the last writes the tables and
 draws those figures again that need nothing but rows, with the names that networks have in that preset: of the named
 experiments, or of all. No rule writes there.
-results/reference/<experiment>/runs.csv has a row for every run ever kept. The tables beside it are computed from the
-latest row of each variant and seed, so that an experiment can be kept in parts, variants that are compared with each
-other together; figures that need files of runs, such as samples, show the part that was kept last.
+results/reference/<experiment>/runs.csv has a row for every variant and seed, that of the run that was kept last; rows
+that it took the place of stand in earlier_runs.csv. So an experiment can be kept in parts, variants that are compared
+with each other together; figures that need files of runs, such as samples, show the part that was kept last.
 """
 
 import argparse
@@ -41,14 +41,16 @@ from kanpipe.reporting.folders import SOURCE, record_path
 from kanpipe.reporting.kept import in_order, kept_runs
 from kanpipe.reporting.parameters import as_published
 from kanpipe.reporting.shipped import ship
-from kanpipe.reporting.tables import KEY, RUN, latest
+from kanpipe.reporting.tables import KEY, RUN
+
+EARLIER = "earlier_runs"  # the frame of rows whose variant and seed were run again, and kept
 
 
 def keep(results: Path, experiment: str, reference: Path) -> None:
     """Copy what `experiment` left in `results` into `reference` and compute its tables there, cost included.
 
-    A row of the same experiment, variant, seed, configuration, code and device replaces the older one; of the other
-    frames the rows of a variant and seed that are kept again. Raises UserError, with nothing changed, when `results`
+    Rows of a variant and seed replace the older ones, which stay among the earlier runs if they are of another
+    configuration, code or device. Raises UserError, with nothing changed, when `results`
     has no finished experiment of that name.
     """
     source, target = results / experiment, reference / experiment
@@ -63,13 +65,15 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
     if plan.has("train"):
         for _, row in frames["runs"].iterrows():
             _copy(source / row["variant"] / f"seed{row['seed']}" / "run.json", reference / record_path(row))
-        frames = {name: _added(target / f"{name}.csv", frame, name) for name, frame in frames.items()}
+        earlier = _earlier(target, frames["runs"])
+        frames = {name: _added(target / f"{name}.csv", frame) for name, frame in frames.items()}
+        frames |= {EARLIER: earlier} if len(earlier) else {}
     for name, frame in frames.items():
         write_table(target / f"{name}.csv", frame)
     _write_tables(target, plan)
     benchmarks = sorted((results / "benchmarks" / experiment).glob("*.tsv"))
     if plan.has("train"):
-        cost = kept_cost_table(experiment, benchmarks, source, latest(frames["runs"]))
+        cost = kept_cost_table(experiment, benchmarks, source, frames["runs"])
     else:
         cost = cost_table({experiment: benchmarks}, {experiment: source})
     cost.write(target / "tables/cost")
@@ -83,7 +87,7 @@ def _delete_pages(target: Path) -> None:
 
 
 def draw_again(reference: Path, preset: str, experiments: Sequence[str] = ()) -> None:
-    """Write tables and draw figures again from the latest rows, but for those that need other files of runs.
+    """Write tables and draw figures again from kept rows, but for those that need other files of runs.
 
     Networks are called as the configuration of the preset calls them; those that it lacks are left out. A figure that
     is not there, as it shows nothing in these runs, stays away.
@@ -94,7 +98,7 @@ def draw_again(reference: Path, preset: str, experiments: Sequence[str] = ()) ->
         plan = _plan(target.name, preset)
         _write_tables(target, plan)
         _delete_pages(target)
-        frames = {path.stem: latest(read_table(path)) for path in target.glob("*.csv")}
+        frames = {path.stem: read_table(path) for path in target.glob("*.csv")}
         runs = kept_runs(frames["runs"], plan) if plan.has("train") else []
         with TemporaryDirectory() as folder:
             stage(plan.kind, "figures")(runs, frames, parsed(plan.kind, plan.blocks("figures")), Path(folder))
@@ -104,16 +108,16 @@ def draw_again(reference: Path, preset: str, experiments: Sequence[str] = ()) ->
 
 
 def judge_again(reference: Path) -> None:
-    """Compute the verdicts on all claims again, from the latest row of each kept run."""
+    """Compute the verdicts on all claims again, from the rows of kept runs."""
     for target in sorted(path.parent for path in reference.glob("*/runs.csv")):
-        frames = {path.stem: latest(read_table(path)) for path in target.glob("*.csv")}
+        frames = {path.stem: read_table(path) for path in target.glob("*.csv")}
         _write_verdicts(target, _plan(target.name), frames)
         _delete_pages(target)
 
 
 def _write_tables(target: Path, plan: Plan) -> None:
     """The tables of kept rows, verdicts included, their score cards, and the frames that follow from others."""
-    frames = {path.stem: latest(read_table(path)) for path in target.glob("*.csv")}
+    frames = {path.stem: read_table(path) for path in target.glob("*.csv")}
     if has_stage(plan.kind, "derived"):
         made = stage(plan.kind, "derived")(frames, parsed(plan.kind, plan.blocks("derived")))
         for name, frame in made.items():
@@ -159,14 +163,27 @@ def _counted(plan: Plan, frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([kept, configured[~configured["variant"].isin(kept["variant"])]], ignore_index=True)
 
 
-def _added(path: Path, new: pd.DataFrame, frame: str) -> pd.DataFrame:
+def _added(path: Path, new: pd.DataFrame) -> pd.DataFrame:
     """The kept rows that are not replaced, and then the new ones; a frame without variants is replaced as a whole."""
     if not path.exists() or "variant" not in new:
         return new
     kept = read_table(path)
-    keys = KEY if frame == "runs" else [key for key in RUN if key in kept and key in new]
-    marked = kept.merge(new[keys].drop_duplicates(), how="left", on=keys, indicator=True)
-    return pd.concat([kept[(marked["_merge"] == "left_only").to_numpy()], new], ignore_index=True)
+    keys = [key for key in RUN if key in kept and key in new]
+    return pd.concat([kept[~_among(kept, new, keys)], new], ignore_index=True)
+
+
+def _earlier(target: Path, new: pd.DataFrame) -> pd.DataFrame:
+    """The earlier runs so far, and those that the new ones take the place of without being the same, scored again."""
+    before, kept = (
+        read_table(path) if (path := target / f"{name}.csv").exists() else new.iloc[:0] for name in (EARLIER, "runs")
+    )
+    rows = pd.concat([before, kept[_among(kept, new, RUN)]], ignore_index=True)
+    return rows[~_among(rows, new, KEY)]
+
+
+def _among(rows: pd.DataFrame, others: pd.DataFrame, keys: list[str]) -> pd.Series:
+    """Which of the rows have the keys of one of the others."""
+    return rows.merge(others[keys].drop_duplicates(), how="left", on=keys, indicator=True)["_merge"] == "both"
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -92,11 +92,6 @@ def summarise(runs: pd.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> 
     return table.reset_index()
 
 
-def latest(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of runs that were kept again, on another device, say, the last row alone; other rows as they are."""
-    return rows.drop_duplicates(RUN, keep="last") if set(KEY) <= set(rows.columns) else rows
-
-
 def with_columns(runs: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
     """The runs with a column for each of the names; NaN in those that were not measured."""
     return runs.reindex(columns=[*runs.columns, *(name for name in names if name not in runs)])

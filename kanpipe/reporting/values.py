@@ -15,7 +15,7 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from kanpipe.frames import read_frame
-from kanpipe.reporting.tables import NOT_RUN, latest
+from kanpipe.reporting.tables import NOT_RUN
 from kanpipe.runs import FINISHED
 
 METHODS = ("mean", "sd", "n", "cell", "cells", "spearman", "claim", "table")  # of `Values`, for expressions
@@ -80,7 +80,7 @@ class Values:
     def _read(self, path: Path) -> pd.DataFrame:
         if path not in self._frames:
             nothing = pd.DataFrame({"id": [], "variant": [], "verdict": []})
-            self._frames[path] = latest(read_frame(path)) if path.exists() else nothing
+            self._frames[path] = read_frame(path) if path.exists() else nothing
         return self._frames[path]
 
 

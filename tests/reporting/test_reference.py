@@ -12,7 +12,6 @@ from kanpipe.errors import UserError
 from kanpipe.files import read_table
 from kanpipe.reporting import reference
 from kanpipe.reporting.kept import NotKept, kept_runs
-from kanpipe.reporting.tables import latest
 
 KEPT = Path(__file__).parents[2] / "results/reference"
 
@@ -56,13 +55,15 @@ def test_experiment_that_trains_nothing_keeps_the_rows_of_its_last_run(tmp_path)
     assert set(kept["both_ms"]) == {1.5}
 
 
-def test_another_device_is_another_row(tmp_path):
-    for device in ("a CPU", "a GPU"):
+def test_run_on_another_device_replaces_the_row_which_stays_among_the_earlier_ones(tmp_path):
+    for device in ("a CPU", "a GPU", "a GPU"):
         source = results(tmp_path / "results", 0.5)
         rows = read_table(source / "swiss_roll/runs.csv").assign(device=device)
         rows.to_csv(source / "swiss_roll/runs.csv", index=False)
         reference.keep(source, "swiss_roll", tmp_path / "kept")
-    assert read_table(tmp_path / "kept/swiss_roll/runs.csv")["device"].tolist() == ["a CPU", "a GPU"]
+    kept = tmp_path / "kept/swiss_roll"
+    assert read_table(kept / "runs.csv")["device"].tolist() == ["a GPU"]
+    assert read_table(kept / "earlier_runs.csv")["device"].tolist() == ["a CPU"]
     assert read_table(tmp_path / "kept/swiss_roll/tables/swiss_roll.csv")["n"].tolist() == [1]
 
 
@@ -109,17 +110,18 @@ def test_nothing_is_kept_of_what_is_not_there(tmp_path):
     assert (tmp_path / "kept/swiss_roll/figures/data.png").exists()
 
 
-def test_kept_tables_are_computed_from_the_latest_kept_rows():
-    rows = latest(read_table(KEPT / "swiss_roll/runs.csv"))
+def test_kept_tables_are_computed_from_the_kept_rows():
+    rows = read_table(KEPT / "swiss_roll/runs.csv")
     table = read_table(KEPT / "swiss_roll/tables/swiss_roll.csv").set_index("variant")
     for variant, mean in table["huber_mean"].items():
         kept = rows[(rows["variant"] == variant) & (rows["steps"] == table.loc[variant, "steps"])]
         assert mean == pytest.approx(kept["huber"].mean(), rel=1e-9)
 
 
-@pytest.mark.parametrize("experiment", sorted({path.parent.parent.name for path in KEPT.glob("*/runs/*")}))
-def test_every_kept_row_has_its_record(experiment):
-    for _, row in read_table(KEPT / experiment / "runs.csv").iterrows():
+@pytest.mark.parametrize("path", sorted(KEPT.glob("*/*runs.csv")), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_kept_row_has_its_record(path):
+    rows = read_table(path)
+    for _, row in rows.iterrows() if "seed" in rows and "config_hash" in rows else ():
         record = json.loads((KEPT / reference.record_path(row)).read_text())
         assert {key: record[key] for key in reference.KEY} == {key: row[key] for key in reference.KEY}
 

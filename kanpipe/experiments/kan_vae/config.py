@@ -70,7 +70,8 @@ class Sampling(Section):
     @model_validator(mode="after")
     def _shows_drawn(self) -> "Sampling":
         if self.pictures > self.posteriors:
-            raise fault(f"{self.pictures} are more than the {self.posteriors} posteriors that are drawn from", "pictures")
+            words = f"{self.pictures} are more than the {self.posteriors} posteriors that are drawn from"
+            raise fault(words, "pictures")
         return self
 
 
