@@ -145,3 +145,9 @@ def test_tables_of_nothing(tmp_path, frames):
     found = pd.read_csv(tmp_path / "mine_.csv")
     assert found["n"].tolist() == [0]
     assert np.isnan(found["isc_mean"]).all()
+
+
+def test_speed_says_what_its_rates_are_to_be_read_against_where_it_was_measured():
+    words = "One large product of matrices reaches 0.05 TFLOP/s in the same job."
+    assert words in speed_table(speed().assign(device_tflops=0.05), NAMES, published=True).note
+    assert "product of matrices" not in speed_table(speed(), NAMES, published=True).note

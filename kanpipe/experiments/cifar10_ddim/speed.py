@@ -15,6 +15,7 @@ from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim.config import Experiment, Trained
 from kanpipe.experiments.cifar10_ddim.operations import gflop_per_step
 from kanpipe.experiments.cifar10_ddim.train import set_up
+from kanpipe.experiments.layer_speed.precision import matmul_tflops, precision
 from kanpipe.experiments.layer_speed.published import WITH_PUBLISHED
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
@@ -28,7 +29,7 @@ WARM_UP = 6  # steps: a CUDA graph is captured in one of the first
 
 COLUMNS = ["variant", "parameters", "batch", "precision", "compile", "device", "threads", "rounds", "block_seconds"]
 COLUMNS += ["step_ms", "step_ratio", "step_low", "step_high", "seconds_1563", "gflop_per_step", "tflop_per_second"]
-COLUMNS += ["peak_memory_mib", "peak_memory_run_mib"]
+COLUMNS += ["device_tflops", "peak_memory_mib", "peak_memory_run_mib"]
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,9 @@ def speed(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Ma
     """A row for each of the timed variants among `runs`: its training step.
 
     A variant of the layers of torch-conv-kan has a second row, with that package's own algorithm. Ratios are to the
-    first row. Steps are taken as in the training of the runs, the drawing of the batches included. Memory is that of
-    the device, weights and optimiser included.
+    first row. Steps are taken as in the training of the runs, the drawing of the batches included. Their TFLOP/s are read
+    against `device_tflops`, those of one large product of matrices in the precision of the first. Memory is that of the
+    device, weights and optimiser included.
     """
     images = problem.images(inputs.data, problem.dataset(spec.problem))
     chosen = {name: run for name in spec.timing.variants for run in reversed(runs) if run.variant == name}
@@ -79,7 +81,9 @@ def _rows(contenders: Contenders, timing: ChosenTiming, images: np.ndarray, mach
     steps, peaks = _warmed_up(contenders, images, machine)
     seconds = interleaved(steps, stopwatch(machine.device), **rounds)
     first = seconds[next(iter(contenders))]
-    place = {"device": machine.name, "threads": machine.threads, **rounds}
+    with precision(next(iter(contenders.values())).run.spec.recipe.precision, machine.device):
+        most = matmul_tflops(machine.device, **rounds)
+    place = {"device": machine.name, "threads": machine.threads, "device_tflops": most, **rounds}
     return [
         _settings(name, one.run)
         | place

@@ -77,4 +77,11 @@ def _note(first: pd.Series, speed: pd.DataFrame, names: Names, published: bool) 
         f"(threads: {first['threads']}). Step: forward, backward and update, batch {first['batch']}, "
         f"{' and '.join(speed['precision'].unique())}, {modes}. Ratio: to {names.title(first['variant'])}, with the "
         f"95 % interval of the median.{source} FLOPs are counted: forward and backward pass of a batch."
+        f"{_reached(first)}"
     )
+
+
+def _reached(first: pd.Series) -> str:
+    """What the rates are to be read against, where it was measured."""
+    most = first.get("device_tflops")
+    return "" if pd.isna(most) else f" One large product of matrices reaches {most:.3g} TFLOP/s in the same job."
