@@ -47,9 +47,9 @@ def speed(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Ma
     """A row for each of the timed variants among `runs`: its training step.
 
     A variant of the layers of torch-conv-kan has a second row, with that package's own algorithm. Ratios are to the
-    first row. Steps are taken as in the training of the runs, the drawing of the batches included. Their TFLOP/s are read
-    against `device_tflops`, those of one large product of matrices in the precision of the first. Memory is that of the
-    device, weights and optimiser included.
+    first row. Steps are taken as in the training of the runs, the drawing of the batches included. Their TFLOP/s are
+    read against `device_tflops`, those of one large product of matrices in the precision of the first. Memory is that
+    of the device, weights and optimiser included.
     """
     images = problem.images(inputs.data, problem.dataset(spec.problem))
     chosen = {name: run for name in spec.timing.variants for run in reversed(runs) if run.variant == name}
