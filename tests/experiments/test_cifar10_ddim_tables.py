@@ -9,6 +9,7 @@ from kanpipe.experiments import outputs, stage
 from kanpipe.experiments.cifar10_ddim.speed_table import speed_table
 from kanpipe.experiments.cifar10_ddim.tables import scale_words
 from kanpipe.experiments.cifar10_ddim.words import Names
+from kanpipe.experiments.protocol import FLOOR
 
 NAMES = Names(VARIANT_ROWS)
 
@@ -72,6 +73,15 @@ def test_real_images_stand_in_the_columns_of_their_scores(made):
     found = made[""].text.iloc[-1]
     assert found["model"] == "(real images)"
     assert (found["FID-768"], found["IS"], found["FID-2048"]) == ("0.5000", "0.5000 ± 0.2500", "not run")
+
+
+def test_the_note_says_over_what_the_kid_of_real_images_spreads(made, frames):
+    words = "± of KID is over random subsets"
+    assert words not in made[""].note
+    floors = frames["scores"]["variant"] == FLOOR
+    kid = frames["scores"][floors & frames["scores"]["sd"].notna()].assign(metric="kid", layer="768")
+    with_kid = frames | {"scores": pd.concat([frames["scores"], kid])}
+    assert words in stage("cifar10_ddim", "tables")(with_kid)[""].note
 
 
 @pytest.mark.parametrize(

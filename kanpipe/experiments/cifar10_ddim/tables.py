@@ -168,7 +168,14 @@ def _scores_note(runs: pd.DataFrame, scores: pd.DataFrame) -> str:
         f"seeds, each with noise of its own. Minutes: training on {', '.join(runs['device'].unique())}. In brackets: "
         "other images in the place of samples, real ones or such as no network has made."
     )
-    return " ".join([words, *scale_words(runs)])
+    return " ".join([words, *_of_floors(scores), *scale_words(runs)])
+
+
+def _of_floors(scores: pd.DataFrame) -> list[str]:
+    """A sentence on the deviations of rows that are of no training: those of a distance over its subsets."""
+    floors = scores[scores["variant"].str.startswith(FLOOR)]
+    spread = set(floors.loc[floors["sd"].notna(), "metric"])
+    return ["Their ± of KID is over random subsets of the images, not over seeds."] if "kid" in spread else []
 
 
 def _of_scores(shown: dict[str, tuple[str, str]]) -> str:
