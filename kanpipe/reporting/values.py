@@ -25,6 +25,7 @@ METHODS = (  # of `Values`, for expressions
     "mean",
     "sd",
     "n",
+    "apart",
     "reached",
     "fisher",
     "compared",
@@ -58,6 +59,11 @@ class Values:
         """How many rows have a value."""
         return len(self._column(column, variant, frame, where))
 
+    def apart(self, column: str, variant: str, frame: str = "runs", **where: Any) -> float:
+        """How far the largest value is above the least."""
+        values = self._column(column, variant, frame, where)
+        return float(values.max() - values.min())
+
     def reached(self, column: str, variant: str, least: float, frame: str = "runs", **where: Any) -> int:
         """How many rows have a value of at least `least`."""
         return int((self._column(column, variant, frame, where) >= least).sum())
@@ -87,16 +93,15 @@ class Values:
 
     def cells(self, table: str, column: str, **where: Any) -> list[float]:
         """A column of a table's csv, or of a frame's, of those rows that have the values of `where`, none empty."""
-        path = self._tables / f"{table}.csv"
-        rows = _where(self._read(path if path.exists() else self._folder / path.name), where)
+        rows = _where(self._table(table), where)
         return rows[column].dropna().tolist() if column in rows else []
 
     def spearman(self, table: str, first: str, second: str, variants: str = "") -> float:
-        """Spearman's rank correlation of two columns of a table's csv, over variants that match a pattern.
+        """Spearman's rank correlation of two columns of a table or frame, over variants that match a pattern.
 
         A named group of the pattern is a column too: the number that it finds in the name.
         """
-        rows = self._read(self._tables / f"{table}.csv")
+        rows = self._table(table)
         rows = rows[rows["variant"].str.match(variants)]
         if re.compile(variants).groupindex:
             rows = rows.join(rows["variant"].str.extract(variants).astype(float))
@@ -126,6 +131,10 @@ class Values:
         if "status" in chosen:
             chosen = chosen[chosen["status"] == FINISHED]
         return chosen.dropna(subset=column)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        path = self._tables / f"{name}.csv"
+        return self._read(path if path.exists() else self._folder / path.name)
 
     def _read(self, path: Path) -> pd.DataFrame:
         if path not in self._frames:

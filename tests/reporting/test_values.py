@@ -43,6 +43,11 @@ def test_comparison_with_a_variant_that_was_not_run_is_refused(values):
         values.compared("loss", "kan", "resnet")
 
 
+def test_runs_lie_apart_by_their_extremes(values):
+    assert values.apart("loss", "kan") == 3.0
+    assert values.apart("loss", "kan", seed=range(1, 3)) == 0.5
+
+
 def test_share_is_of_finished_runs_alone(values):
     assert (values.reached("loss", "kan", 2.0), values.n("loss", "kan")) == (3, 4)
     assert values.reached("loss", "kan", 2.1) == 2
