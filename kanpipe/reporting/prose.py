@@ -10,7 +10,8 @@ A number stands between two comments, the first of which names it:
 results/reference/numbers.yaml says of each experiment what a name stands for: an expression of Jinja over
 `kanpipe.reporting.values`. Whole tables are filled in the same way, and of which runs a figure is, as its caption on
 the page has it: `swiss_roll.figures.generated`. It also says when a verdict has changed on which rests what a page says
-is to believe (`kanpipe.reporting.beliefs`).
+is to believe (`kanpipe.reporting.beliefs`), and which numbers are typed that should be quoted
+(`kanpipe.reporting.typed`).
 """
 
 import argparse
@@ -34,6 +35,7 @@ from kanpipe.reporting.page.captions import Caption
 from kanpipe.reporting.page.claims import verdict_table
 from kanpipe.reporting.page.contents import all_claims, load_words
 from kanpipe.reporting.tables import NOT_RUN
+from kanpipe.reporting.typed import allowed_numbers, faults
 from kanpipe.reporting.values import METHODS, Values, environment
 
 VALUE = re.compile(r"<!-- value: (?P<name>[\w.]+) -->(?P<text>.*?)<!-- -->", re.DOTALL)
@@ -126,6 +128,12 @@ def all_pages(reference: Path) -> list[Path]:
     return [SOURCE / "README.md", *sorted((SOURCE / "docs").glob("*.md")), *sorted(reference.glob("*/README.md"))]
 
 
+def all_typed(reference: Path) -> list[str]:
+    """A sentence for each number of these pages that is typed and should be quoted."""
+    texts = {path.relative_to(SOURCE).as_posix(): path.read_text() for path in all_pages(reference)}
+    return faults(texts, allowed_numbers(reference / "typed.yaml"))
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--check", action="store_true", help="write nothing; fail when a number differs")
@@ -133,12 +141,13 @@ def main() -> None:
     try:
         found = drifted(all_pages(reference), reference, write=not check)
         changes = [sentence for page in sorted(reference.glob("*/README.md")) for sentence in changed(page)]
+        faulty = changes + all_typed(reference)
     except UserError as error:
         sys.exit(f"kanpipe: {error}")
     for path in found:
         print(f"{path} {'differs from the tables' if check else 'filled in'}")
-    print(*changes, sep="\n", end="\n" if changes else "")
-    sys.exit(1 if changes or (check and found) else 0)
+    print(*faulty, sep="\n", end="\n" if faulty else "")
+    sys.exit(1 if faulty or (check and found) else 0)
 
 
 if __name__ == "__main__":

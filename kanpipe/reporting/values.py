@@ -6,6 +6,7 @@ is an expression of Jinja over these objects. What was not measured reads `not r
 """
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,34 @@ from typing import Any
 import pandas as pd
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
+from scipy.stats import fisher_exact
 
+from kanpipe.claims.effects import Effect, difference
 from kanpipe.frames import read_frame
 from kanpipe.reporting.tables import NOT_RUN
 from kanpipe.runs import FINISHED
 
-METHODS = ("mean", "sd", "n", "cell", "cells", "spearman", "claim", "table")  # of `Values`, for expressions
+METHODS = (  # of `Values`, for expressions
+    "mean",
+    "sd",
+    "n",
+    "apart",
+    "reached",
+    "fisher",
+    "compared",
+    "cell",
+    "cells",
+    "spearman",
+    "claim",
+    "table",
+)
 
 
 class Values:
-    """The rows below the folder of one experiment."""
+    """The rows below the folder of one experiment.
+
+    `where` says which of them: a column and its value, or a list or a range of its values.
+    """
 
     def __init__(self, folder: Path, tables: Path) -> None:
         self._folder, self._tables = folder, tables
@@ -40,6 +59,33 @@ class Values:
         """How many rows have a value."""
         return len(self._column(column, variant, frame, where))
 
+    def apart(self, column: str, variant: str, frame: str = "runs", **where: Any) -> float:
+        """How far the largest value is above the least."""
+        values = self._column(column, variant, frame, where)
+        return float(values.max() - values.min())
+
+    def reached(self, column: str, variant: str, least: float, frame: str = "runs", **where: Any) -> int:
+        """How many rows have a value of at least `least`."""
+        return int((self._column(column, variant, frame, where) >= least).sum())
+
+    def fisher(self, column: str, first: str, second: str, least: float, frame: str = "runs", **where: Any) -> float:
+        """Fisher's exact p, two-sided, of the shares of two variants' rows that reach `least` being one."""
+        reached = [self.reached(column, variant, least, frame, **where) for variant in (first, second)]
+        rows = [self.n(column, variant, frame, **where) for variant in (first, second)]
+        counts = [[yes, of - yes] for yes, of in zip(reached, rows, strict=True)]
+        return float(fisher_exact(counts).pvalue)
+
+    def compared(self, column: str, first: str, second: str, frame: str = "runs", **where: Any) -> Effect:
+        """By how much the mean of a variant is above that of another, as claims test it: in pairs of seeds.
+
+        Rows are one a training seed. `compared(...).p(0)` is the p of no difference; KeyError without either's rows.
+        """
+        sides = [self._rows(column, variant, frame, where) for variant in (first, second)]
+        if missing := [name for name, rows in zip((first, second), sides, strict=True) if rows.empty]:
+            raise KeyError(f"no {column} of {', '.join(missing)}")
+        left, right = (rows.set_index("seed")[[column]] for rows in sides)
+        return difference(left, right)
+
     def cell(self, table: str, column: str, variant: str, **where: Any) -> float:
         """The cell of a table's csv in the row of a variant, the first that has the values of `where`."""
         found = self.cells(table, column, variant=variant, **where)
@@ -47,14 +93,19 @@ class Values:
 
     def cells(self, table: str, column: str, **where: Any) -> list[float]:
         """A column of a table's csv, or of a frame's, of those rows that have the values of `where`, none empty."""
-        path = self._tables / f"{table}.csv"
-        rows = _where(self._read(path if path.exists() else self._folder / path.name), where)
+        rows = _where(self._table(table), where)
         return rows[column].dropna().tolist() if column in rows else []
 
     def spearman(self, table: str, first: str, second: str, variants: str = "") -> float:
-        """Spearman's rank correlation of two columns of a table's csv, over variants that match a pattern."""
-        rows = self._read(self._tables / f"{table}.csv").dropna(subset=[first, second])
+        """Spearman's rank correlation of two columns of a table or frame, over variants that match a pattern.
+
+        A named group of the pattern is a column too: the number that it finds in the name.
+        """
+        rows = self._table(table)
         rows = rows[rows["variant"].str.match(variants)]
+        if re.compile(variants).groupindex:
+            rows = rows.join(rows["variant"].str.extract(variants).astype(float))
+        rows = rows.dropna(subset=[first, second])
         return float(rows[first].rank().corr(rows[second].rank()))
 
     def claim(self, name: str, column: str) -> Any:
@@ -69,13 +120,21 @@ class Values:
         return _selected(text, columns, rows) if columns or rows else text
 
     def _column(self, column: str, variant: str, frame: str, where: dict[str, Any]) -> pd.Series:
+        return self._rows(column, variant, frame, where)[column]
+
+    def _rows(self, column: str, variant: str, frame: str, where: dict[str, Any]) -> pd.DataFrame:
+        """Those of a variant's finished runs that have a value in the column."""
         rows = self._read(self._folder / f"{frame}.csv")
         if column not in rows:
-            return pd.Series(dtype=float)
+            return pd.DataFrame({column: pd.Series(dtype=float)})
         chosen = _where(rows, where | {"variant": variant})
         if "status" in chosen:
             chosen = chosen[chosen["status"] == FINISHED]
-        return chosen[column].dropna()
+        return chosen.dropna(subset=column)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        path = self._tables / f"{name}.csv"
+        return self._read(path if path.exists() else self._folder / path.name)
 
     def _read(self, path: Path) -> pd.DataFrame:
         if path not in self._frames:
@@ -86,7 +145,7 @@ class Values:
 
 def _where(rows: pd.DataFrame, values: dict[str, Any]) -> pd.DataFrame:
     for key, value in values.items():
-        rows = rows[rows[key] == value]
+        rows = rows[rows[key].isin(value if isinstance(value, (list, range)) else [value])]
     return rows
 
 
