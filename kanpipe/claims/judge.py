@@ -24,8 +24,9 @@ TIGHT = 0.1  # of what is claimed: the width between two bounds, or the size of 
 UNDECIDABLE = "undecidable"
 NOTE = (
     "A claim holds where its effect lies between its bounds; the verdict is read from the 95 % interval of the effect "
-    "(of a rank correlation: from its p). p: the least level at which the data leave one verdict. Holm: corrected over "
-    "all primary claims of the experiment that runs can decide. A verdict alone is not corrected; one that the "
+    "(of a rank correlation: from its p). p: the least level at which the data leave one verdict; of a ratio of times that "
+    "of its interval, or 1; means over rounds of one process have none. Holm: corrected over all primary claims of the "
+    "experiment that runs can decide. A verdict alone is not corrected; one that the "
     "correction takes away is marked: not after Holm. *: primary."
 )
 SHOWN = {

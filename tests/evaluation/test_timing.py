@@ -6,7 +6,8 @@ import torch
 from scipy.stats import binomtest
 from torch import nn
 
-from kanpipe.evaluation.timing import MOST_REPEATS, ProcessorTime, estimate, interleaved, paired_ratio, saved_bytes
+from kanpipe.evaluation.medians import estimate, paired_ratio
+from kanpipe.evaluation.timing import MOST_REPEATS, ProcessorTime, interleaved, saved_bytes
 
 
 class FakeClock:
