@@ -6,13 +6,16 @@ against any bound. Scores of runs are tables: a row a training, a column a draw 
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy import special, stats
 
+from kanpipe.evaluation.medians import missed
+
 LEVEL = 0.95
+ROUND = "round"  # the unit of rows of one process
 PAIRS = 3  # that a paired comparison needs; fewer runs than that on a side are preliminary
 
 
@@ -84,7 +87,7 @@ def _mean_squares(table: np.ndarray) -> tuple[float, float, float]:
 
 def level(scores: pd.DataFrame, unit: str = "run") -> Effect:
     """The mean over runs, or over what else a row is a `unit` of."""
-    return mean_of(scores.to_numpy()).effect("mean", counted(len(scores), unit), _noise(scores, unit))
+    return _of_units(mean_of(scores.to_numpy()).effect("mean", counted(len(scores), unit), _noise(scores, unit)), unit)
 
 
 def one_more_run(scores: pd.DataFrame) -> Effect:
@@ -105,10 +108,32 @@ def difference(left: pd.DataFrame, right: pd.DataFrame, ratio: bool = False, uni
     Runs of the same seed share batches and noise, so that they are compared pair by pair where there are three pairs;
     otherwise by Welch (1947), variances not assumed equal.
     """
+    design = _design(left, right, unit)
     if ratio:
-        logarithms = _compared(np.log(left), np.log(right))
-        return logarithms.effect("ratio of geometric means", *_design(left, right, unit), True)
-    return _compared(left, right).effect("difference of means", *_design(left, right, unit))
+        effect = _compared(np.log(left), np.log(right)).effect("ratio of geometric means", *design, True)
+    else:
+        effect = _compared(left, right).effect("difference of means", *design)
+    return _of_units(effect, unit)
+
+
+def ratio_of_times(value: float, low: float, high: float, rounds: int) -> Effect:
+    """The median of ratios in so many rounds, which are not kept, with its interval.
+
+    Outside the interval its p is the probability with which the interval misses, the most that a sign test's p can be
+    there; inside it is 1.
+    """
+    outside = missed(rounds)
+
+    def p(bound: float) -> float:
+        return 1.0 if low <= bound <= high else outside
+
+    n, noise = counted(rounds, ROUND), "noise of rounds in one process"
+    return Effect(value, low, high, "ratio of times", n, noise, p if math.isfinite(low) else None, True)
+
+
+def _of_units(effect: Effect, unit: str) -> Effect:
+    """Without p where a row is a round: more rounds make it ever smaller, and tell nothing of other processes."""
+    return replace(effect, p=None) if unit == ROUND else effect
 
 
 def compared_runs(left: pd.DataFrame, right: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -139,15 +164,19 @@ def _compared(left: pd.DataFrame, right: pd.DataFrame) -> Mean:
 
 
 def _design(left: pd.DataFrame, right: pd.DataFrame, unit: str = "run") -> tuple[str, str]:
-    """Of how many runs a comparison is, and what its interval holds."""
+    """Of how many runs, or of what else a row is one, a comparison is, and what its interval holds."""
     seeds, _ = _shared(left, right)
+    if len(seeds) and unit == ROUND:
+        return f"{counted(len(seeds), unit)} in turns", f"paired by round; {_noise(left, unit)}"
     if len(seeds):
-        return counted(len(seeds), "pair"), f"paired by seed; {_noise(left, unit)}"
+        return counted(len(seeds), "pair"), f"paired by {'seed' if unit == 'run' else unit}; {_noise(left, unit)}"
     return f"{len(left)} and {counted(len(right), unit)}", f"not paired; {_noise(left, unit)}"
 
 
 def _noise(scores: pd.DataFrame, unit: str) -> str:
     draws = scores.shape[1]
+    if unit == ROUND:
+        return "noise of rounds in one process"
     return f"noise of {unit}s" if draws == 1 else f"noise of {unit}s and of {draws} draws"
 
 

@@ -24,9 +24,10 @@ TIGHT = 0.1  # of what is claimed: the width between two bounds, or the size of 
 UNDECIDABLE = "undecidable"
 NOTE = (
     "A claim holds where its effect lies between its bounds; the verdict is read from the 95 % interval of the effect "
-    "(of a rank correlation: from its p). p: the least level at which the data leave one verdict. Holm: corrected over "
-    "all primary claims of the experiment that runs can decide. A verdict alone is not corrected; one that the "
-    "correction takes away is marked: not after Holm. *: primary."
+    "(of a rank correlation: from its p). p: the least level at which the data leave one verdict; of a ratio of times "
+    "the level of its interval, or 1; means over rounds of one process have none. Holm: corrected over all primary "
+    "claims of the experiment that runs can decide. A verdict alone is not corrected; one that the correction takes "
+    "away is marked: not after Holm. *: primary."
 )
 SHOWN = {
     "group": "group", "statement": "claim", "place": "place", "reported": "reported", "measured": "measured",
@@ -107,7 +108,7 @@ def _verdict(claim: Claim, finding: Finding) -> tuple[str, float, str]:
         return finding.unjudged[0], math.nan, finding.unjudged[1]
     assert finding.effect is not None
     reading, p = read(finding.effect, bounds)
-    verdict = BORDERLINE if reading == 2 and _tight(finding.effect, bounds) else words[reading]
+    verdict = BORDERLINE if reading == 2 and tight(finding.effect, bounds) else words[reading]
     if finding.unjudged:
         few = finding.unjudged[1]
         return "preliminary", math.nan, f"{few}; reads {verdict}" if math.isfinite(finding.effect.low) else few
@@ -129,7 +130,7 @@ def read(effect: Effect, bounds: Bounds) -> tuple[int, float]:
     return 2, p
 
 
-def _tight(effect: Effect, bounds: Bounds) -> bool:
+def tight(effect: Effect, bounds: Bounds) -> bool:
     """Whether the interval is narrow beside what is claimed; of a ratio that is how far its bound lies from 1."""
     finite = [bound for bound in bounds if math.isfinite(bound)]
     if effect.is_ratio:

@@ -131,8 +131,7 @@ def stated(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Findi
     if len(found) > 1:
         raise UserError(f"claim {claim.id}: {len(found)} rows of {variant} are meant; `where` has to choose one")
     value, low, high = found[[metric, *ends]].iloc[0]
-    rounds = effects.counted(int(found["rounds"].iloc[0]), "round")
-    effect = Effect(value, low, high, "ratio of times", rounds, "noise of rounds in one process", is_ratio=True)
+    effect = effects.ratio_of_times(value, low, high, int(found["rounds"].iloc[0]))
     few = "an interval needs six rounds" if pd.isna(low) else ""
     return _finding(claim, effect, number(value), [found], few)
 
@@ -159,15 +158,22 @@ def counted(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Find
 
 
 def exact(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:
-    """A number that is the same in all rows of a variant."""
+    """A number that is the same in all rows of a variant, or the difference of those of two."""
     test: Any = claim.test
-    side = of_variant(frame, test.variant)
-    if test.metric not in side or side[test.metric].isna().all():
-        raise NotRun(f"no {test.metric} was counted of {test.variant}")
-    value = round(float(side[test.metric].mean()), 9)  # as many digits as a sum of equal numbers leaves
-    words, comparable = rows.scale(claim, side)
+    names = [name for name in (test.variant, test.less) if name]
+    sides = [of_variant(frame, name) for name in names]
+    counts = [_same_number(side, test.metric) for side in sides]
+    value = round(counts[0] - sum(counts[1:]), 9)  # as many digits as a sum of equal numbers leaves
+    words, comparable = rows.scale(claim, pd.concat(sides))
     other = None if comparable else ("not comparable", words)
-    return Finding(number(value), Effect(value, value, value, "number", ""), words, other, test.variant)
+    measured = " against ".join(map(number, counts))
+    return Finding(measured, Effect(value, value, value, "number", ""), words, other, ", ".join(names))
+
+
+def _same_number(side: pd.DataFrame, metric: str) -> float:
+    if metric not in side or side[metric].isna().all():
+        raise NotRun(f"no {metric} was counted of {side['variant'].iloc[0]}")
+    return round(float(side[metric].mean()), 9)
 
 
 def same_rows(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:

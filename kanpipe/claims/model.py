@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from kanpipe.claims.effects import ROUND
 from kanpipe.config.models import Positive, Section, fault
 
 OWN = "this project"
@@ -35,9 +36,8 @@ class Question(Section):
 
     def variants(self) -> list[str]:
         """All that it is about."""
-        named = [
-            getattr(self, key) for key in ("variant", "left", "right", "to", "others", "along") if hasattr(self, key)
-        ]
+        sides = ("variant", "less", "left", "right", "to", "others", "along")
+        named = [getattr(self, key, None) or [] for key in sides]
         return [name for side in named for name in ([side] if isinstance(side, str) else side)]
 
 
@@ -198,11 +198,12 @@ class ParameterRatio(Between):
 
 
 class Exact(Between):
-    """A number without noise, such as an exponent of counted operations."""
+    """A number without noise, such as an exponent of counted operations; with `less` that of another is taken off."""
 
     kind: Literal["exact"]
     metric: str = ""
     variant: str
+    less: str | None = None
 
 
 class Rows(Question):
@@ -285,6 +286,8 @@ class Claim(Section):
             raise fault("has no place in its source")
         if self.source == AFTERWARDS and self.primary:
             raise fault("cannot be primary, since its runs had been seen")
+        if self.unit == ROUND and self.primary:
+            raise fault("cannot be primary, since rounds of one process have no p")
         return self
 
     @property

@@ -1,6 +1,7 @@
 """The rows that a claim is read from, and what keeps them from being judged."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -93,17 +94,24 @@ def finished(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def scale(claim: Claim, rows: pd.DataFrame) -> tuple[str, bool]:
-    """The scale of the rows in words, and whether it is the claim's."""
+    """The scale of the rows in words, and whether it is the claim's.
+
+    A device is the claim's where its name holds the one that a source gives: makers add memory and form to it.
+    """
     rows = finished(rows)
     wanted = [f"{key} {value}" for key, value in claim.scale.items()]
     wanted += [f"equal {key} ({_values(rows[key])})" for key in claim.same]
     other = [
         f"{key} {_values(rows[key])}, claimed for {value}"
         for key, value in claim.scale.items()
-        if (rows[key] != value).any()
+        if not _is(rows[key], value, key).all()
     ]
     other += [f"{key} differ: {_values(rows[key])}" for key in claim.same if rows[key].nunique() > 1]
     return ("; ".join(other), False) if other else (", ".join(wanted), True)
+
+
+def _is(column: pd.Series, value: Any, key: str) -> pd.Series:
+    return column.astype(str).str.contains(value, regex=False) if key == "device" else column == value
 
 
 def _values(column: pd.Series) -> str:

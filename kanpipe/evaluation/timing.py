@@ -7,12 +7,10 @@ pieces are compared within a round, and the median over the rounds is reported w
 import math
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import torch
-from scipy.stats import binom
 from torch import Tensor
 
 K = TypeVar("K", bound=Hashable)
@@ -99,38 +97,6 @@ def _block(work: Work, watch: Stopwatch, repeats: int) -> np.ndarray:
         work(watch.mark)
         watch.mark()
     return watch.laps().reshape(repeats, -1).mean(axis=0)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A median with its quartiles, and the ends of a 95 % interval of it: NaN where there are too few values."""
-
-    median: float
-    lower_quartile: float
-    upper_quartile: float
-    low: float
-    high: float
-    n: int
-
-
-def estimate(values: np.ndarray, confidence: float = 0.95) -> Estimate:
-    """The median of independent values (n,) with the interval that the ranks of a sample give.
-
-    The interval reaches from the r-th smallest value to the r-th largest, with the largest r at which it holds the
-    true median with probability 1 - 2 P(Binomial(n, 1/2) < r) >= `confidence`, whatever the distribution.
-    """
-    ordered, n = np.sort(values), len(values)
-    rank = int(binom.ppf((1 - confidence) / 2, n, 0.5))
-    if 2 * binom.cdf(rank - 1, n, 0.5) > 1 - confidence:
-        rank -= 1
-    low, high = (ordered[rank - 1], ordered[n - rank]) if rank > 0 else (math.nan, math.nan)
-    first, third = np.quantile(ordered, [0.25, 0.75])
-    return Estimate(np.median(ordered), first, third, low, high, n)
-
-
-def paired_ratio(left: np.ndarray, right: np.ndarray) -> Estimate:
-    """How many times as long `left` takes as `right`, from the seconds (rounds,) of both in the same rounds."""
-    return estimate(left / right)
 
 
 def saved_bytes(forward: Callable[[], Tensor], known: Iterable[Tensor] = ()) -> int:

@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 
 from kanpipe.claims import effects
-from kanpipe.claims.judge import read
-from kanpipe.evaluation.timing import paired_ratio
+from kanpipe.claims.judge import holm, read, tight
+from kanpipe.evaluation.medians import paired_ratio
 
 DRAWS = 4000
 FEWER = 2000  # of what takes longer: deviations are 0.5 and 0.35 points
+FAMILIES = 1000  # deviations are 0.7 points
 NEAR, NEAR_END = 0.014, 0.01  # four deviations, of both ends of an interval and of one
 HOLDS, FAILS, OPEN = range(3)
 
@@ -141,10 +142,62 @@ def test_ratio_of_times_errs_less_often_than_it_says(rounds):
     slow = 1 + 5 * (np.random.default_rng(35).random((DRAWS, rounds)) < 0.1)
     left, right = (slow * np.exp(0.05 * normal(seed, rounds)) for seed in (36, 37))
     times = [paired_ratio(2 * one, other) for one, other in zip(left, right, strict=True)]
-    found = [effects.Effect(time.median, time.low, time.high, "", "", is_ratio=True) for time in times]
+    found = [effects.ratio_of_times(time.median, time.low, time.high, rounds) for time in times]
     holds, fails, still_open = rates(found, (2.0, math.inf))
     assert max(holds, fails) < 0.025 + NEAR_END and still_open < 1
     assert rates(found, (1.5, math.inf))[HOLDS] > 0.98 and rates(found, (2.5, math.inf))[FAILS] > 0.98
+
+
+@pytest.mark.parametrize("parts", [(1, 1, 0.2), (0.3, 1, 0.3)])
+def test_paired_interval_covers_with_several_draws_a_run(parts):
+    """Pairs share noise of their seed and of their draws; what is left of either differs from side to side."""
+    both = crossed(40, 5, 4, 2, 2, 0)
+    left, right = both + crossed(43, 5, 4, *parts), both + crossed(46, 5, 4, *parts)
+    found = [effects.difference(runs(one), runs(other)) for one, other in zip(left, right, strict=True)][:FEWER]
+    assert np.mean([effect.low <= 0 <= effect.high for effect in found]) > 0.93
+    holds, fails, _ = rates(found, (0.0, math.inf))
+    assert max(holds, fails) < 0.025 + 2 * NEAR_END, "verdicts err as rarely at either end"
+    assert np.mean([effect.high - effect.low for effect in found]) < 8, "what pairs share is not in it"
+
+
+@cache
+def family(real: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """p of six primary claims, before and after the correction: the first `real` are true, the last was not run.
+
+    One is a ratio of times, whose p is that of its interval or 1.
+    """
+    truth = np.array([3.0] * real + [0.0] * (4 - real))
+    tables = normal(50, 4, 5)[:FAMILIES] + truth[:, None]
+    ratios = (paired_ratio(*np.exp(0.05 * pair)) for pair in normal(51, 2, 7)[:FAMILIES])
+    times = (effects.ratio_of_times(found.median, found.low, found.high, 7) for found in ratios)
+    rows = [
+        [*(effects.level(runs(values)).p(0.0) for values in table), time.p(1.0), math.nan]
+        for table, time in zip(tables, times, strict=True)
+    ]
+    return pd.DataFrame(rows), pd.DataFrame([holm(pd.Series(row)) for row in rows])
+
+
+@pytest.mark.parametrize("real", [0, 2])
+def test_in_a_family_any_wrong_verdict_is_as_rare_as_one_alone(real):
+    before, after = (table.loc[:, real:] < 0.05 for table in family(real))
+    assert after.any(axis=1).mean() < 0.05 + 2 * NEAR
+    assert before.any(axis=1).mean() > 0.1, "uncorrected it is not"
+    assert not after[5].any() and not (after & ~before).any(axis=None)
+
+
+def test_correction_leaves_most_true_effects():
+    _, after = family(2)
+    assert (after[[0, 1]] < 0.05).mean().min() > 0.7
+
+
+@pytest.mark.parametrize(("noise", "rate"), [(0.01, 0.95), (1.0, 0.0)])
+def test_effect_on_the_bound_is_borderline_where_its_interval_is_narrow(noise, rate):
+    """Of bounds at 3 an interval narrower than 0.3 is tight; the others leave the claim open without saying more."""
+    found = [effects.level(runs(3 + noise * values)) for values in normal(52, 5)]
+    bounds = 3.0, math.inf
+    borderline = [read(effect, bounds)[0] == OPEN and tight(effect, bounds) for effect in found]
+    assert np.mean(borderline) == pytest.approx(rate, abs=NEAR)
+    assert rates(found, bounds)[OPEN] == pytest.approx(0.95, abs=NEAR)
 
 
 @pytest.mark.parametrize(("draws", "shared"), [(1, 0.0), (4, 0.5)])

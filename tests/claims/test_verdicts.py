@@ -127,6 +127,42 @@ def test_ratio_of_times_has_two_ends(ratio, expected):
     assert (other["verdict"], other["why"]) == ("not comparable", "device CPU, claimed for GPU")
 
 
+def primary_times(count: int) -> pd.DataFrame:
+    """The verdicts on so many primary claims of a ratio of 3.3 times."""
+    test = {"kind": "ratio", "phase": "forward", "left": "kan", "right": "mlp", "low": 3.0}
+    more = {"where": {"setup": "layer"}, "frame": "speed", "primary": True}
+    made = [claim(test, id=f"toy.{index}", **more) for index in range(count)]
+    return judge(made, {("toy", "speed"): times(3.3, 3.2, 3.4)}, PARAMETERS).numbers
+
+
+def test_ratio_of_times_has_the_p_of_its_interval_and_can_lose_its_verdict():
+    alone, many = primary_times(1).iloc[0], primary_times(5)
+    assert alone["p"] == pytest.approx(2 * 12 / 2**11), "at most one of eleven rounds lies on the other side"
+    assert alone["p_holm"] == alone["p"] and not alone["lost_to_holm"]
+    assert set(many["verdict"]) == {"reproduced"} and many["p_holm"].iloc[0] == pytest.approx(5 * alone["p"])
+    assert many["lost_to_holm"].all()
+    test = {"kind": "ratio", "phase": "forward", "left": "kan", "right": "mlp", "low": 3.3}
+    found = verdict(claim(test, where={"setup": "layer"}, frame="speed"), times(3.3, 3.2, 3.4))
+    assert (found["verdict"], found["p"]) == ("borderline", 1.0)
+
+
+def test_rounds_of_one_process_are_no_runs():
+    frame = rows(kan=HIGH, mlp=LOW)
+    found = verdict(compared("above", unit="round"), frame)
+    assert (found["verdict"], found["n"]) == ("reproduced", f"{len(HIGH)} rounds in turns") and np.isnan(found["p"])
+    assert found["rests_on"].endswith("paired by round; noise of rounds in one process")
+    mean = verdict(claim({"kind": "level", "metric": "loss", "variant": "kan", "low": 0}, unit="round"), frame)
+    assert (mean["verdict"], mean["n"]) == ("reproduced", f"{len(HIGH)} rounds") and np.isnan(mean["p"])
+    with pytest.raises(ValueError, match="cannot be primary, since rounds of one process have no p"):
+        compared("above", unit="round", primary=True)
+
+
+@pytest.mark.parametrize(("device", "expected"), [("Tesla V100-SXM2-16GB", "reproduced"), ("AMD", "not comparable")])
+def test_a_device_is_known_by_a_part_of_its_name(device, expected):
+    made = compared("above", scale={"device": "V100"})
+    assert verdict(made, rows(kan=HIGH, mlp=LOW, device=device))["verdict"] == expected
+
+
 @pytest.mark.parametrize(
     ("bounds", "first", "expected"),
     [({"high": 6.5}, "mlp", "reproduced"), ({"low": 7}, "mlp", "not reproduced"), ({"low": 6}, "mlp", "borderline"),
@@ -216,12 +252,15 @@ def test_share_is_a_mean_over_runs_since_starts_of_a_run_share_its_data(below, e
         ({"kind": "parameter_ratio", "left": "mlp", "right": "kan", "high": 0.6}, {}, "differs"),
         ({"kind": "exact", "metric": "steps", "variant": "kan", "high": 100}, {}, "agrees"),
         ({"kind": "exact", "metric": "steps", "variant": "kan", "low": 101}, {}, "differs"),
+        ({"kind": "exact", "metric": "steps", "variant": "kan", "less": "mlp", "high": 0}, {}, "agrees"),
+        ({"kind": "exact", "metric": "steps", "variant": "kan", "less": "mlp", "low": 1}, {}, "differs"),
+        ({"kind": "exact", "metric": "steps", "variant": "kan", "less": "third", "low": 1}, {}, "not run"),
         ({"kind": "rows", "metric": "equal", "variant": "kan"}, {}, "agrees"),
         ({"kind": "rows", "metric": "unequal", "variant": "kan"}, {}, "differs"),
     ],
 )
 def test_counts_are_exact(test, more, expected):
-    found = verdict(claim(test, **more), rows(kan=LOW, equal=0, unequal=[0, 1, 0]))
+    found = verdict(claim(test, **more), rows(kan=LOW, mlp=LOW, equal=0, unequal=[0, 1, 0] * 2))
     assert (found["verdict"], found["group"]) == (expected, "count")
 
 

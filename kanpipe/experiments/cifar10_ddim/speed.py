@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from kanpipe.config.models import ChosenTiming
-from kanpipe.evaluation.timing import Work, estimate, interleaved, paired_ratio, peak_bytes, stopwatch
+from kanpipe.evaluation.medians import estimate, paired_ratio
+from kanpipe.evaluation.timing import Work, interleaved, peak_bytes, stopwatch
 from kanpipe.evaluation.training_steps import next_step
 from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim.config import Experiment, Trained

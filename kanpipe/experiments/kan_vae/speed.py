@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from kanpipe.config.models import ChosenTiming
-from kanpipe.evaluation.timing import Estimate, Work, estimate, interleaved, paired_ratio, stopwatch
+from kanpipe.evaluation.medians import Estimate, estimate, paired_ratio
+from kanpipe.evaluation.timing import Work, interleaved, stopwatch
 from kanpipe.evaluation.training_steps import next_step
 from kanpipe.experiments.kan_vae import problem
 from kanpipe.experiments.kan_vae.config import Experiment

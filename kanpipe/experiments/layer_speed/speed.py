@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from kanpipe.evaluation.flops import multiplications
-from kanpipe.evaluation.timing import Work, estimate, interleaved, paired_ratio, peak_bytes, saved_bytes, stopwatch
+from kanpipe.evaluation.medians import estimate, paired_ratio
+from kanpipe.evaluation.timing import Work, interleaved, peak_bytes, saved_bytes, stopwatch
 from kanpipe.experiments.layer_speed.config import Added, Experiment, Problem, Setup
 from kanpipe.experiments.layer_speed.contenders import exists, input_shape, multiply_adds, network
 from kanpipe.experiments.layer_speed.passes import BACKWARD, FORWARD, passes, training_passes

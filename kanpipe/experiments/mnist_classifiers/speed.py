@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kanpipe.evaluation.flops import multiplications
-from kanpipe.evaluation.timing import Work, estimate, interleaved, paired_ratio, stopwatch
+from kanpipe.evaluation.medians import estimate, paired_ratio
+from kanpipe.evaluation.timing import Work, interleaved, stopwatch
 from kanpipe.experiments.layer_speed.published import WITH_PUBLISHED
 from kanpipe.experiments.layer_speed.published_layers import FasterKANLayer
 from kanpipe.experiments.mnist_classifiers import problem
