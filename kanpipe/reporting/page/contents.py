@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from jinja2.sandbox import SandboxedEnvironment
 
+from kanpipe.claims.model import OWN
 from kanpipe.config import load_yaml
 from kanpipe.errors import UserError
 from kanpipe.experiments.protocol import table_name
@@ -23,6 +24,7 @@ from kanpipe.reporting.values import METHODS, Values
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 OTHER_SCALE = re.compile(r"(\w+) ([^;]*), claimed for ([^;]*)")  # of why a claim is not comparable
+WHOLE = re.compile(r"(?<![\w.])\d{4,}(?![\w.])")
 KEYS = {"title", "source", "url", "question", "claimed", "measured", "table", "figures", "hard", "left_out"}
 
 
@@ -60,6 +62,11 @@ class Experiment:
     figures: list[Figure]
     readme: Link | None
     believe: str
+
+    @property
+    def is_own(self) -> bool:
+        """Whether no source is about it."""
+        return self.words["source"] == OWN
 
     @property
     def is_run(self) -> bool:
@@ -129,11 +136,11 @@ def experiment(
         name=name,
         words=words,
         measured=_measured(words["measured"], jinja, names | {"device_type": device}),
-        scale=_scale(runs, results.kept),
+        scale=_scale(runs, results.kept, at_published_scale(own)),
         partial=_partial(own),
         claims=own,
         headline=_headline(results, name, words["table"]),
-        figures=_figures(results, name, words["figures"], pictured),
+        figures=_figures(results, name, words["figures"], pictured, at_published_scale(own)),
         readme=Link("the page of this experiment", f"{name}/README.md") if readme.exists() else None,
         believe=belief(readme),
     )
@@ -151,15 +158,21 @@ def _measured(template: str, jinja: SandboxedEnvironment, names: Mapping[str, An
     return " ".join(said if len(said) == len(SENTENCE.split(template)) else [*said, "The rest was not run."])
 
 
-def _scale(runs: pd.DataFrame, kept: bool) -> str:
+def at_published_scale(claims: list[Judged]) -> bool:
+    """Whether the runs of an experiment have the scale that its reported claims are about, where one is named."""
+    reported = [claim for claim in claims if claim.group == "reported"]
+    return any(claim.scale for claim in reported) and all(claim.verdict != "not comparable" for claim in reported)
+
+
+def _scale(runs: pd.DataFrame, kept: bool, published: bool) -> str:
     """How many runs there are, of how many training seeds each network, and at which preset, where rows say so."""
     if runs.empty:
         return NOT_RUN
     if "config_hash" not in runs:  # nothing was trained
-        return f"{len(runs)} rows of times; no trainings{preset(runs, kept)}"
+        return f"{len(runs)} rows of times; no trainings{preset(runs, kept, published)}"
     seeds = runs.groupby("variant")["seed"].nunique()
     networks = f"{len(seeds)} network{'s' if len(seeds) > 1 else ''}"
-    return f"{len(runs)} trainings of {networks}, {seed_counts(seeds)} each{preset(runs, kept)}"
+    return f"{len(runs)} trainings of {networks}, {seed_counts(seeds)} each{preset(runs, kept, published)}"
 
 
 def _partial(claims: list[Judged]) -> str:
@@ -167,8 +180,13 @@ def _partial(claims: list[Judged]) -> str:
     found: dict[tuple[str, str], set[str]] = {}
     for claim in claims:
         for name, value, claimed in OTHER_SCALE.findall(claim.why if claim.verdict == "not comparable" else ""):
-            found.setdefault((name.replace("_", " "), claimed), set()).add(value)
-    return "; ".join(f"{name} {', '.join(sorted(values))} (claimed for {n})" for (name, n), values in found.items())
+            found.setdefault((name.replace("_", " "), _thousands(claimed)), set()).add(_thousands(value))
+    return "; ".join(f"{name} {' or '.join(sorted(values))} (claimed for {n})" for (name, n), values in found.items())
+
+
+def _thousands(words: str) -> str:
+    """The words with the thousands of whole numbers apart."""
+    return WHOLE.sub(lambda found: f"{int(found[0]):,}", words)
 
 
 def _headline(results: Results, name: str, spec: Mapping[str, Any]) -> Headline | None:
@@ -190,12 +208,14 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
-def _figures(results: Results, name: str, words: Mapping[str, Any], pictured: Sequence[str]) -> list[Figure]:
+def _figures(
+    results: Results, name: str, words: Mapping[str, Any], pictured: Sequence[str], published: bool
+) -> list[Figure]:
     found = []
     for stem, said in words.items():
         caption, path = Caption.read(said, f"sources.yaml: {name}: {stem}"), results.figure(name, stem)
         if path.exists():
-            shown = caption.shown(results.runs(name, caption.frame), pictured, results.kept)
+            shown = caption.shown(results.runs(name, caption.frame), pictured, results.kept, published)
             link = Link(path.stem, str(path.relative_to(results.root)))
             found.append(Figure(embedded(path), caption.see, shown, link))
     return found
