@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from kanpipe.claims.kinds import number
 from kanpipe.claims.words import ASKS, GROUPS, marked
 from kanpipe.reporting.folders import Link, Results
 from kanpipe.reporting.page.forest import Mark, mark
@@ -99,13 +98,15 @@ def _judged(row: pd.Series, results: Results) -> Judged:
     experiment = row["id"].split(".")[0]
     words = row.drop(list(NUMBERS)).map(lambda value: "" if pd.isna(value) else str(value))
     numbers = row[list(NUMBERS)].astype(float)
+    effect, low, high, bound_low, bound_high = numbers
+    is_ratio = words["effect_of"].startswith("ratio")
     frames, records = results.evidence(experiment, words["rests_on"])
     return Judged(
         experiment=experiment,
         primary=words["primary"] == "True",
         lost=words["lost_to_holm"] == "True",
-        effect=_effect(words["effect_of"], *numbers[["effect", "low", "high"]]),
-        mark=mark(*numbers, is_ratio=_is_ratio(words["effect_of"])),
+        effect=_effect(effect, low, high, is_ratio),
+        mark=mark(effect, low, high, bound_low, bound_high, is_ratio),
         facts=_facts(words, numbers),
         frames=frames,
         records=records,
@@ -113,15 +114,12 @@ def _judged(row: pd.Series, results: Results) -> Judged:
     )
 
 
-def _is_ratio(effect_of: str) -> bool:
-    return effect_of.startswith("ratio")
-
-
-def _effect(effect_of: str, effect: float, low: float, high: float) -> str:
-    """`1.994 [1.548, 2.440]`, of a ratio `5.353 times [5.316, 5.446]`; nothing without an interval."""
+def _effect(effect: float, low: float, high: float, is_ratio: bool) -> str:
+    """`1.99 [1.55, 2.44]`, of a ratio `5.35 times [5.32, 5.45]`; nothing without an interval."""
     if not math.isfinite(high - low) or high <= low:
         return ""
-    return f"{number(effect)}{' times' if _is_ratio(effect_of) else ''} [{number(low)}, {number(high)}]"
+    centre, *ends = (f"{value:.3g}".replace("-", "−") for value in (effect, low, high))
+    return f"{centre}{' times' if is_ratio else ''} [{', '.join(ends)}]"
 
 
 def _facts(words: pd.Series, numbers: pd.Series) -> list[tuple[str, str]]:

@@ -12,12 +12,12 @@ from jinja2.sandbox import SandboxedEnvironment
 from kanpipe.claims.model import OWN
 from kanpipe.config import load_yaml
 from kanpipe.errors import UserError
-from kanpipe.experiments.protocol import table_name
 from kanpipe.files import read_table
 from kanpipe.reporting.beliefs import belief
 from kanpipe.reporting.folders import Link, Results
 from kanpipe.reporting.page.captions import Caption, preset, seed_counts
 from kanpipe.reporting.page.claims import COLUMNS, NUMBERS, Judged, judged
+from kanpipe.reporting.page.headline import Headline, headline
 from kanpipe.reporting.page.pictures import Picture, embedded
 from kanpipe.reporting.tables import NOT_RUN
 from kanpipe.reporting.values import METHODS, Values
@@ -26,16 +26,6 @@ SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 OTHER_SCALE = re.compile(r"(\w+) ([^;]*), claimed for ([^;]*)")  # of why a claim is not comparable
 WHOLE = re.compile(r"(?<![\w.])\d{4,}(?![\w.])")
 KEYS = {"title", "source", "url", "question", "claimed", "measured", "table", "figures", "hard", "left_out"}
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The table of reported against measured numbers, and what is said below it."""
-
-    columns: list[str]
-    rows: list[list[str]]
-    note: str
-    whole: Link
 
 
 @dataclass(frozen=True)
@@ -119,6 +109,7 @@ def _complete(table: pd.DataFrame) -> pd.DataFrame:
 
 def experiment(
     name: str,
+    kind: str,
     words: Mapping[str, Any],
     results: Results,
     claims: list[Judged],
@@ -139,7 +130,7 @@ def experiment(
         scale=_scale(runs, results.kept, at_published_scale(own)),
         partial=_partial(own),
         claims=own,
-        headline=_headline(results, name, words["table"]),
+        headline=headline(results, name, kind, words["table"]),
         figures=_figures(results, name, words["figures"], pictured, at_published_scale(own)),
         readme=Link("the page of this experiment", f"{name}/README.md") if readme.exists() else None,
         believe=belief(readme),
@@ -187,25 +178,6 @@ def _partial(claims: list[Judged]) -> str:
 def _thousands(words: str) -> str:
     """The words with the thousands of whole numbers apart."""
     return WHOLE.sub(lambda found: f"{int(found[0]):,}", words)
-
-
-def _headline(results: Results, name: str, spec: Mapping[str, Any]) -> Headline | None:
-    """The published rows of a table; None where the table is not there or has no such row."""
-    path = results.tables(name) / f"{table_name(name, spec['name'])}.md"
-    if not path.exists():
-        return None
-    lines = [line for line in path.read_text().splitlines() if line.strip()]
-    cells = [_cells(line) for line in lines if line.startswith("|")]
-    table = pd.DataFrame([*cells[2:]], columns=cells[0])  # the second line is the rule below the header
-    table = table[table[spec["published"]] != ""] if spec["published"] in table else table.iloc[:0]
-    table = table[[column for column in spec["columns"] if column in table]]
-    note = " ".join(line for line in lines if not line.startswith("|"))
-    link = Link(path.stem, str(path.relative_to(results.root)))
-    return Headline(list(table.columns), table.to_numpy().tolist(), note, link) if len(table) else None
-
-
-def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
 def _figures(

@@ -99,7 +99,9 @@ def gathered(root: Path, kinds: Mapping[str, str], pictured: Mapping[str, Sequen
     claims = [c for c in contents.all_claims(results) if c.experiment in names]
     claims.sort(key=lambda claim: (claim.rank, names.index(claim.experiment)))
     own = {name: contents.of_entry(name, said[name], words[said[name]]) for name in names}
-    experiments = [contents.experiment(name, own[name], results, claims, jinja, pictured[name]) for name in names]
+    experiments = [
+        contents.experiment(name, kinds[name], own[name], results, claims, jinja, pictured[name]) for name in names
+    ]
     return Page(experiments, claims, _origin(results), jinja)
 
 
