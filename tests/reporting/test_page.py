@@ -193,6 +193,16 @@ def test_what_no_source_is_about_is_only_measured(tmp_path):
     assert "What the source left out" not in words and "Nothing was published" not in words
 
 
+def test_scale_that_is_not_the_published_one_has_thousands_apart(page):
+    whys = [
+        "steps 1000, 2000, claimed for 78000; device a CPU, 2 cores, claimed for RTX 4090",
+        "steps 500, claimed for 78000",
+    ]
+    claims = [replace(page.claims[0], verdict="not comparable", why=why) for why in whys]
+    said = "steps 1,000, 2,000 or 500 (claimed for 78,000); device a CPU, 2 cores (claimed for RTX 4090)"
+    assert contents._partial(claims) == said
+
+
 def test_scale_is_the_published_one_where_all_reported_claims_are_met(page):
     claims = [replace(claim, scale="steps 8000") for claim in page.claims if claim.verdict != "not comparable"]
     assert contents.at_published_scale(claims)

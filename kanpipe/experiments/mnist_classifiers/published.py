@@ -147,8 +147,6 @@ FasterKANLayer-65  10  0
 
 # The two networks of the source: extractor, head and hidden widths of the head.
 NETS = {"mlp": ("wide", "linear", ()), "fasterkan": ("lean", "fasterkan", (128, 64, 32, 16))}
-VARIANTS = {"mlp": "wide_linear", "fasterkan": "lean_fasterkan"}  # what they are called here
-CALLED = {"wide_linear": "MLP network", "lean_fasterkan": "FasterKAN network"}  # and there
 
 # Sizes in MiB: of the input, of what the layers give (twice, for the gradients), of the parameters, of all three.
 TABLES = {

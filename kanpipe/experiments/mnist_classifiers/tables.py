@@ -9,9 +9,9 @@ from kanpipe.experiments.mnist_classifiers.published import (
     SECONDS_PER_EPOCH,
     TABLES,
     TOTAL_PARAMETERS,
-    VARIANTS,
 )
 from kanpipe.experiments.mnist_classifiers.speed_table import speed_table
+from kanpipe.experiments.mnist_classifiers.words import VARIANTS
 from kanpipe.reporting.style import short_name
 from kanpipe.reporting.tables import NOT_RUN, Table, mean_and_sd, summarise
 

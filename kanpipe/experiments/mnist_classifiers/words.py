@@ -1,9 +1,10 @@
 """What tables and figures call networks and their heads."""
 
-from kanpipe.experiments.mnist_classifiers.published import CALLED
 from kanpipe.reporting.plots import label
 from kanpipe.reporting.style import short_name
 
+VARIANTS = {"mlp": "wide_linear", "fasterkan": "lean_fasterkan"}  # the two networks of the source
+CALLED = {"wide_linear": "MLP network", "lean_fasterkan": "FasterKAN network"}  # and what it calls them
 EXTRACTORS = {"wide": "wide", "lean": "lean", "raw": "pixels"}  # how the name of a network begins
 
 

@@ -24,7 +24,6 @@ from kanpipe.reporting.values import METHODS, Values
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 OTHER_SCALE = re.compile(r"(\w+) ([^;]*), claimed for ([^;]*)")  # of why a claim is not comparable
-WHOLE = re.compile(r"(?<![\w.])\d{4,}(?![\w.])")
 KEYS = {"title", "source", "url", "question", "claimed", "measured", "table", "figures", "hard", "left_out"}
 
 
@@ -176,8 +175,8 @@ def _partial(claims: list[Judged]) -> str:
 
 
 def _thousands(words: str) -> str:
-    """The words with the thousands of whole numbers apart."""
-    return WHOLE.sub(lambda found: f"{int(found[0]):,}", words)
+    """A list with the thousands of its whole numbers apart; names that have a number stay as they are."""
+    return ", ".join(f"{int(word):,}" if word.isdigit() else word for word in words.split(", "))
 
 
 def _figures(
