@@ -84,13 +84,26 @@ def draw(drawings: Mapping[str, Callable[[], Figure]], out: Path) -> None:
                 continue
 
 
+NAMES = {  # families in names of variants
+    "kan": "KAN",
+    "mlp": "MLP",
+    "vae": "VAE",
+    "fastkan": "FastKAN",
+    "fasterkan": "FasterKAN",
+    "chebykan": "ChebyKAN",
+    "fourierkan": "FourierKAN",
+    "relukan": "ReLU-KAN",
+    "waveletkan": "WaveletKAN",
+    "rationalkan": "RationalKAN",
+}
+
+
 def label(variant: str) -> str:
     """The variant in words: `small_kan` is a small KAN, `mlp_as_kan` a KAN-sized MLP."""
     if "_as_" in variant:
         model, size = variant.split("_as_", 1)
         return f"{label(size).replace(' ', '-')}-sized {label(model)}"
-    words = variant.split("_")
-    return " ".join(word.upper() if word in ("kan", "mlp", "vae") else word for word in words)
+    return " ".join(NAMES.get(word, word) for word in variant.split("_"))
 
 
 def canvas(width: float, height: float) -> tuple[Figure, Axes]:

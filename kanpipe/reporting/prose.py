@@ -32,8 +32,8 @@ from kanpipe.reporting.beliefs import changed
 from kanpipe.reporting.entries import KEPT, entries_of
 from kanpipe.reporting.folders import SOURCE, Results
 from kanpipe.reporting.page.captions import Caption
-from kanpipe.reporting.page.claims import verdict_table
-from kanpipe.reporting.page.contents import all_claims, load_words
+from kanpipe.reporting.page.claims import Judged, verdict_table
+from kanpipe.reporting.page.contents import all_claims, at_published_scale, load_words
 from kanpipe.reporting.tables import NOT_RUN
 from kanpipe.reporting.typed import allowed_numbers, faults
 from kanpipe.reporting.values import METHODS, Values, environment
@@ -44,7 +44,8 @@ ALL_VERDICTS, ALL_BASES = "all.verdicts", "all.bases"  # those that are of no on
 
 def numbers(reference: Path) -> dict[str, str]:
     """What every name stands for, as text; UserError for one that has no value, or is no expression."""
-    known = {ALL_VERDICTS: _verdicts(reference), ALL_BASES: _bases(reference)} | _figures(reference)
+    claims = all_claims(Results(reference))
+    known = {ALL_VERDICTS: _verdicts(reference, claims), ALL_BASES: _bases(reference)} | _figures(reference, claims)
     for experiment, expressions in load_yaml(reference / "numbers.yaml").items():
         values = Values(reference / experiment, reference / experiment / "tables")
         names = {method: getattr(values, method) for method in METHODS}
@@ -64,9 +65,9 @@ def _said(expression: str, names: dict, place: str) -> str:
     return said
 
 
-def _verdicts(reference: Path) -> str:
+def _verdicts(reference: Path, claims: list[Judged]) -> str:
     """A table by source of all claims, and what is left of the primary ones of kept runs after a correction."""
-    table = verdict_table(all_claims(Results(reference))).text.to_markdown(index=False, disable_numparse=True)
+    table = verdict_table(claims).text.to_markdown(index=False, disable_numparse=True)
     kept = pd.concat(read_table(path) for path in sorted(reference.glob("*/tables/claims.csv")))
     return f"{table}\n\n{summary(kept)}"
 
@@ -77,15 +78,17 @@ def _bases(reference: Path) -> str:
     return f"{table.text.to_markdown(index=False, disable_numparse=True)}\n\n{table.note}"
 
 
-def _figures(reference: Path) -> dict[str, str]:
+def _figures(reference: Path, claims: list[Judged]) -> dict[str, str]:
     """Of which runs each figure is that sources.yaml names."""
     words, results, known = load_words(SOURCE / "workflow/sources.yaml"), Results(reference), {}
     for plan in (Plan(name, entry) for name, entry in entries_of(KEPT).items()):
         any_run = len(results.runs(plan.name))
+        published = at_published_scale([claim for claim in claims if claim.experiment == plan.name])
         for figure, said in words.get(plan.name, words[plan.kind])["figures"].items() if any_run else ():
             name = f"{plan.name}.figures.{figure}"
             caption = Caption.read(said, name)
-            known[name] = caption.shown(results.runs(plan.name, caption.frame), plan.pictured, kept=True)
+            runs = results.runs(plan.name, caption.frame)
+            known[name] = caption.shown(runs, plan.pictured, kept=True, published=published)
     return known
 
 

@@ -12,7 +12,7 @@ from kanpipe.claims.file import load_claims
 from kanpipe.claims.judge import judge
 from kanpipe.evaluation.classifier_comparison import resolvable_difference
 from kanpipe.experiments import stage
-from kanpipe.experiments.mnist_classifiers import problem
+from kanpipe.experiments.mnist_classifiers import problem, tables
 from kanpipe.experiments.mnist_classifiers.comparison import comparisons, judgements
 from kanpipe.experiments.mnist_classifiers.figures.cost import cost
 from kanpipe.experiments.mnist_classifiers.figures.curves import curves
@@ -21,11 +21,13 @@ from kanpipe.experiments.mnist_classifiers.outputs import OUTPUTS
 from kanpipe.experiments.mnist_classifiers.pictures import packed, unpacked
 from kanpipe.experiments.mnist_classifiers.printed_layers import printed_layers
 from kanpipe.experiments.mnist_classifiers.rates import chosen, networks
+from kanpipe.experiments.mnist_classifiers.words import title
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.files import read_table, write_table
 from kanpipe.machine import Machine
 
 CLAIMS = Path(__file__).parents[2] / "workflow/claims/mnist_classifiers.yaml"
+KEPT = Path(__file__).parents[2] / "results/reference/mnist_classifiers"
 TIMING = {"variants": ["lean_linear", "raw_fasterkan"], "rounds": 2, "block_seconds": 0.0001, "batch_size": 2}
 
 
@@ -191,13 +193,36 @@ def test_times_are_of_networks_first_and_of_their_parts(frames):
     assert published["parameters"] == speed["parameters"].iloc[1]
 
 
+def test_network_of_the_source_that_has_not_run_has_a_row_beside_the_other():
+    best = read_table(KEPT / "best.csv")
+    source = best[best["variant"].isin(["lean_fasterkan", "lean_linear"])]
+    rows = tables._scores(source).text.set_index("network")
+    assert rows.index.tolist() == ["lean_fasterkan", "lean_linear", "wide_linear"]
+    assert rows.loc["wide_linear", ["parameters", "accuracy %", "n"]].tolist() == ["3,272,843", "not run", "0"]
+    assert rows.loc["wide_linear", "published"].startswith("~99.5 %, 17 epochs")
+    assert tables._scores(source[source["variant"] == "lean_linear"]).text["network"].tolist() == ["lean_linear"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("wide_linear", "wide, linear (MLP network)"),
+        ("lean_fasterkan", "lean, FasterKAN (FasterKAN network)"),
+        ("raw_mlp_wide", "pixels, MLP wide"),
+        ("fastkan_in_time", "FastKAN in time"),
+    ],
+)
+def test_networks_have_words(name, words):
+    assert title(name) == words
+
+
 def test_tables_and_figures_are_those_that_the_outputs_name(frames, runs, tmp_path):
-    tables = stage(KIND, "tables")(frames)
-    assert tuple(tables) == OUTPUTS.tables
+    made = stage(KIND, "tables")(frames)
+    assert tuple(made) == OUTPUTS.tables
     assert set(frames) == {*OUTPUTS.frames, OUTPUTS.timed}
-    for table in tables.values():
+    for table in made.values():
         assert "nan" not in table.text.to_string() and len(table.text)
-    assert (tables["layers"].text["same"] == "yes").all()
+    assert (made["layers"].text["same"] == "yes").all()
     shown = experiment(figures={"variants": ["lean_linear", "raw_mlp"]})
     stage(KIND, "figures")(runs, frames, shown, tmp_path)
     assert {path.stem for path in tmp_path.iterdir()} == set(OUTPUTS.figures({}))

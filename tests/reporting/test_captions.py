@@ -13,8 +13,8 @@ RUNS = pd.DataFrame(
 ).assign(config_hash="a", preset="cpu")
 
 
-def shown(words, runs=RUNS, pictured=("kan", "mlp", "absent"), kept=True):
-    return Caption.read(words, "there").shown(runs, pictured, kept)
+def shown(words, runs=RUNS, pictured=("kan", "mlp", "absent"), kept=True, published=False):
+    return Caption.read(words, "there").shown(runs, pictured, kept, published)
 
 
 def test_sentence_alone_is_of_all_runs_that_have_finished():
@@ -44,6 +44,8 @@ def test_preset_is_that_of_kept_rows():
     some = RUNS.assign(preset=RUNS["preset"].where(RUNS["variant"] == "mlp"))
     assert shown("", some).endswith("each, preset cpu (of some not recorded)")
     assert shown("", RUNS.drop(columns="preset")).endswith("each, preset not recorded")
+    assert shown("", RUNS.drop(columns="preset"), published=True).endswith("each, the published scale")
+    assert shown("", RUNS, published=True).endswith("each, preset cpu")
     assert shown("", RUNS.drop(columns="preset"), kept=False).endswith("seeds each")
 
 

@@ -1,6 +1,7 @@
 """The page: where its marks lie, and that it says what the tables say and links to what is there."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise, product, zip_longest
 from pathlib import Path
@@ -17,8 +18,9 @@ from kanpipe.experiments import outputs
 from kanpipe.experiments.plan import Plan
 from kanpipe.files import write_table
 from kanpipe.reporting.folders import Results
-from kanpipe.reporting.page import contents
+from kanpipe.reporting.page import contents, forest
 from kanpipe.reporting.page.__main__ import page_of
+from kanpipe.reporting.page.claims import verdict_table
 from kanpipe.reporting.page.forest import WIDTH, mark
 from kanpipe.reporting.page.pictures import embedded
 from kanpipe.reporting.page.render import Page, gathered
@@ -26,6 +28,7 @@ from kanpipe.reporting.values import environment
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "results/reference"
+WORKFLOW = ROOT / "workflow"
 NONE = float("nan")
 PLANS = [Plan(name, entry) for name, entry in effective(load_yaml(ROOT / "config.yaml"))["experiments"].items()]
 
@@ -42,8 +45,26 @@ def test_mark_lies_right_of_the_line_where_the_claim_holds(bounds, holds):
 
 
 def test_mark_beyond_the_edge_says_so():
-    found = mark(100, 99, 101, 0, NONE)
+    found = mark(100, 99, 101, 1, NONE)
     assert (found.beyond_right, found.beyond_left, found.effect) == (True, False, WIDTH)
+
+
+def test_ratio_is_drawn_on_a_logarithmic_scale():
+    twice, half = mark(2, 1, 4, 1, NONE, is_ratio=True), mark(0.5, 0.25, 1, 1, NONE, is_ratio=True)
+    assert twice.effect - WIDTH / 2 == WIDTH / 2 - half.effect == twice.high - twice.effect == WIDTH / 6
+    assert mark(4, 2, forest.RATIO, 1, NONE, is_ratio=True).high == WIDTH
+
+
+def test_margins_are_the_unit_of_a_claim_that_has_one():
+    found = mark(0.1, 0.0, 0.2, NONE, 0.1)
+    assert [found.low, found.effect, found.high] == [WIDTH / 2 + step * forest.PIXELS for step in (-1, 0, 1)]
+    assert mark(5, 4, 6, -2, 2).high == WIDTH / 2 - forest.PIXELS
+
+
+def test_bars_without_margin_are_long_where_the_measurement_is_vague():
+    vague, sharp = mark(2, 1, 3, 0, NONE), mark(2, 1.9, 2.1, 0, NONE)
+    assert vague.high == sharp.high == WIDTH / 2 + forest.OWN * forest.PIXELS
+    assert vague.high - vague.low == pytest.approx(2 / 0.2 * 2.1 / 3 * (sharp.high - sharp.low), rel=0.02)
 
 
 @pytest.mark.parametrize("numbers", [(1, NONE, 2, 0, NONE), (1, 0, 2, NONE, NONE), (1, 1, 1, 0, NONE)])
@@ -76,7 +97,7 @@ class Read(HTMLParser):
 
 @pytest.fixture
 def page(tmp_path) -> Page:
-    return gathered(small_results(tmp_path), {"swiss_roll": "swiss_roll"}, {"swiss_roll": []}, ROOT / "workflow")
+    return gathered(small_results(tmp_path), {"swiss_roll": "swiss_roll"}, {"swiss_roll": []}, WORKFLOW)
 
 
 @pytest.fixture
@@ -115,8 +136,9 @@ def test_page_says_what_the_tables_say(page, read):
     assert "Huber loss 0.3000 (MLP), not run (KAN)" in words
     assert "A note of <the> table." in words and "0.44862" in words and "mlp_as_kan" not in words
     assert "2 trainings of 1 network, 2 training seeds each." in words
-    assert "Shown: 1 network, 2 training seeds each, preset small. Not the published scale:" in words
-    assert "Not the published scale: steps 10 (claimed for 8000)." in words
+    assert "Shown: 1 network, 2 training seeds each, preset small. Not the published scale." in words
+    assert words.count("Not the published scale: steps 10 (claimed for 8,000).") == 1
+    assert "2 [1.5, 2.5]" in words and "0.1 [−0.4, 0.6]" in words
     assert "refuted (not after Holm)" in words and "Test equal (equivalence)" in words
 
 
@@ -131,7 +153,7 @@ def test_primary_predictions_of_this_project_stand_below_what_sources_claim(page
 
 def test_first_section_has_the_sources_first_and_names_what_was_not_run(tmp_path):
     kinds = {"my_roll": "swiss_roll", "swiss_roll": "swiss_roll", "mnist_ddim": "cifar10_ddim"}
-    page = gathered(small_results(tmp_path), kinds, dict.fromkeys(kinds, []), ROOT / "workflow")
+    page = gathered(small_results(tmp_path), kinds, dict.fromkeys(kinds, []), WORKFLOW)
     assert [e.name for e in page.of_sources] == ["swiss_roll"] and page.of_this_project == []
     assert [e.name for e in page.not_run] == ["mnist_ddim", "my_roll"]
 
@@ -146,9 +168,52 @@ def test_sentence_of_whose_numbers_none_was_run_is_left_out():
     assert contents._measured("Loss {{ x | fixed(1) }}.", jinja, names).startswith("None of the networks")
 
 
+def test_readings_of_a_claim_are_verdicts_and_no_claims(page):
+    one, other = (replace(page.claims[0], id=f"swiss_roll.one.{reading}") for reading in "ab")
+    (row, _) = verdict_table([one, other]).numbers.to_dict("records")
+    assert (row["claims"], row["verdicts"]) == (1, 2)
+
+
+def test_sections_stand_in_the_order_of_the_navigation(tmp_path):
+    names = ["cifar10_ddim", "swiss_roll_to_noise", "swiss_roll"]
+    page = gathered(small_results(tmp_path), dict.fromkeys(names, "swiss_roll"), dict.fromkeys(names, []), WORKFLOW)
+    page.write(tmp_path / "index.html")
+    read = Read((tmp_path / "index.html").read_text())
+    assert [name for name in read.ids if name in names] == ["swiss_roll", "cifar10_ddim", "swiss_roll_to_noise"]
+    linked = [link[1:] for link in read.links if link[1:] in names]
+    assert linked[0] == "swiss_roll"
+
+
+def test_what_no_source_is_about_is_only_measured(tmp_path):
+    kinds = {"swiss_roll_to_noise": "swiss_roll"}
+    (tmp_path / "swiss_roll_to_noise").mkdir()
+    gathered(tmp_path, kinds, {"swiss_roll_to_noise": []}, WORKFLOW).write(tmp_path / "index.html")
+    words = " ".join(Read((tmp_path / "index.html").read_text()).text)
+    assert "Measured" in words and "Reported and measured" not in words
+    assert "What the source left out" not in words and "Nothing was published" not in words
+
+
+def test_scale_that_is_not_the_published_one_has_thousands_apart(page):
+    whys = [
+        "steps 1000, 2000, claimed for 78000; device a CPU, 2 cores, claimed for RTX 4090",
+        "steps 500, claimed for 78000",
+    ]
+    claims = [replace(page.claims[0], verdict="not comparable", why=why) for why in whys]
+    said = "steps 1,000, 2,000 or 500 (claimed for 78,000); device a CPU, 2 cores (claimed for RTX 4090)"
+    assert contents._partial(claims) == said
+
+
+def test_scale_is_the_published_one_where_all_reported_claims_are_met(page):
+    claims = [replace(claim, scale="steps 8000") for claim in page.claims if claim.verdict != "not comparable"]
+    assert contents.at_published_scale(claims)
+    assert not contents.at_published_scale([replace(claim, group="own") for claim in claims])
+    assert not contents.at_published_scale([replace(claim, scale="") for claim in claims])
+    assert not contents.at_published_scale([*claims, replace(claims[0], group="reported", verdict="not comparable")])
+
+
 def test_first_section_is_a_table_too(page):
     counts = page.tables()["verdicts"].numbers.set_index("source")
-    assert counts.loc["001 kan-diffusion", "all"] == 4 and counts.loc["all", "within noise"] == 1
+    assert counts.loc["001 kan-diffusion", "verdicts"] == 4 and counts.loc["all", "within noise"] == 1
     assert counts.loc["all", "refuted"] == 1
     assert page.tables()["verdicts"].text.set_index("source").loc["all", "refuted"] == "1 (1)"
     assert page.tables()["headlines"].text["experiment"].tolist() == ["Swiss-roll diffusion"]
@@ -156,7 +221,7 @@ def test_first_section_is_a_table_too(page):
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
 def test_every_kind_has_words_for_what_it_leaves(plan):
-    words = contents.load_words(ROOT / "workflow/sources.yaml")
+    words = contents.load_words(WORKFLOW / "sources.yaml")
     words = words.get(plan.name, words[plan.kind])
     assert set(words["figures"]) <= set(plan.figures)
     assert words["table"]["name"] in outputs(plan.kind).tables
@@ -164,7 +229,7 @@ def test_every_kind_has_words_for_what_it_leaves(plan):
 
 
 def test_entry_without_words_of_its_own_says_that_it_is_another_problem(tmp_path):
-    page = gathered(small_results(tmp_path), {"my_roll": "swiss_roll"}, {"my_roll": []}, ROOT / "workflow")
+    page = gathered(small_results(tmp_path), {"my_roll": "swiss_roll"}, {"my_roll": []}, WORKFLOW)
     (mine,) = page.experiments
     assert mine.words["title"] == "Swiss-roll diffusion: my_roll" and mine.words["claimed"].startswith("Nothing")
     assert page.claims == [] and mine.headline is None

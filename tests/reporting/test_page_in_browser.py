@@ -14,6 +14,7 @@ from kanpipe.reporting.page.render import gathered
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "results/reference/index.html"
+TEXT_OF_PDF = shutil.which("pdftotext")
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars")
@@ -139,6 +140,22 @@ def test_faults_are_seen(page, tmp_path):
     assert len(said["faults"]) == 2 and said["images"].count(0) == 1
     assert said["requests"] == ["https://host.invalid/a.png"]
     assert said["missing"] == ["nowhere"] and said["overflow"] > 0
+
+
+@pytest.mark.skipif(TEXT_OF_PDF is None, reason="there is no pdftotext")
+@pytest.mark.parametrize("size", ["letter", "a4"])
+def test_verdicts_are_one_table_on_the_first_page_of_a_print(tmp_path, size):
+    page = KEPT.read_text().replace("</head>", f"<style>@page {{ size: {size}; }}</style></head>")
+    (tmp_path / "page.html").write_text(page)
+    out = tmp_path / "page.pdf"
+    command = [BROWSER, *OPTIONS, ALONE, "--no-pdf-header-footer", f"--print-to-pdf={out}"]
+    subprocess.run([*command, (tmp_path / "page.html").as_uri()], capture_output=True, timeout=240, check=True)
+    read = [TEXT_OF_PDF, "-layout", "-l", "2", str(out), "-"]
+    first, second, *_ = subprocess.run(read, capture_output=True, text=True, check=True).stdout.split("\f")
+    rows = re.findall(r"^ *(\w.*?)  +\d+ +\d+ ", first, re.MULTILINE)
+    table = KEPT.read_text().partition('<table class="counts">')[2].partition("</table>")[0]
+    assert rows == re.findall('<th scope="row">(.*?)</th>', table) and rows[-1] == "all"
+    assert not re.search(r"^ *all  +\d", second, re.MULTILINE)
 
 
 @needs_axe

@@ -28,6 +28,13 @@ def test_words_and_badges_can_be_told_from_what_is_below_them(colours, ground):
         assert (max(above, below) + 0.05) / (min(above, below) + 0.05) >= 4.5, name
 
 
+def test_print_has_no_type_below_seven_and_a_half_points():
+    printed = STYLE.partition("@media print {")[2]
+    points = [float(size) for size in re.findall(r"font-size: ([\d.]+)pt", printed)]
+    relative = [float(size) for size in re.findall(r"font(?:-size)?: ([\d.]+)rem", STYLE)]
+    assert min(points) >= 7.5 and 12 * min(relative) >= 7.5  # a rem is 12 points
+
+
 def test_what_has_the_focus_is_outlined():
     (outlined,) = re.findall(r"^(.*) \{ outline: 3px", STYLE, re.MULTILINE)
     page = (FOLDER / "page.html").read_text()

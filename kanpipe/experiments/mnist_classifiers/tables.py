@@ -2,10 +2,18 @@
 
 import pandas as pd
 
-from kanpipe.experiments.mnist_classifiers.published import ACCURACY, EPOCHS, NETS, SECONDS_PER_EPOCH
+from kanpipe.experiments.mnist_classifiers.published import (
+    ACCURACY,
+    EPOCHS,
+    NETS,
+    SECONDS_PER_EPOCH,
+    TABLES,
+    TOTAL_PARAMETERS,
+)
 from kanpipe.experiments.mnist_classifiers.speed_table import speed_table
+from kanpipe.experiments.mnist_classifiers.words import VARIANTS
 from kanpipe.reporting.style import short_name
-from kanpipe.reporting.tables import Table, mean_and_sd, summarise
+from kanpipe.reporting.tables import NOT_RUN, Table, mean_and_sd, summarise
 
 DESIGN = ["variant", "extractor", "head", "widths", "published_gradient", "learning_rate", "parameters"]
 SCORES = {  # column of `best`: (its title, its digits)
@@ -40,7 +48,8 @@ def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
 def _scores(best: pd.DataFrame) -> Table:
     """A row a network, at the learning rate that it is given, and what was printed of the two of the source."""
     summary = summarise(best, DESIGN, [*SCORES, "low", "high", "errors", "minutes", "validation_accuracy"])
-    published = [_printed(row) for _, row in summary.iterrows()]
+    nets = [_net(row) for _, row in summary.iterrows()]
+    published = [_printed(net) for net in nets]
     text = pd.DataFrame(
         {
             "network": summary["variant"],
@@ -54,7 +63,20 @@ def _scores(best: pd.DataFrame) -> Table:
             "published": published,
         }
     )
+    text = pd.concat([text, _not_run(nets, text.columns)], ignore_index=True)
     return Table(summary.assign(published=published), text, _scores_note(best))
+
+
+def _not_run(nets: list[str], columns: pd.Index) -> pd.DataFrame:
+    """A row for the one network of the source that has no runs where the other has some: what was printed of it."""
+    rows = [
+        dict.fromkeys(columns, NOT_RUN)
+        | {"network": VARIANTS[net], "extractor": NETS[net][0], "head": NETS[net][1], "published": _printed(net)}
+        | {"parameters": f"{TOTAL_PARAMETERS.get(net, TABLES[net].total):,}", "rate": "", "n": "0"}
+        for net in NETS
+        if net not in nets and any(nets)
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _cells(summary: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> dict[str, list[str]]:
@@ -78,13 +100,18 @@ def _counts(summary: pd.DataFrame) -> list[str]:
     return [f"{n}" + (f" ({failed} diverged)" if failed else "") for n, failed in pairs]
 
 
-def _printed(row: pd.Series) -> str:
-    """What the source printed of a network, where it is one of its two."""
+def _net(row: pd.Series) -> str:
+    """Which of the two networks of the source a network is; nothing for any other."""
     for name, (extractor, head, hidden) in NETS.items():
         inner = "-".join(row["widths"].split("-")[1:-1])
         if (row["extractor"], row["head"], inner) == (extractor, head, "-".join(map(str, hidden))):
-            return f"~{ACCURACY[name]:g} %, {EPOCHS[name]} epochs, {SECONDS_PER_EPOCH[name]} s/epoch"
+            return name
     return ""
+
+
+def _printed(net: str) -> str:
+    """What the source printed of one of its networks."""
+    return f"~{ACCURACY[net]:g} %, {EPOCHS[net]} epochs, {SECONDS_PER_EPOCH[net]} s/epoch" if net else ""
 
 
 def _scores_note(best: pd.DataFrame) -> str:

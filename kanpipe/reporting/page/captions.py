@@ -40,12 +40,15 @@ class Caption:
             raise UserError(f"{place}: networks are {', '.join(NETWORKS)} or a list, seeds {' or '.join(SEEDS)}")
         return caption
 
-    def shown(self, runs: pd.DataFrame, pictured: Sequence[str], kept: bool) -> str:
-        """Of what the figure is, by the rows of its runs: `6 networks, training seed 0, preset cpu`."""
+    def shown(self, runs: pd.DataFrame, pictured: Sequence[str], kept: bool, published: bool = False) -> str:
+        """Of what the figure is, by the rows of its runs: `6 networks, training seed 0, preset cpu`.
+
+        `published`: whether these are of the scale that the claims are about.
+        """
         own = self._rows(runs[runs["status"] == FINISHED] if "status" in runs else runs, pictured)
         if own.empty:
             return NOTHING
-        return f"{self._counts(own)}{preset(own, kept)}"
+        return f"{self._counts(own)}{preset(own, kept, published)}"
 
     def _rows(self, runs: pd.DataFrame, pictured: Sequence[str]) -> pd.DataFrame:
         """Those of its networks; where none that is to be pictured was run, all are."""
@@ -74,12 +77,15 @@ def seed_counts(counts: pd.Series) -> str:
     return f"{least if least == most else f'{least} to {most}'} training seed{'s' if most > 1 else ''}"
 
 
-def preset(runs: pd.DataFrame, kept: bool) -> str:
-    """Of kept rows, which say it themselves, to stand behind what they are; nothing of the rows of a run."""
+def preset(runs: pd.DataFrame, kept: bool, published: bool = False) -> str:
+    """Of kept rows, which say it themselves, to stand behind what they are; nothing of the rows of a run.
+
+    Rows that do not say it may be known to have the `published` scale.
+    """
     names = runs["preset"] if "preset" in runs else pd.Series(dtype=object)
     if not kept and names.isna().all():
         return ""
     known = " and ".join(sorted(names.dropna().unique()))
     if not known:
-        return ", preset not recorded"
+        return ", the published scale" if published else ", preset not recorded"
     return f", preset {known}" + (" (of some not recorded)" if names.isna().any() else "")

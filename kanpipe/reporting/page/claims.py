@@ -58,7 +58,9 @@ class Judged:
     verdict: str
     lost: bool  # to Holm's correction
     why: str
+    effect: str  # with its interval; nothing of what was counted or has none
     mark: Mark | None
+    scale: str  # that which it is about and the runs have
     facts: list[tuple[str, str]]
     frames: list[Link]
     records: list[Link]
@@ -71,6 +73,11 @@ class Judged:
     def rank(self) -> tuple[int, bool]:
         """Reported claims come first, then predictions, later readings and counts; of each the primary ones."""
         return [*GROUPS].index(self.group), not self.primary
+
+    @property
+    def asked(self) -> str:
+        """The claim that it is a reading of: `kan_vae.best_fid` of `kan_vae.best_fid.fid_64_mixed`."""
+        return ".".join(self.id.split(".")[:2])
 
     @property
     def shown(self) -> str:
@@ -91,17 +98,28 @@ def _judged(row: pd.Series, results: Results) -> Judged:
     experiment = row["id"].split(".")[0]
     words = row.drop(list(NUMBERS)).map(lambda value: "" if pd.isna(value) else str(value))
     numbers = row[list(NUMBERS)].astype(float)
+    effect, low, high, bound_low, bound_high = numbers
+    is_ratio = words["effect_of"].startswith("ratio")
     frames, records = results.evidence(experiment, words["rests_on"])
     return Judged(
         experiment=experiment,
         primary=words["primary"] == "True",
         lost=words["lost_to_holm"] == "True",
-        mark=mark(*numbers),
+        effect=_effect(effect, low, high, is_ratio),
+        mark=mark(effect, low, high, bound_low, bound_high, is_ratio),
         facts=_facts(words, numbers),
         frames=frames,
         records=records,
-        **{key: words[key] for key in ("id", "source", "statement", "group", "measured", "verdict", "why")},
+        **{key: words[key] for key in ("id", "source", "statement", "group", "measured", "verdict", "why", "scale")},
     )
+
+
+def _effect(effect: float, low: float, high: float, is_ratio: bool) -> str:
+    """`1.99 [1.55, 2.44]`, of a ratio `5.35 times [5.32, 5.45]`; nothing without an interval."""
+    if not math.isfinite(high - low) or high <= low:
+        return ""
+    centre, *ends = (f"{value:.3g}".replace("-", "−") for value in (effect, low, high))
+    return f"{centre}{' times' if is_ratio else ''} [{', '.join(ends)}]"
 
 
 def _facts(words: pd.Series, numbers: pd.Series) -> list[tuple[str, str]]:
@@ -154,15 +172,18 @@ def by_source(claims: list[Judged]) -> dict[str, list[Judged]]:
 
 
 def verdict_table(claims: list[Judged]) -> Table:
-    """The number of claims by source and verdict; in brackets those whose verdict Holm's correction takes away."""
+    """The numbers of claims, and of verdicts on them by source; in brackets what Holm's correction takes away.
+
+    A claim that is read in several ways has several verdicts.
+    """
     sources = by_source(claims) | {"all": claims}
     verdicts = [verdict for verdict in VERDICTS if any(claim.verdict == verdict for claim in claims)]
     counts, texts = [], []
     for name, own in sources.items():
         found = {verdict: [claim.lost for claim in own if claim.verdict == verdict] for verdict in verdicts}
-        counts.append({"source": name, **{verdict: len(lost) for verdict, lost in found.items()}, "all": len(own)})
-        cells = {verdict: _cell(lost) for verdict, lost in found.items()}
-        texts.append({"source": name, **cells, "all": str(len(own))})
+        head = {"source": name, "claims": len({claim.asked for claim in own}), "verdicts": len(own)}
+        counts.append(head | {verdict: len(lost) for verdict, lost in found.items()})
+        texts.append({key: str(value) for key, value in head.items()} | {v: _cell(lost) for v, lost in found.items()})
     return Table(pd.DataFrame(counts), pd.DataFrame(texts), "In brackets: what Holm's correction takes away.")
 
 

@@ -9,14 +9,15 @@ from typing import Any
 import pandas as pd
 from jinja2.sandbox import SandboxedEnvironment
 
+from kanpipe.claims.model import OWN
 from kanpipe.config import load_yaml
 from kanpipe.errors import UserError
-from kanpipe.experiments.protocol import table_name
 from kanpipe.files import read_table
 from kanpipe.reporting.beliefs import belief
 from kanpipe.reporting.folders import Link, Results
 from kanpipe.reporting.page.captions import Caption, preset, seed_counts
 from kanpipe.reporting.page.claims import COLUMNS, NUMBERS, Judged, judged
+from kanpipe.reporting.page.headline import Headline, headline
 from kanpipe.reporting.page.pictures import Picture, embedded
 from kanpipe.reporting.tables import NOT_RUN
 from kanpipe.reporting.values import METHODS, Values
@@ -24,16 +25,6 @@ from kanpipe.reporting.values import METHODS, Values
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 OTHER_SCALE = re.compile(r"(\w+) ([^;]*), claimed for ([^;]*)")  # of why a claim is not comparable
 KEYS = {"title", "source", "url", "question", "claimed", "measured", "table", "figures", "hard", "left_out"}
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The table of reported against measured numbers, and what is said below it."""
-
-    columns: list[str]
-    rows: list[list[str]]
-    note: str
-    whole: Link
 
 
 @dataclass(frozen=True)
@@ -60,6 +51,11 @@ class Experiment:
     figures: list[Figure]
     readme: Link | None
     believe: str
+
+    @property
+    def is_own(self) -> bool:
+        """Whether no source is about it."""
+        return self.words["source"] == OWN
 
     @property
     def is_run(self) -> bool:
@@ -112,6 +108,7 @@ def _complete(table: pd.DataFrame) -> pd.DataFrame:
 
 def experiment(
     name: str,
+    kind: str,
     words: Mapping[str, Any],
     results: Results,
     claims: list[Judged],
@@ -129,11 +126,11 @@ def experiment(
         name=name,
         words=words,
         measured=_measured(words["measured"], jinja, names | {"device_type": device}),
-        scale=_scale(runs, results.kept),
+        scale=_scale(runs, results.kept, at_published_scale(own)),
         partial=_partial(own),
         claims=own,
-        headline=_headline(results, name, words["table"]),
-        figures=_figures(results, name, words["figures"], pictured),
+        headline=headline(results, name, kind, words["table"]),
+        figures=_figures(results, name, words["figures"], pictured, at_published_scale(own)),
         readme=Link("the page of this experiment", f"{name}/README.md") if readme.exists() else None,
         believe=belief(readme),
     )
@@ -151,15 +148,21 @@ def _measured(template: str, jinja: SandboxedEnvironment, names: Mapping[str, An
     return " ".join(said if len(said) == len(SENTENCE.split(template)) else [*said, "The rest was not run."])
 
 
-def _scale(runs: pd.DataFrame, kept: bool) -> str:
+def at_published_scale(claims: list[Judged]) -> bool:
+    """Whether the runs of an experiment have the scale that its reported claims are about, where one is named."""
+    reported = [claim for claim in claims if claim.group == "reported"]
+    return any(claim.scale for claim in reported) and all(claim.verdict != "not comparable" for claim in reported)
+
+
+def _scale(runs: pd.DataFrame, kept: bool, published: bool) -> str:
     """How many runs there are, of how many training seeds each network, and at which preset, where rows say so."""
     if runs.empty:
         return NOT_RUN
     if "config_hash" not in runs:  # nothing was trained
-        return f"{len(runs)} rows of times; no trainings{preset(runs, kept)}"
+        return f"{len(runs)} rows of times; no trainings{preset(runs, kept, published)}"
     seeds = runs.groupby("variant")["seed"].nunique()
     networks = f"{len(seeds)} network{'s' if len(seeds) > 1 else ''}"
-    return f"{len(runs)} trainings of {networks}, {seed_counts(seeds)} each{preset(runs, kept)}"
+    return f"{len(runs)} trainings of {networks}, {seed_counts(seeds)} each{preset(runs, kept, published)}"
 
 
 def _partial(claims: list[Judged]) -> str:
@@ -167,35 +170,23 @@ def _partial(claims: list[Judged]) -> str:
     found: dict[tuple[str, str], set[str]] = {}
     for claim in claims:
         for name, value, claimed in OTHER_SCALE.findall(claim.why if claim.verdict == "not comparable" else ""):
-            found.setdefault((name.replace("_", " "), claimed), set()).add(value)
-    return "; ".join(f"{name} {', '.join(sorted(values))} (claimed for {n})" for (name, n), values in found.items())
+            found.setdefault((name.replace("_", " "), _thousands(claimed)), set()).add(_thousands(value))
+    return "; ".join(f"{name} {' or '.join(sorted(values))} (claimed for {n})" for (name, n), values in found.items())
 
 
-def _headline(results: Results, name: str, spec: Mapping[str, Any]) -> Headline | None:
-    """The published rows of a table; None where the table is not there or has no such row."""
-    path = results.tables(name) / f"{table_name(name, spec['name'])}.md"
-    if not path.exists():
-        return None
-    lines = [line for line in path.read_text().splitlines() if line.strip()]
-    cells = [_cells(line) for line in lines if line.startswith("|")]
-    table = pd.DataFrame([*cells[2:]], columns=cells[0])  # the second line is the rule below the header
-    table = table[table[spec["published"]] != ""] if spec["published"] in table else table.iloc[:0]
-    table = table[[column for column in spec["columns"] if column in table]]
-    note = " ".join(line for line in lines if not line.startswith("|"))
-    link = Link(path.stem, str(path.relative_to(results.root)))
-    return Headline(list(table.columns), table.to_numpy().tolist(), note, link) if len(table) else None
+def _thousands(words: str) -> str:
+    """A list with the thousands of its whole numbers apart; names that have a number stay as they are."""
+    return ", ".join(f"{int(word):,}" if word.isdigit() else word for word in words.split(", "))
 
 
-def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip().strip("|").split("|")]
-
-
-def _figures(results: Results, name: str, words: Mapping[str, Any], pictured: Sequence[str]) -> list[Figure]:
+def _figures(
+    results: Results, name: str, words: Mapping[str, Any], pictured: Sequence[str], published: bool
+) -> list[Figure]:
     found = []
     for stem, said in words.items():
         caption, path = Caption.read(said, f"sources.yaml: {name}: {stem}"), results.figure(name, stem)
         if path.exists():
-            shown = caption.shown(results.runs(name, caption.frame), pictured, results.kept)
+            shown = caption.shown(results.runs(name, caption.frame), pictured, results.kept, published)
             link = Link(path.stem, str(path.relative_to(results.root)))
             found.append(Figure(embedded(path), caption.see, shown, link))
     return found

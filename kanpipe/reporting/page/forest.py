@@ -1,14 +1,17 @@
 """Where a claim's measurement lies against its bound, drawn alike for claims of any unit.
 
-Half the width of a measurement's 95 % interval is the unit, the nearest bound of its claim the origin, and the side on
-which the claim holds is right. So every interval is two units long, one that crosses the line decides nothing, and one
-that lies right of it supports the claim.
+The nearest bound of the claim is the line, and the side on which the claim holds is right. So an interval that crosses
+the line decides nothing, and one that lies right of it supports the claim. How far from the line is what a claim makes
+large: of a ratio the logarithm, of a claim with a margin so many margins. Where there is none the interval's own far
+end sets the scale, so that it is long where the measurement is vague.
 """
 
 import math
 from dataclasses import dataclass
 
 REACH = 6.0  # units on either side of the line; what lies beyond is drawn at the edge, with an arrow
+RATIO = 8.0  # at the edge: so many times the bound of a ratio, or a part of it
+OWN = 4.5  # units to the far end of an interval that has no other scale
 WIDTH, HEIGHT = 216, 18  # of the drawing, in pixels
 PIXELS = WIDTH / (2 * REACH)
 
@@ -27,7 +30,9 @@ class Mark:
     middle: float = HEIGHT / 2
 
 
-def mark(effect: float, low: float, high: float, bound_low: float, bound_high: float) -> Mark | None:
+def mark(
+    effect: float, low: float, high: float, bound_low: float, bound_high: float, is_ratio: bool = False
+) -> Mark | None:
     """The mark of an effect and its interval; None where one is missing or has no width, or nothing bounds the claim.
 
     A missing bound is not a number: there the claim is open.
@@ -37,9 +42,19 @@ def mark(effect: float, low: float, high: float, bound_low: float, bound_high: f
         return None
     bound = min(bounds, key=lambda bound: abs(effect - bound))
     inwards = 1 if bound == bound_low else -1
-    ends = sorted(inwards * (value - bound) / ((high - low) / 2) for value in (low, high))
-    centre = inwards * (effect - bound) / ((high - low) / 2)
-    return Mark(_pixels(ends[0]), _pixels(centre), _pixels(ends[1]), ends[0] < -REACH, ends[1] > REACH)
+    if is_ratio and min(low, bound) > 0:
+        distances = [math.log(value / bound) for value in (low, effect, high)]
+        unit = math.log(RATIO) / REACH
+    else:
+        distances = [value - bound for value in (low, effect, high)]
+        unit = _margin(bounds) or max(map(abs, distances)) / OWN
+    first, centre, last = sorted(inwards * distance / unit for distance in distances)
+    return Mark(_pixels(first), _pixels(centre), _pixels(last), first < -REACH, last > REACH)
+
+
+def _margin(bounds: list[float]) -> float:
+    """Half the way between two bounds, or how far a single one lies from 0: nothing where it is 0."""
+    return (max(bounds) - min(bounds)) / 2 if len(bounds) > 1 else abs(bounds[0])
 
 
 def _pixels(units: float) -> float:

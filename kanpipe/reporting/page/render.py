@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ import pandas as pd
 from jinja2 import FileSystemLoader
 from jinja2.sandbox import SandboxedEnvironment
 
-from kanpipe.claims.model import OWN
 from kanpipe.files import atomic
 from kanpipe.reporting.folders import Results
 from kanpipe.reporting.page import contents, forest
@@ -31,17 +31,27 @@ class Page:
     @property
     def of_sources(self) -> list[Experiment]:
         """The experiments that a source is about: those that were run, or have claims that were not."""
-        return [e for e in self.experiments if e.words["source"] != OWN and (e.is_run or e.claims)]
+        return [e for e in self.experiments if not e.is_own and (e.is_run or e.claims)]
 
     @property
     def of_this_project(self) -> list[Experiment]:
         """Those that were run and are of no source."""
-        return [e for e in self.experiments if e.words["source"] == OWN and e.is_run]
+        return [e for e in self.experiments if e.is_own and e.is_run]
 
     @property
     def not_run(self) -> list[Experiment]:
         """The others."""
         return [e for e in self.experiments if e not in (*self.of_sources, *self.of_this_project)]
+
+    @property
+    def sections(self) -> list[Experiment]:
+        """All of them in the order of the page."""
+        return [*self.of_sources, *self.of_this_project, *self.not_run]
+
+    @cached_property
+    def verdict_table(self) -> Table:
+        """The numbers of claims and verdicts by source."""
+        return verdict_table(self.claims)
 
     @property
     def verdicts(self) -> list[str]:
@@ -70,7 +80,7 @@ class Page:
             (e.words["title"], e.words["source"], e.words["claimed"], e.measured, e.scale) for e in self.experiments
         ]
         said = pd.DataFrame(headlines, columns=["experiment", "source", "claimed", "measured", "runs"])
-        return {"headlines": Table(said, said), "verdicts": verdict_table(self.claims)}
+        return {"headlines": Table(said, said), "verdicts": self.verdict_table}
 
 
 def gathered(root: Path, kinds: Mapping[str, str], pictured: Mapping[str, Sequence[str]], workflow: Path) -> Page:
@@ -89,7 +99,9 @@ def gathered(root: Path, kinds: Mapping[str, str], pictured: Mapping[str, Sequen
     claims = [c for c in contents.all_claims(results) if c.experiment in names]
     claims.sort(key=lambda claim: (claim.rank, names.index(claim.experiment)))
     own = {name: contents.of_entry(name, said[name], words[said[name]]) for name in names}
-    experiments = [contents.experiment(name, own[name], results, claims, jinja, pictured[name]) for name in names]
+    experiments = [
+        contents.experiment(name, kinds[name], own[name], results, claims, jinja, pictured[name]) for name in names
+    ]
     return Page(experiments, claims, _origin(results), jinja)
 
 

@@ -5,8 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from kanpipe.experiments.mnist_classifiers.figures.style import SIZES, head_name, look, name_and_size
+from kanpipe.experiments.mnist_classifiers.figures.style import SIZES, look, name_and_size
 from kanpipe.experiments.mnist_classifiers.parts import NET
+from kanpipe.experiments.mnist_classifiers.words import head_name
 from kanpipe.reporting.log_axes import log_log
 from kanpipe.reporting.plots import FULL, MUTED, SMALL, statement
 from kanpipe.reporting.style import Style

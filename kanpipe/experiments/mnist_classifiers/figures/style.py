@@ -2,23 +2,18 @@
 
 import pandas as pd
 
+from kanpipe.experiments.mnist_classifiers.words import head_name
 from kanpipe.reporting.plots import MUTED
-from kanpipe.reporting.style import FAMILY_COLOURS, FAMILY_MARKS, OTHER, Look, short_name
+from kanpipe.reporting.style import FAMILY_COLOURS, FAMILY_MARKS, OTHER, Look
 
 LINES = {"wide": "--", "lean": "-", "none": ":"}
 SIZES = {"wide": 8.0, "lean": 6.0, "none": 4.0}  # of marks, in points
 LOOKS = {"linear": (MUTED, "D")} | {family: (hue, FAMILY_MARKS[family]) for family, hue in FAMILY_COLOURS.items()}
-HEADS = {"linear": "linear", "mlp": "MLP", "kan": "KAN", "fastkan": "FastKAN", "fasterkan": "FasterKAN"}
 
 
 def look(row: pd.Series) -> Look:
     """Colour and mark of the head of a network."""
     return LOOKS.get(row["head"], (OTHER, "P"))
-
-
-def head_name(head: str) -> str:
-    """A head as figures call it."""
-    return HEADS.get(head, short_name(head))
 
 
 def name(row: pd.Series) -> str:
