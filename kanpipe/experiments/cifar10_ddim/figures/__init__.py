@@ -40,7 +40,7 @@ def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Expe
         "channel_means": partial(channel_means, variants, frames["means"], names, kind),
         "coverage": partial(coverage, variants, frames["coverage"], names),
         "training": partial(training, variants, frames["coverage"], names, chosen, kind),
-        "cost_and_quality": partial(cost_and_quality, rows, scores, names, chosen, published),
+        "cost_and_quality": partial(cost_and_quality, rows, scores, frames["speed"], names, chosen, published),
         "samplers": partial(samplers, rows, scores, names, chosen),
     }
     draw(drawings, out)
