@@ -14,6 +14,7 @@ from kanpipe.experiments.cifar10_ddim.figures.channel_means import HUES, channel
 from kanpipe.experiments.cifar10_ddim.figures.cost_and_quality import cost_and_quality
 from kanpipe.experiments.cifar10_ddim.figures.image_grids import MISSING, denoising, pictures, samples
 from kanpipe.experiments.cifar10_ddim.figures.knots import coverage
+from kanpipe.experiments.cifar10_ddim.figures.prelu_slopes import prelu_slopes
 from kanpipe.experiments.cifar10_ddim.figures.sampler_steps import samplers
 from kanpipe.experiments.cifar10_ddim.figures.training_losses import training
 from kanpipe.experiments.cifar10_ddim.outputs import FIGURES
@@ -139,7 +140,11 @@ def test_channel_means_stand_against_those_of_their_noise(variants, frames):
     assert np.allclose(np.diff(line.get_ydata()) / np.diff(line.get_xdata()), SLOPE)
     slope = frames["runs"].query("variant == 'unet' and seed == 0")["mean_slope"].iloc[0]
     title = first.get_title(loc="left")
-    assert f"slope {slope:.1f}" in title and f"middle {own['end'].mean():.1f}" in title and f"{STEPS} steps" in title
+    assert f"slope {slope:.1f}" in title and f"mean {own['end'].mean():.1f}" in title and f"{STEPS} steps" in title
+    assert all(
+        axes.get_xlim()[0] < own["start"].min() and own["start"].max() < axes.get_xlim()[1] for axes in (first, second)
+    )
+    assert all([label.get_text() for label in axes.get_xticklabels()] for axes in (first, second))
     assert words(second) == ["diverged"]
 
 
@@ -209,6 +214,26 @@ def test_a_prelu_behind_a_norm_has_the_floor_of_its_slope(variants, frames):
     assert "least that a PReLU" in entries(figure)[-1]
 
 
+def test_slopes_of_prelus_are_those_of_the_last_layer_and_what_follows_from_them(variants, frames):
+    kan = variants["kan_unet"]
+    behind = replace(kan, rows=kan.rows.assign(prelu_loss=1.0))
+    looks = frames["coverage"].assign(slope=0.25 + frames["coverage"]["step"] / 1000)
+    slope, floor, shift = prelu_slopes([behind, variants["unet"]], looks, NAMES, IMAGES).axes
+    expected = np.array([0.25, 0.35, 0.549])
+    assert slope.lines[0].get_ydata() == pytest.approx(expected)
+    assert floor.lines[0].get_ydata() == pytest.approx((1 - expected) ** 2 / 2 * 3072)
+    assert shift.lines[0].get_ydata() == pytest.approx(-(1 - expected) / np.sqrt(2 * np.pi) * SLOPE)
+    assert slope.lines[0].get_xdata().tolist() == [0, 100, 299] and len(slope.lines) == len(kan.runs)
+    alone = prelu_slopes([kan], looks, NAMES, IMAGES)  # no norm before it: no floor
+    assert [len(axes.lines) for axes in alone.axes] == [len(kan.runs), 0, 0]
+
+
+def test_without_prelus_a_sentence_says_so(variants, frames):
+    assert said(prelu_slopes([variants["unet"]], frames["coverage"], NAMES, IMAGES)).startswith(
+        "No network has a PReLU"
+    )
+
+
 def test_losses_are_of_the_seed_that_most_networks_have(variants, frames):
     kan = variants["kan_unet"]
     turned = replace(kan, runs=kan.runs[::-1])
@@ -221,7 +246,7 @@ def test_losses_are_of_the_seed_that_most_networks_have(variants, frames):
 
 def marks(axes):
     """The places of markers, and their faces."""
-    drawn = [line for line in axes.lines if line.get_marker() not in ("None", "|")]  # no caps of bars
+    drawn = [line for line in axes.lines if line.get_marker() not in ("None", "_")]  # no caps of bars
     return {point: line.get_markerfacecolor() for line in drawn for point in zip(*line.get_data(), strict=True)}
 
 

@@ -106,10 +106,10 @@ def _costs(figure: SubFigure, points: pd.DataFrame, title: str, device: str, nam
     panels = figure.subplots(1, len(known), sharey=True, squeeze=False)[0]
     for axes, letter, (cost, (name, unit)) in zip(panels, "bcd", known.items(), strict=False):
         _draw(axes, points.dropna(subset=cost), cost, names, usual)
-        axes.set(title=f"{letter}  {name}", xlabel=unit + (f"\n{fill(device, 28)}" if cost == "minutes" else ""))
+        axes.set(title=f"{letter}  {name}", xlabel=unit + (f"\n{fill(device, 24)}" if cost == "minutes" else ""))
         log_x(axes)
         few = np.divide(*axes.get_xlim()) < 0.1
-        axes.xaxis.set_major_locator(LogLocator(subs=(1,) if few else (1, 2, 5)))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1,) if few else (1, 2, 5), numticks=20))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     panels[0].set_ylabel(title)
     log_y(panels[0])
