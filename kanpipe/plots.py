@@ -5,7 +5,7 @@ plot_edges(model, inputs).savefig("edges.png")
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -31,7 +31,8 @@ SHAPES: dict[str, Shape] = {  # from the simplest on: of those that fit as well 
     "tanh": np.tanh,
     "bell": lambda s: np.exp(-(s**2)),
 }
-AS_WELL, GOOD_ENOUGH = 10.0, 1e-4  # times the least unexplained share; an unexplained share
+AS_WELL, NEARLY, GOOD_ENOUGH = 10.0, 0.01, 1e-4  # times the least unexplained share, and above it; such a share
+FITS = 0.9  # R² below which no shape is named
 SLOPES, SHIFTS = np.geomspace(0.25, 8, 16), np.linspace(-4, 4, 33)  # where the search for b and c starts
 SAMPLES = 201  # points of a curve that is read
 
@@ -64,13 +65,17 @@ class Edge:
 def suggest(x: np.ndarray, y: np.ndarray) -> Formula:
     """The simplest of `SHAPES` that explains y (n,) at x (n,) as well as any, after affine maps of both.
 
-    A function that is constant is `zero`.
+    A function that is constant is `zero`; one of which the best shape explains less than `FITS` is `none`, with the R²
+    and the values of that shape.
     """
     if np.ptp(y) < 1e-9:
         return Formula("zero", 1.0, np.full_like(y, y.mean()))
     found = [fitted(x, y, name) for name in SHAPES]
-    least = min(1 - formula.r_squared for formula in found)
-    return next(f for f in found if 1 - f.r_squared <= max(AS_WELL * least, GOOD_ENOUGH))
+    best = max(found, key=lambda formula: formula.r_squared)
+    if best.r_squared < FITS:
+        return replace(best, name="none")
+    least = 1 - best.r_squared
+    return next(f for f in found if 1 - f.r_squared <= max(min(AS_WELL * least, least + NEARLY), GOOD_ENOUGH))
 
 
 def fitted(x: np.ndarray, y: np.ndarray, name: str) -> Formula:
@@ -236,8 +241,7 @@ def _panel(axes: Axes, edge: Edge, ends: str) -> None:
     axes.plot(
         edge.knots, np.zeros_like(edge.knots), "|", color=MUTED, transform=axes.get_xaxis_transform(), markersize=4
     )
-    axes.set_title(
-        f"{ends}, {edge.weight:.1%}\n{edge.formula.name}, $R^2$ {edge.formula.r_squared:.4f}", size=SMALL - 1
-    )
+    name = edge.formula.name.replace("none", "none of these")
+    axes.set_title(f"{ends}, {edge.weight:.1%}\n{name}, $R^2$ {edge.formula.r_squared:.4f}", size=SMALL - 1)
     axes.tick_params(labelsize=6)
     axes.locator_params(nbins=3)

@@ -48,6 +48,28 @@ def test_r_squared_is_the_share_that_is_explained():
     assert np.polyfit(X, found.values, 1) == pytest.approx(np.polyfit(X, y, 1))
 
 
+@pytest.mark.parametrize(
+    ("y", "nearest"),
+    [
+        (np.exp(-X) * np.sin(9 * X), "sin"),
+        (np.exp(-((6 * (X - 0.5)) ** 2)) + 0.5 * np.exp(-((6 * (X + 0.5)) ** 2)), "bell"),
+    ],
+    ids=["damped sine", "two bumps"],
+)
+def test_what_no_shape_fits_is_not_named(y, nearest):
+    found, best = suggest(X, y), fitted(X, y, nearest)
+    assert found.name == "none" and fitted(X, y, "linear").r_squared < 0.5
+    assert found.r_squared == pytest.approx(best.r_squared) and 0.5 < found.r_squared < 0.9
+
+
+def test_simpler_shape_that_explains_much_less_is_not_named():
+    """Of a sine with a third harmonic a sine explains 97 %, and a line three quarters."""
+    y = np.sin(3 * X) + 0.2 * np.sin(9 * X)
+    found = suggest(X, y)
+    assert found.name == "sin" and found.r_squared == pytest.approx(0.97, abs=0.01)
+    assert fitted(X, y, "linear").r_squared == pytest.approx(0.73, abs=0.03)
+
+
 def with_functions(draw) -> KANLinear:
     """A layer of two inputs whose edges are a square and a sine, by least squares."""
     layer = KANLinear(2, 1, grid_size=20, dtype=torch.float64, base_activation=None, scaler=False)

@@ -11,13 +11,16 @@ from kanpipe.reporting.plots import INK, TEXT
 from kanpipe.reporting.style import Style
 
 WIDTH, HEIGHT = 0.54 * TEXT, 1.3 * TEXT  # of a letter and of a line, in points
+MARK = 5.0  # points, the size of a mark
 PLACES = [(side * (10 + x), y) for x in (2, 14, 30) for y in (12, -12, 24, -24, 40, -40) for side in (1, -1)]
+PLACES += [(side * (10 + x), y) for x in (2, 14, 30, 50) for y in (60, -60, 90, -90) for side in (1, -1)]
 
 
 def label_marks(figure: Figure, axes: Axes, labels: Mapping[str, tuple[float, float]]) -> None:
     """Write each label beside the place (x, y) of its mark, joined by a line, in axes whose limits are final.
 
-    Of `PLACES` the first is taken that covers the fewest marks and labels, inside the axes, or least outside them.
+    Of `PLACES` the first is taken that covers, and whose line crosses, the fewest marks and labels, inside the axes, or
+    least outside them.
     """
     figure.draw_without_rendering()  # so that the axes have their size
     scale = 72 / figure.dpi
@@ -26,7 +29,8 @@ def label_marks(figure: Figure, axes: Axes, labels: Mapping[str, tuple[float, fl
     for words, place in labels.items():
         at = scale * axes.transData.transform(place)
         boxes = [_box(at, offset, len(words)) for offset in PLACES]
-        cost = [_covered(box, taken) + 10 * _outside(box, frame) for box in boxes]
+        lines = [_crossed(at, at + offset, taken) for offset in PLACES]
+        cost = [_covered(box, taken) + line + 10 * _outside(box, frame) for box, line in zip(boxes, lines, strict=True)]
         best = int(np.argmin(cost))
         _write(axes, words, place, PLACES[best])
         (left, low), (right, high) = boxes[best]
@@ -42,6 +46,14 @@ def _box(at: np.ndarray, offset: tuple[float, float], letters: int) -> np.ndarra
 
 def _covered(box: np.ndarray, points: np.ndarray) -> int:
     return int(((points > box[0]) & (points < box[1])).all(axis=1).sum())
+
+
+def _crossed(start: np.ndarray, end: np.ndarray, points: np.ndarray) -> int:
+    """How many of the points, but for those at its start, a line of marks' width covers."""
+    way, from_start = end - start, points - start
+    along = np.clip(from_start @ way / (way @ way), 0, 1)[:, None]
+    near = np.linalg.norm(from_start - along * way, axis=1) < MARK
+    return int((near & (np.linalg.norm(from_start, axis=1) > MARK / 2)).sum())
 
 
 def _outside(box: np.ndarray, frame: np.ndarray) -> float:

@@ -149,4 +149,4 @@ def speed(device="CPU"):
     timing |= {"gflop_per_step": 746.25, "peak_memory_mib": np.nan, "peak_memory_run_mib": 1234.5}
     rows = [("unet", 23_220_867, 41.2, 1.0, 1.0, 1.0, 0.5), ("kan_unet", 132_531_642, 206.0, 5.0, 4.9, 5.1, 0.6)]
     columns = ["variant", "parameters", "seconds_1563", "step_ratio", "step_low", "step_high", "tflop_per_second"]
-    return pd.DataFrame(rows, columns=columns).assign(**timing)
+    return pd.DataFrame(rows, columns=columns).assign(step_ms=lambda row: row["seconds_1563"] / 1.563, **timing)

@@ -14,6 +14,7 @@ from kanpipe.experiments.cifar10_ddim.figures.channel_means import HUES, channel
 from kanpipe.experiments.cifar10_ddim.figures.cost_and_quality import cost_and_quality
 from kanpipe.experiments.cifar10_ddim.figures.image_grids import MISSING, denoising, pictures, samples
 from kanpipe.experiments.cifar10_ddim.figures.knots import coverage
+from kanpipe.experiments.cifar10_ddim.figures.prelu_slopes import prelu_slopes
 from kanpipe.experiments.cifar10_ddim.figures.sampler_steps import samplers
 from kanpipe.experiments.cifar10_ddim.figures.training_losses import training
 from kanpipe.experiments.cifar10_ddim.outputs import FIGURES
@@ -139,7 +140,11 @@ def test_channel_means_stand_against_those_of_their_noise(variants, frames):
     assert np.allclose(np.diff(line.get_ydata()) / np.diff(line.get_xdata()), SLOPE)
     slope = frames["runs"].query("variant == 'unet' and seed == 0")["mean_slope"].iloc[0]
     title = first.get_title(loc="left")
-    assert f"slope {slope:.1f}" in title and f"middle {own['end'].mean():.1f}" in title and f"{STEPS} steps" in title
+    assert f"slope {slope:.1f}" in title and f"mean {own['end'].mean():.1f}" in title and f"{STEPS} steps" in title
+    assert all(
+        axes.get_xlim()[0] < own["start"].min() and own["start"].max() < axes.get_xlim()[1] for axes in (first, second)
+    )
+    assert all([label.get_text() for label in axes.get_xticklabels()] for axes in (first, second))
     assert words(second) == ["diverged"]
 
 
@@ -186,7 +191,7 @@ def test_losses_are_smoothed_and_the_named_ones_have_their_colours(variants, fra
     shown = [variants[name] for name in ("unet", "unet_instance_norm_out", "kan_unet", "kan_bare_ends", DIVERGED)]
     figure = training(shown, frames["coverage"], NAMES, ["unet", "kan_unet"], IMAGES)
     axes = figure.axes[0]
-    assert entries(figure) == ["U-Net", NAMES.title("kan_unet"), "networks of the ablation and of sweeps"]
+    assert entries(figure) == ["U-Net", NAMES.title("kan_unet"), "the other networks of the table: 2"]
     drawn = [variants[name] for name in ("unet", "kan_unet", "unet_instance_norm_out", "kan_bare_ends")]
     for line, variant in zip(axes.lines, drawn, strict=True):
         loss = variant.runs[0].history()["loss"]
@@ -209,48 +214,94 @@ def test_a_prelu_behind_a_norm_has_the_floor_of_its_slope(variants, frames):
     assert "least that a PReLU" in entries(figure)[-1]
 
 
+def test_slopes_of_prelus_are_those_of_the_last_layer_and_what_follows_from_them(variants, frames):
+    kan = variants["kan_unet"]
+    behind = replace(kan, rows=kan.rows.assign(prelu_loss=1.0))
+    looks = frames["coverage"].assign(slope=0.25 + frames["coverage"]["step"] / 1000)
+    slope, floor, shift = prelu_slopes([behind, variants["unet"]], looks, NAMES, IMAGES).axes
+    expected = np.array([0.25, 0.35, 0.549])
+    assert slope.lines[0].get_ydata() == pytest.approx(expected)
+    assert floor.lines[0].get_ydata() == pytest.approx((1 - expected) ** 2 / 2 * 3072)
+    assert shift.lines[0].get_ydata() == pytest.approx(-(1 - expected) / np.sqrt(2 * np.pi) * SLOPE)
+    assert slope.lines[0].get_xdata().tolist() == [0, 100, 299] and len(slope.lines) == len(kan.runs)
+    alone = prelu_slopes([kan], looks, NAMES, IMAGES)  # no norm before it: no floor
+    assert [len(axes.lines) for axes in alone.axes] == [len(kan.runs), 0, 0]
+
+
+def test_without_prelus_a_sentence_says_so(variants, frames):
+    assert said(prelu_slopes([variants["unet"]], frames["coverage"], NAMES, IMAGES)).startswith(
+        "No network has a PReLU"
+    )
+
+
+def test_losses_are_of_the_seed_that_most_networks_have(variants, frames):
+    kan = variants["kan_unet"]
+    turned = replace(kan, runs=kan.runs[::-1])
+    one = replace(variants["unet"], runs=variants["unet"].runs[:1])
+    axes = training([turned, one], frames["coverage"], NAMES, ["unet", "kan_unet"], IMAGES).axes[0]
+    loss = next(run for run in kan.runs if run.seed == 0).history()["loss"]
+    assert np.allclose(axes.lines[0].get_ydata(), smoothed(loss, window_for(len(loss)))["mean"])
+    assert "training seed 0" in axes.get_title(loc="left") and "(" not in axes.get_title(loc="left")
+
+
 def marks(axes):
     """The places of markers, and their faces."""
-    drawn = [line for line in axes.lines if line.get_marker() not in ("None", "|")]  # no caps of bars
+    drawn = [line for line in axes.lines if line.get_marker() not in ("None", "_")]  # no caps of bars
     return {point: line.get_markerfacecolor() for line in drawn for point in zip(*line.get_data(), strict=True)}
 
 
-def test_trainings_of_the_usual_steps_stand_in_rows_and_means_against_operations(frames):
+def quality(frames, named, published=True, **changed):
+    frames = frames | changed
+    return cost_and_quality(frames["runs"], frames["scores"], frames["speed"], NAMES, named, published)
+
+
+def test_trainings_of_the_usual_steps_stand_in_rows_and_means_against_costs(frames):
     usual = ["unet", "kan_unet", "unet_instance_norm_out"]
-    figure = cost_and_quality(frames["runs"], frames["scores"], NAMES, usual, published=True)
-    above, below = figure.axes
+    figure = quality(frames, usual)
+    above, *below = figure.axes
     runs = frames["runs"].query("status == 'finished'")
-    rows = [label.get_text().split("\n")[0] for label in above.get_yticklabels()]
+    rows = [label.get_text().split(" (")[0] for label in above.get_yticklabels()]
     assert sorted(rows) == sorted(map(NAMES.title, usual))
     for name in usual:
         row = [x for x, y in marks(above) if y == -rows.index(NAMES.title(name))]
         assert sorted(row) == sorted(runs.loc[runs["variant"] == name, "fid_768"])
-    means = runs.assign(gflop=runs["gflop_per_step"] * runs["steps"]).groupby("variant")[["fid_768", "gflop"]].mean()
-    expected = means.loc[[*usual, "kan_unet_short"]].to_numpy().tolist()
-    assert np.allclose(sorted(marks(below)), sorted(expected), rtol=1e-12)  # sums in another order
-    for axes in figure.axes:
-        assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [0.5]
-    assert below.get_xlabel() == "FID-768"
-    assert {"hollow: 100 steps", "the same network", "diverged: KAN U-Net, degree 3"} <= set(entries(figure))
+    step = frames["speed"].set_index("variant")["step_ms"]
+    costs = {"parameters": runs["parameters"], "GFLOP": runs["gflop_per_step"] * runs["steps"]}
+    costs["minutes"] = runs["variant"].map(NAMES.base).map(step) * runs["steps"] / 60_000
+    for axes, (unit, values) in zip(below, costs.items(), strict=True):
+        means = runs.assign(cost=values).groupby("variant")[["cost", "fid_768"]].mean()
+        expected = means.loc[[*usual, "kan_unet_short"]].dropna().to_numpy().tolist()
+        assert np.allclose(sorted(marks(axes)), sorted(expected), rtol=1e-12)  # sums in another order
+        assert axes.get_xlabel().startswith(unit)
+    assert [line.get_xdata()[0] for line in above.lines if line.get_linestyle() == "--"] == [0.5]
+    assert below[0].get_ylabel() == above.get_xlabel() == "FID-768"
+    legend = [text.get_text() for text in figure.subfigs[1].legends[0].get_texts()]
+    assert {"hollow: 100 steps", "the same network", "diverged: KAN U-Net, degree 3"} <= set(legend)
 
 
-def test_networks_that_are_not_named_are_grey_and_in_one_row(frames):
-    above = cost_and_quality(frames["runs"], frames["scores"], NAMES, ["unet"], published=True).axes[0]
-    assert [label.get_text().split("\n")[0] for label in above.get_yticklabels()] == ["U-Net", "other networks"]
-    assert {hue for (_, y), hue in marks(above).items() if y == 0} == {NAMES.look("unet")[0]}
-    assert {hue for (_, y), hue in marks(above).items() if y == -1} == {"#BBBBBB"}
+def test_networks_that_are_not_named_are_grey_and_in_the_last_rows(frames):
+    above, size, *_ = quality(frames, ["unet"]).axes
+    rows = [label.get_text().split(" (")[0] for label in above.get_yticklabels()]
+    assert rows[0] == "U-Net" and NAMES.title("kan_unet") in rows[1:]
+    hues = {y: hue for (_, y), hue in marks(above).items()}
+    assert hues[0] == NAMES.look("unet")[0] and {hues[-place] for place in range(1, len(rows))} == {"#BBBBBB"}
+    assert len(marks(size)) == 1
 
 
 def test_other_trainings_of_a_network_are_hollow_and_joined(frames):
     long = frames["runs"].query("variant == 'unet'").assign(variant="unet_long", steps=10 * STEPS)
-    figure = cost_and_quality(pd.concat([frames["runs"], long]), frames["scores"], NAMES, CHOSEN, published=True)
-    above, below = figure.axes
+    above, _, operations, *_ = quality(frames, CHOSEN, runs=pd.concat([frames["runs"], long])).axes
     assert list(marks(above).values()).count("white") == 0
-    assert list(marks(below).values()).count("white") == 2  # the longer U-Net and the shorter KAN
-    joined = [sorted(np.array(line.get_ydata()) / 746.25) for line in below.lines if len(line.get_ydata()) == 2]
+    assert list(marks(operations).values()).count("white") == 2  # the longer U-Net and the shorter KAN
+    joined = [sorted(np.array(line.get_xdata()) / 746.25) for line in operations.lines if len(line.get_xdata()) == 2]
     assert [STEPS, 10 * STEPS] in [pytest.approx(ends) for ends in joined]
-    low, high = below.get_xlim()
-    assert all(low < x < high for axes in figure.axes for x, _ in marks(axes))
+    for axes in (above, operations):
+        low, high = axes.get_xlim()
+        assert all(low < x < high for x, _ in marks(axes))
+
+
+def test_times_that_nobody_took_have_no_panel(frames):
+    assert len(quality(frames, CHOSEN, speed=frames["speed"].iloc[:0]).axes) == 3
 
 
 def test_published_distances_stand_beside_their_like_alone(frames):
@@ -258,7 +309,7 @@ def test_published_distances_stand_beside_their_like_alone(frames):
     places = {found.fid for found in PUBLISHED.values()}
 
     def drawn(runs, published):
-        axes = cost_and_quality(runs, frames["scores"], NAMES, CHOSEN, published).axes[0]
+        axes = quality(frames, CHOSEN, published, runs=runs).axes[0]
         return {x for x, _ in marks(axes)}
 
     assert places <= drawn(measured, True)
@@ -267,7 +318,7 @@ def test_published_distances_stand_beside_their_like_alone(frames):
 
 def test_without_distances_a_sentence_says_so(frames):
     nothing = frames["runs"].drop(columns=["fid_192", "fid_768", "efficientnet_fid"])
-    assert said(cost_and_quality(nothing, frames["scores"], NAMES, CHOSEN, True)) == "No Fréchet distance was measured"
+    assert said(quality(frames, CHOSEN, runs=nothing)) == "No Fréchet distance was measured"
     assert said(samplers(nothing, frames["scores"], NAMES, ["unet"])) == "No Fréchet distance was measured"
 
 

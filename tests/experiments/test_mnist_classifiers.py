@@ -16,7 +16,7 @@ from kanpipe.experiments.mnist_classifiers import problem, tables
 from kanpipe.experiments.mnist_classifiers.comparison import comparisons, judgements
 from kanpipe.experiments.mnist_classifiers.figures.cost import cost
 from kanpipe.experiments.mnist_classifiers.figures.curves import curves
-from kanpipe.experiments.mnist_classifiers.figures.errors import confusion
+from kanpipe.experiments.mnist_classifiers.figures.errors import confusion, misread
 from kanpipe.experiments.mnist_classifiers.outputs import OUTPUTS
 from kanpipe.experiments.mnist_classifiers.pictures import packed, unpacked
 from kanpipe.experiments.mnist_classifiers.printed_layers import printed_layers
@@ -84,6 +84,7 @@ def test_confusion_and_misread_images_count_the_errors(frames, data):
     assert np.array_equal(unpacked(worst["pixels"]), test.test_images[worst["image"]])
     assert worst["label"] == test.test_labels[worst["image"]] != worst["read_as"]
     assert frames["misread"]["runs_misreading"].is_monotonic_decreasing
+    assert set(worst["networks"].split()) == set(best["variant"]) and worst["runs"] == len(best)
 
 
 def test_pictures_come_back_as_they_were():
@@ -229,21 +230,47 @@ def test_tables_and_figures_are_those_that_the_outputs_name(frames, runs, tmp_pa
 
 
 def test_cost_is_size_and_the_times_that_were_taken_in_turns(frames):
-    left, right = cost(frames["best"], frames["speed"]).axes
+    left, middle, right = cost(frames["best"], frames["speed"]).axes
     means = 100 - frames["best"].groupby("variant")["accuracy"].mean()
     heights = [bars[0].get_ydata()[0] for bars in left.containers]
     assert sorted(heights) == pytest.approx(sorted(means))
+    seconds = frames["best"].groupby("variant")["seconds_per_epoch"].mean()
+    assert sorted(bars[0].get_xdata()[0] for bars in middle.containers) == pytest.approx(sorted(seconds))
     timed = frames["speed"][frames["speed"]["part"].str.startswith("network")]
     assert [bars[0].get_xdata()[0] for bars in right.containers] == timed["step_ratio"].tolist()
     assert [bars[0].get_marker() for bars in right.containers] == ["D", "v", "v"]  # linear, and FasterKAN twice
+    assert f": misread {means['lean_linear']:.2f} %" in right.get_yticklabels()[0].get_text()
+    (marks,) = ({bars[0].get_marker(): bars[0].get_color() for bars in left.containers},)
+    assert len(marks) == len(left.containers)  # no two networks look the same
 
 
 def test_confusion_and_curves_say_how_many_seeds_they_are_of(frames):
     figure = confusion(frames["confusion"], frames["best"], ["raw_mlp", "lean_linear"])
     assert figure.get_suptitle().startswith("Misread of 50 test images, mean of 1 to 2 seeds")
-    figure = curves(frames["epochs"], frames["best"], ["raw_mlp"])
-    assert "of 2 seeds" in figure.axes[0].texts[0].get_text()
-    assert figure.axes[0].get_ylim()[1] <= 100
+
+
+def test_colours_of_all_confusions_have_one_scale(frames):
+    panels = confusion(frames["confusion"], frames["best"], ["raw_mlp", "lean_linear"]).axes
+    scales = {axes.images[0].get_clim() for axes in panels}
+    assert scales == {(0, max(np.max(axes.images[0].get_array()) for axes in panels))}
+
+
+def test_curves_are_means_of_all_seeds_until_one_ends(frames):
+    epochs, best = frames["epochs"], frames["best"]
+    trained = best.loc[best["variant"] == "raw_mlp", "trained_as"].iloc[0]
+    cut = epochs[(epochs["variant"] != trained) | (epochs["seed"] == 0) | (epochs["epoch"] < 3)]
+    figure = curves(cut, best, ["raw_mlp", "lean_linear"])
+    titles = [axes.get_title()[3:] for axes in figure.axes]
+    assert titles == ["Networks with an extractor"] * 2 + ["Heads on pixels"] * 2
+    (line,) = figure.axes[3].lines
+    expected = cut[cut["variant"] == trained].groupby("epoch")["validation_loss"].mean()
+    assert line.get_xdata().tolist() == [1, 2] and line.get_ydata() == pytest.approx(expected[:2].to_numpy())
+    assert "of 2 seeds" in figure.subfigs[1].legends[0].get_title().get_text()
+
+
+def test_misread_images_are_of_networks_that_are_named(frames):
+    words = misread(frames["misread"], frames["best"]).axes[0].texts[0].get_text().replace("\n", " ")
+    assert f"by the {len(frames['best'])} runs of: pixels, MLP; " in words and "lean extractor, linear: label" in words
 
 
 def test_diverged_run_has_no_scores_and_leaves_the_others_theirs(runs, data, machine, tmp_path):

@@ -23,6 +23,16 @@ def test_labels_cover_no_mark_and_no_other_label():
     assert (corners > frame[0]).all() and (corners < frame[1]).all()
 
 
+def test_line_to_a_label_crosses_no_other_mark():
+    """Where the nearest places, to the right, lie behind a mark."""
+    with house_style():
+        figure = Figure(figsize=(4, 4))
+        axes = figure.add_axes((0, 0, 1, 1), xlim=(0, 288), ylim=(0, 288))  # in points
+        axes.plot([100, 108], [144, 152], "o", markersize=3)
+        label_marks(figure, axes, {"network": (100, 144)})
+    assert axes.texts[0].get_position() == (-12, 12)
+
+
 def _words(axes):
     """The corners of the words alone, without the lines to their marks."""
     return [super(type(text), text).get_window_extent().get_points() for text in axes.texts]

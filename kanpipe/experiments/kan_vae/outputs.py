@@ -8,6 +8,7 @@ FIGURES = (
     "posterior_samples",
     "prior_samples",
     "fidelity_against_parameters",
+    "likelihood",
 )
 
 OUTPUTS = Outputs(

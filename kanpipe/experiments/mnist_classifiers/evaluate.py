@@ -157,7 +157,8 @@ def _confusion(net: str, logits: Logits, data: Images) -> pd.DataFrame:
 def _misread(logits: Logits, data: Images, count: int) -> pd.DataFrame:
     """The images that most of the runs misread, the worst first, and what they are read as most often.
 
-    `pixels` are the bytes of an image, compressed and written in letters.
+    `networks` are the variants whose runs these are, with spaces between; `pixels` the bytes of an image, compressed
+    and written in letters.
     """
     readings = np.stack([values.argmax(axis=1) for values in logits.values()] or [data.test_labels])
     wrong = (readings != data.test_labels).sum(axis=0)
@@ -169,8 +170,9 @@ def _misread(logits: Logits, data: Images, count: int) -> pd.DataFrame:
             "read_as": np.bincount(readings[readings[:, image] != data.test_labels[image], image]).argmax(),
             "runs_misreading": wrong[image],
             "runs": len(logits),
+            "networks": " ".join(dict.fromkeys(net for net, _ in logits)),
             "pixels": packed(data.test_images[image]),
         }
         for image in worst
     ]
-    return pd.DataFrame(rows, columns=["image", "label", "read_as", "runs_misreading", "runs", "pixels"])
+    return pd.DataFrame(rows, columns=["image", "label", "read_as", "runs_misreading", "runs", "networks", "pixels"])

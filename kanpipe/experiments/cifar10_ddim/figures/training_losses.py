@@ -1,6 +1,8 @@
 """The loss of the networks while they are trained."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -17,17 +19,24 @@ from kanpipe.reporting.variants import Variant, of_first_seeds
 
 LINES = ("-", "--", ":", "-.")  # of networks of one colour, one after the other
 GREY: Style = {"color": "#BBBBBB", "linewidth": 0.7, "zorder": 1}
-FLOOR: Style = {"marker": "_", "linestyle": "none", "markersize": 9, "markeredgewidth": 1.4, "zorder": 3}
+FLOOR: Style = {
+    "marker": "_",
+    "linestyle": "none",
+    "markersize": 9,
+    "markeredgewidth": 1.4,
+    "zorder": 3,
+    "clip_on": False,
+}
 
 
 def training(
     variants: list[Variant], looks: pd.DataFrame, names: Names, named: Sequence[str], images: Dataset
 ) -> Figure:
-    """The smoothed loss of every variant's first finished run; those that are not `named` in grey.
+    """The smoothed loss of every variant in the training of one seed; those that are not `named` in grey.
 
     `looks` has the slopes of PReLUs: a dash is the loss below which one behind a norm does not let its network come.
     """
-    finished = [variant for variant in variants if variant.runs]
+    finished = _of_one_seed([variant for variant in variants if variant.runs])
     if not finished:
         return statement("No network has finished its training")
     figure = Figure(figsize=(FULL, 3.4), layout="constrained")
@@ -40,7 +49,7 @@ def training(
         own: Style = {"color": hue, "zorder": 2, "label": names.title(variant.name)}
         _curve(axes, variant, own | {"linestyle": next(lines[hue], "-")})
     for number, variant in enumerate(others):
-        _curve(axes, variant, GREY | {"label": "_" if number else "networks of the ablation and of sweeps"})
+        _curve(axes, variant, GREY | {"label": "_" if number else f"the other networks of the table: {len(others)}"})
     _frame(axes, len(images.channels))
     axes.set_ylim(axes.get_ylim())  # of the curves: what lies below them all is no bound worth its room
     for variant in shown:
@@ -50,6 +59,13 @@ def training(
     axes.set_title("; ".join([f"Mean of the {window} steps around, {of_first_seeds(finished, names.title)}", *lost]))
     figure.legend(loc="outside lower center", ncols=2)
     return figure
+
+
+def _of_one_seed(finished: list[Variant]) -> list[Variant]:
+    """With the run of the seed that most of them have in the first place, where there is one."""
+    seeds = Counter(run.seed for variant in finished for run in variant.runs)
+    usual = max(seeds, key=lambda seed: (seeds[seed], -seed), default=0)
+    return [replace(one, runs=sorted(one.runs, key=lambda run: run.seed != usual)) for one in finished]
 
 
 def _curve(axes: Axes, variant: Variant, look: Style) -> None:

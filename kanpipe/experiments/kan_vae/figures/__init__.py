@@ -9,6 +9,7 @@ from kanpipe.data.classes import class_names
 from kanpipe.experiments.kan_vae.config import Experiment
 from kanpipe.experiments.kan_vae.figures.image_grids import posterior_samples, prior_samples
 from kanpipe.experiments.kan_vae.figures.latent_space import latent_space
+from kanpipe.experiments.kan_vae.figures.likelihood import likelihood
 from kanpipe.experiments.kan_vae.figures.parameter_efficiency import fidelity_against_parameters
 from kanpipe.experiments.kan_vae.figures.training_curves import training_curves
 from kanpipe.experiments.kan_vae.published import DATASET
@@ -37,8 +38,8 @@ def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Expe
     if not any(variant.runs for variant in pictured):
         nothing = partial(statement, "None of the models to be shown has finished its training")
         pictures = dict.fromkeys(pictures, nothing)
-    draw(
-        pictures
-        | {"fidelity_against_parameters": partial(fidelity_against_parameters, frames, kinds, shown, published)},
-        out,
-    )
+    of_rows = {
+        "fidelity_against_parameters": partial(fidelity_against_parameters, frames, kinds, shown, published),
+        "likelihood": partial(likelihood, frames["runs"], kinds),
+    }
+    draw(pictures | of_rows, out)

@@ -1,5 +1,7 @@
 """Images in rows: what the models make of inputs, and what they make of noise."""
 
+from textwrap import fill
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,6 +16,7 @@ SIDE = 28  # pixels
 PITCH = SIDE + GAP
 STRIP = 16  # images beside each other in a strip
 TILE, MARGIN, HEAD = 0.375, 0.1, 0.2  # inches
+NAME = 15  # letters of a line of a row's name
 BLOCK, SHOWN = 8, 32  # images beside each other in a block, and in all of it
 
 
@@ -30,7 +33,10 @@ def posterior_samples(variants: list[Variant]) -> Figure:
         axes = figure.add_axes((left / FULL, bottom / whole, STRIP * TILE / FULL, high / whole))
         show(axes, _grid(np.concatenate([_filled(images[band]) for images in rows]), STRIP))
         axes.set_yticks([PITCH * row + SIDE / 2 for row in range(len(rows))], names)
-        names = [name.split("\n")[0] for name in names]  # the numbers are of all test images: once is enough
+        names = [
+            "inputs",
+            *(fill(title(variant.name), NAME) for variant in variants),
+        ]  # the numbers are of all test images: once is enough
     words = f"The first {len(inputs)} test images and one draw of each posterior, {of_first_seeds(variants, title)}"
     figure.text(MARGIN / FULL, 1 - MARGIN / whole, words, va="top")
     return figure
@@ -77,7 +83,7 @@ def _filled(images: np.ndarray) -> np.ndarray:
 def _row_name(variant: Variant) -> str:
     """The model and the number behind its row."""
     measured = scores(variant, reconstruction="error {:.1f} nats") if variant.runs else "diverged"
-    return f"{title(variant.name)}\n{measured}"
+    return f"{fill(title(variant.name), NAME)}\n{measured}"
 
 
 def _block(axes: Axes, images: np.ndarray, name: str) -> None:

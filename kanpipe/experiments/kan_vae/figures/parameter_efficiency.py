@@ -56,7 +56,8 @@ def fidelity_against_parameters(
 ) -> Figure:
     """Scores of all variants against their parameters, a panel for each score that was measured.
 
-    `kinds` says of each variant what it is, `named` which get a label.
+    Where no distance in Inception's features was, a sentence says so. `kinds` says of each variant what it is, `named`
+    which get a label.
     """
     runs = frames["runs"][frames["runs"]["status"] == FINISHED]
     parameters = frames["runs"].drop_duplicates("variant").set_index("variant")["parameters"]
@@ -64,8 +65,8 @@ def fidelity_against_parameters(
     labels: dict[Axes, dict[str, tuple[float, float]]] = {}
     found = [(panel, *_values(panel, runs, frames["fidelity"])) for panel in PANELS]
     measured = [(panel, values, floors) for panel, values, floors in found if len(values)]
-    if not measured:
-        return statement("None of the models has a score")
+    if not any(panel.axis == INCEPTION for panel, _, _ in measured):
+        return statement("No Fréchet distance in Inception's features was measured")
     figure, places = panels(len(measured), height=2.6, below=0.8, across=2, sharex=True)
     for axes, letter, (panel, values, floors) in zip(places, ascii_lowercase, measured, strict=False):
         axes.set_title(f"{letter}  {panel.title}\n{_samples(values)}")

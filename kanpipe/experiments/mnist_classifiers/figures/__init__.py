@@ -25,6 +25,6 @@ def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Expe
         "curves": partial(curves, frames["epochs"], best, shown),
         "cost": partial(cost, best, frames["speed"]),
         "confusion": partial(confusion, frames["confusion"], best, shown),
-        "misread": partial(misread, frames["misread"]),
+        "misread": partial(misread, frames["misread"], best),
     }
     draw(drawings, out)

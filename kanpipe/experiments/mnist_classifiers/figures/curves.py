@@ -5,76 +5,69 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from kanpipe.experiments.mnist_classifiers.figures.style import LINES, first_rows, look, name_and_size
+from kanpipe.experiments.mnist_classifiers.figures.style import LINES, first_rows, looks, name_and_size
 from kanpipe.reporting.log_axes import log_y
-from kanpipe.reporting.plots import FULL, MUTED, SMALL, statement
+from kanpipe.reporting.plots import FULL, statement
+from kanpipe.reporting.style import Look, Style
 from kanpipe.reporting.variants import seeds_of
 from kanpipe.runs import FINISHED
 
-COLUMNS = {"validation_accuracy": "accuracy, %", "validation_loss": "nats an image"}
+COLUMNS = {"misread": "misread held-out images, %", "validation_loss": "held-out images: nats an image"}
+HEIGHT = 3.1  # inches of a row of panels with its legend
 
 
 def curves(epochs: pd.DataFrame, best: pd.DataFrame, shown: list[str]) -> Figure:
-    """Left the accuracy, right the loss of the held-out images: mean and range of the seeds that still train."""
-    rows = {name: row for name, row in first_rows(best[best["status"] == FINISHED]).items() if name in shown}
-    if not rows:
+    """Left the errors, right the loss on held-out images: mean and range of the seeds, as long as all of them train.
+
+    Above the networks with an extractor, below the heads on pixels: those to be `shown`, or all if none of a kind is.
+    """
+    rows = first_rows(best[best["status"] == FINISHED])
+    groups = {title: nets for title, nets in _groups(rows, shown).items() if nets}
+    if not groups:
         return statement("Curves: no run of the networks to show has finished")
-    figure = Figure(figsize=(FULL, 3.4), layout="constrained")
-    panels = figure.subplots(1, len(COLUMNS))
-    widths = _widths(rows)
-    for axes, (column, name) in zip(panels, COLUMNS.items(), strict=True):
-        for net, row in rows.items():
-            _curve(axes, _of_chosen_runs(epochs, best, net), column, row, widths[net])
-        axes.set(xlabel="epoch", ylabel=f"held-out images: {name}")
-    panels[0].set_ylim(_floor(epochs, best, rows), min(100, panels[0].get_ylim()[1]))
-    log_y(panels[1])
-    for axes in panels:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
-    shown_runs = best[best["variant"].isin(rows)]
-    note = f"mean and range of those of {seeds_of(shown_runs)}\nthat still train"
-    panels[0].text(0.98, 0.02, note, transform=panels[0].transAxes, ha="right", va="bottom", size=SMALL, color=MUTED)
+    figure = Figure(figsize=(FULL, HEIGHT * len(groups)), layout="constrained")
+    parts = figure.subfigures(len(groups), 1, squeeze=False)[:, 0]
+    for part, (title, nets), letters in zip(parts, groups.items(), ("ab", "cd"), strict=False):
+        rows_of = {net: _of_chosen_runs(epochs, best, net) for net in nets}
+        panels = part.subplots(1, len(COLUMNS))
+        for axes, letter, (column, words) in zip(panels, letters, COLUMNS.items(), strict=True):
+            _panel(axes, column, rows_of, nets)
+            axes.set(title=f"{letter}  {title}", xlabel="epoch", ylabel=words)
+        words = f"mean and range of {seeds_of(best[best['variant'].isin(nets)])}, as long as all of them train"
+        style: Style = {"ncols": 2, "title": words, "columnspacing": 2}
+        part.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", **style)
     return figure
 
 
+def _groups(rows: dict[str, pd.Series], shown: list[str]) -> dict[str, dict[str, pd.Series]]:
+    found = {}
+    for title, on_pixels in (("Networks with an extractor", False), ("Heads on pixels", True)):
+        own = {net: row for net, row in rows.items() if (row["extractor"] == "none") == on_pixels}
+        found[title] = {net: own[net] for net in shown if net in own} or own
+    return found
+
+
 def _of_chosen_runs(epochs: pd.DataFrame, best: pd.DataFrame, net: str) -> pd.DataFrame:
-    """The epochs of the runs of a network at the learning rate that it is given."""
+    """The epochs of the runs of a network at the learning rate that it is given, as long as all of them train."""
     own = best[best["variant"] == net]
-    same = (epochs["variant"] == own["trained_as"].iloc[0]) & epochs["seed"].isin(own["seed"])
-    return epochs[same]
+    rows = epochs[(epochs["variant"] == own["trained_as"].iloc[0]) & epochs["seed"].isin(own["seed"])]
+    least = 50 / own["validation_images"].iloc[0]  # half an image, where none is misread: the axis is logarithmic
+    misread = (100 - rows["validation_accuracy"]).clip(lower=least)
+    return rows.assign(misread=misread)[rows["epoch"] <= rows.groupby("seed")["epoch"].max().min()]
 
 
-def _widths(rows: dict[str, pd.Series]) -> dict[str, float]:
-    """Of lines: those of networks with the same extractor and head are the wider the more parameters they have."""
-    looks = {net: (row["extractor"], row["head"], row["published_gradient"]) for net, row in rows.items()}
-    return {
-        net: 1.0 + sum(looks[other] == looks[net] and rows[other]["parameters"] < row["parameters"] for other in rows)
-        for net, row in rows.items()
-    }
+def _panel(axes: Axes, column: str, epochs: dict[str, pd.DataFrame], nets: dict[str, pd.Series]) -> None:
+    for net, look in looks(nets).items():
+        _curve(axes, epochs[net].groupby("epoch")[column].agg(["mean", "min", "max"]), nets[net], look)
+    log_y(axes)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _curve(axes: Axes, epochs: pd.DataFrame, column: str, row: pd.Series, width: float) -> None:
-    groups = epochs.groupby("epoch")[column]
-    mean, low, high = groups.mean(), groups.min(), groups.max()
-    hue, mark = look(row)
-    axes.fill_between(mean.index, low, high, color=hue, alpha=0.2, linewidth=0)
-    axes.plot(
-        mean.index,
-        mean,
-        color=hue,
-        linestyle=LINES[row["extractor"]],
-        linewidth=width,
-        label=name_and_size(row),
-        marker=mark,
-        markersize=3.5,
-        markevery=max(1, len(mean) // 8),
-    )
-
-
-def _floor(epochs: pd.DataFrame, best: pd.DataFrame, rows: dict[str, pd.Series]) -> float:
-    """Where the axis of accuracies begins: the first epochs, far below the rest, may lie under it."""
-    later = [_of_chosen_runs(epochs, best, net) for net in rows]
-    values = [found[found["epoch"] > found["epoch"].max() / 10]["validation_accuracy"] for found in later]
-    least, most = min(float(own.quantile(0.02)) for own in values), max(float(own.max()) for own in values)
-    return least - 0.05 * (most - least) - 0.1
+def _curve(axes: Axes, points: pd.DataFrame, row: pd.Series, look: Look) -> None:
+    hue, mark = look
+    axes.fill_between(points.index, points["min"], points["max"], color=hue, alpha=0.2, linewidth=0)
+    style: Style = {"marker": mark, "markersize": 3.5, "markevery": max(1, len(points) // 8)}
+    if row["published_gradient"]:
+        style |= {"markerfacecolor": "white"}
+    label = name_and_size(row)
+    axes.plot(points.index, points["mean"], color=hue, linestyle=LINES[row["extractor"]], label=label, **style)

@@ -1,25 +1,42 @@
 """How networks are told apart: the family of the head by colour and mark, the extractor by the kind of line."""
 
+from collections import Counter
+
 import pandas as pd
 
-from kanpipe.experiments.mnist_classifiers.words import head_name
-from kanpipe.reporting.plots import MUTED
-from kanpipe.reporting.style import FAMILY_COLOURS, FAMILY_MARKS, OTHER, Look
+from kanpipe.experiments.mnist_classifiers.words import CALLED, head_name
+from kanpipe.reporting.plots import INK, MUTED
+from kanpipe.reporting.style import FAMILY_COLOURS, FAMILY_MARKS, MARKS, OTHER, SHADES, Look
 
-LINES = {"wide": "--", "lean": "-", "none": ":"}
+LINES = {"wide": "--", "lean": "-", "none": "-"}
 SIZES = {"wide": 8.0, "lean": 6.0, "none": 4.0}  # of marks, in points
 LOOKS = {"linear": (MUTED, "D")} | {family: (hue, FAMILY_MARKS[family]) for family, hue in FAMILY_COLOURS.items()}
+PUBLISHED = {tuple(name.split("_")): words for name, words in CALLED.items()}  # by extractor and head
 
 
-def look(row: pd.Series) -> Look:
-    """Colour and mark of the head of a network."""
-    return LOOKS.get(row["head"], (OTHER, "P"))
+def looks(rows: dict[str, pd.Series]) -> dict[str, Look]:
+    """Colour and mark of each network by its head; a second one of the same parts has another shade and mark."""
+    seen: Counter[tuple] = Counter()
+    found = {}
+    for net, row in rows.items():
+        parts = (row["extractor"], row["head"], row.get("published_gradient"))
+        hue, mark = LOOKS.get(row["head"], (OTHER, "P"))
+        if number := seen[parts]:
+            shades = SHADES.get(row["head"], (INK,))
+            hue, mark = shades[number % len(shades)], MARKS[(number - 1) % len(MARKS)]
+        seen[parts] += 1
+        found[net] = (hue, mark)
+    return found
 
 
 def name(row: pd.Series) -> str:
-    """What a network is made of."""
-    head = head_name(row["head"]) + (", published gradient" if row["published_gradient"] else "")
-    return f"pixels, {head}" if row["extractor"] == "none" else f"{row['extractor']}, {head}"
+    """What a network is made of; the two of the report as it calls them, which are of the published gradient."""
+    parts, gradient = (row["extractor"], row["head"]), row.get("published_gradient")
+    if parts in PUBLISHED:
+        other = row["head"] == "fasterkan" and gradient is not None and not gradient
+        return PUBLISHED[parts] + (", true gradient" if other else "")
+    head = head_name(row["head"]) + (", published gradient" if gradient else "")
+    return f"pixels, {head}" if row["extractor"] == "none" else f"{row['extractor']} extractor, {head}"
 
 
 def name_and_size(row: pd.Series) -> str:
