@@ -129,6 +129,16 @@ def test_the_ablation_is_against_the_published_network(made, frames):
     assert line(table, DIVERGED)["what differs"] == "spline_order 3"
 
 
+def test_of_two_published_networks_the_nearest_in_size_is_compared_with(frames):
+    runs = frames["runs"].assign(steps=300, parameters=9000)
+    runs.loc[runs["variant"].isin(["kan_unet_short", "kan_bare_ends"]), "parameters"] = 1000
+    table = stage("cifar10_ddim", "tables")(frames | {"runs": runs})["ablation"]
+    mean = {name: own(frames, name, "fid_768").mean() for name in VARIANTS}
+    column = "difference to KAN U-Net"
+    assert line(table, "kan_bare_ends")[column] == f"{mean['kan_bare_ends'] - mean['kan_unet_short']:+.4f}"
+    assert line(table, "unet")[column] == f"{mean['unet'] - mean['kan_unet']:+.4f}"
+
+
 def test_published_times_count_on_their_device_alone():
     here, there = (speed_table(speed(*on), NAMES, published=True).text for on in ((), ("NVIDIA GeForce RTX 4090",)))
     assert here["published s"].tolist() == ["41 (not comparable)", "513 (not comparable)"]

@@ -284,15 +284,19 @@ def _ablation(runs: pd.DataFrame, names: Names) -> Table:
         f"{FIDS[fid]} of {images} images a run; operations of the forward and backward pass of one batch. Mean ± "
         "standard deviation over n training seeds. What differs from the published network of the same family, in the "
         "words of the configuration; of that network itself, its layers. Differences are to the published KAN's layers "
-        "with as many steps."
+        "with as many steps, of its networks to that which is nearest in size."
     )
     return Table(numbers, text, " ".join([note, *scale_words(runs)]))
 
 
 def _differences(numbers: pd.DataFrame, column: str, names: Names) -> list[float]:
-    """Of each variant to the baseline that has made as many steps; NaN for a baseline, and where there is none."""
-    baselines = numbers[numbers["variant"].map(names.is_baseline)].groupby("steps")[column].first()
-    return [
-        float("nan") if names.is_baseline(row["variant"]) else row[column] - baselines.get(row["steps"], float("nan"))
-        for _, row in numbers.iterrows()
-    ]
+    """Of each variant to the baseline of as many steps that is nearest in size; NaN of a baseline, and without one."""
+    baselines = numbers[numbers["variant"].map(names.is_baseline)].dropna(subset=column)
+
+    def difference(row: pd.Series) -> float:
+        like = baselines[baselines["steps"] == row["steps"]]
+        if like.empty or names.is_baseline(row["variant"]):
+            return float("nan")
+        return row[column] - like.loc[(like["parameters"] - row["parameters"]).abs().idxmin(), column]
+
+    return [difference(row) for _, row in numbers.iterrows()]
