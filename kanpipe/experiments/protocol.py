@@ -12,8 +12,8 @@ A kind is a folder with a module for each stage that it has, which holds a funct
     tables    what `evaluate` and `speed` found, to be read
     figures   what it looks like
 
-`config.py` has the models of its configuration, `outputs.py` says what its stages leave, and `words.py`, where a kind has
-one, has the `title` that the page gives a variant. A stage is given the blocks of its entry that
+`config.py` has the models of its configuration, `outputs.py` says what its stages leave, and `words.py`, where a kind
+has one, has the `title` that the page gives a variant. A stage is given the blocks of its entry that
 `kanpipe.config.kinds.BLOCKS` names, and depends on them and on what its module imports: a changed figure retrains
 nothing.
 """
