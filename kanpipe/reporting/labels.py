@@ -11,7 +11,7 @@ from kanpipe.reporting.plots import INK, TEXT
 from kanpipe.reporting.style import Style
 
 WIDTH, HEIGHT = 0.54 * TEXT, 1.3 * TEXT  # of a letter and of a line, in points
-MARK = 5.0  # points, the size of a mark
+MARK = 3.0  # points, half the size of a mark and of a line
 PLACES = [(side * (10 + x), y) for x in (2, 14, 30) for y in (12, -12, 24, -24, 40, -40) for side in (1, -1)]
 PLACES += [(side * (10 + x), y) for x in (2, 14, 30, 50) for y in (60, -60, 90, -90) for side in (1, -1)]
 
@@ -49,7 +49,7 @@ def _covered(box: np.ndarray, points: np.ndarray) -> int:
 
 
 def _crossed(start: np.ndarray, end: np.ndarray, points: np.ndarray) -> int:
-    """How many of the points, but for those at its start, a line of marks' width covers."""
+    """How many of the points, but for those at its start, lie under a line with a mark's width."""
     way, from_start = end - start, points - start
     along = np.clip(from_start @ way / (way @ way), 0, 1)[:, None]
     near = np.linalg.norm(from_start - along * way, axis=1) < MARK

@@ -1,6 +1,7 @@
 """The figures of the autoencoders: what is drawn is what was measured."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,11 +17,12 @@ from kanpipe.experiments import stage
 from kanpipe.experiments.kan_vae import figures
 from kanpipe.experiments.kan_vae.figures.image_grids import posterior_samples, prior_samples
 from kanpipe.experiments.kan_vae.figures.latent_space import CLASS_COLOURS, label_places, latent_space
+from kanpipe.experiments.kan_vae.figures.likelihood import likelihood
 from kanpipe.experiments.kan_vae.figures.parameter_efficiency import fidelity_against_parameters
 from kanpipe.experiments.kan_vae.figures.training_curves import training_curves
 from kanpipe.experiments.kan_vae.outputs import FIGURES
 from kanpipe.experiments.kan_vae.published import CURVE_ENDS, FID
-from kanpipe.experiments.kan_vae.words import kind
+from kanpipe.experiments.kan_vae.words import kind, title
 from kanpipe.reporting.mosaics import mosaic
 from kanpipe.reporting.plots import house_style
 from kanpipe.reporting.smoothing import smoothed
@@ -277,6 +279,32 @@ def test_a_score_that_was_not_measured_has_no_panel(efficiency):
     assert [(title[0], title[3:].split("\n")[0]) for title in titles if title] == [
         ("a", "Binary real images, grey samples"), ("b", "Both grey"), ("c", "Likelihood of test images"),
     ]  # fmt: skip
+
+
+def test_without_distances_of_inception_a_sentence_says_so(frames, runs):
+    own = frames | {"fidelity": frames["fidelity"].query("feature == 'judge_fid'")}
+    kinds = {run.variant: kind(run.spec.variant) for run in runs}
+    (axes,) = fidelity_against_parameters(own, kinds, SPEC.figures.variants, True).axes
+    assert words(axes) == ["No Fréchet distance in Inception's features was measured"]
+
+
+def test_likelihoods_are_those_of_every_training_and_their_means(frames, runs):
+    axes = likelihood(frames["runs"], {run.variant: kind(run.spec.variant) for run in runs}).axes[0]
+    elbo = frames["runs"].query("variant != @DIVERGED").groupby("variant")["iw_elbo"]
+    order = elbo.mean().sort_values(ascending=False)
+    rows = [label.get_text() for label in axes.get_yticklabels()]
+    assert rows == [f"{title(name)} ({VARIANTS[name][1]:,})" for name in order.index]
+    for place, name in enumerate(order.index):
+        hollow, mean = axes.lines[2 * place : 2 * place + 2]
+        assert sorted(hollow.get_xdata()) == sorted(elbo.get_group(name)) and set(hollow.get_ydata()) == {-place}
+        assert mean.get_xdata()[0] == pytest.approx(order[name])
+    assert "seeds each" in axes.get_title(loc="left") or "seed each" in axes.get_title(loc="left")
+
+
+def test_long_names_of_rows_are_wrapped(pictured):
+    shown = replace(pictured[2], name="kan_vae_h35_z15_norm")
+    names = [label.get_text() for label in posterior_samples([shown]).axes[0].get_yticklabels()]
+    assert names[1].split("\n")[:3] == ["KAN-VAE**, a", "norm before the", "splines"]
 
 
 def test_published_distances_stand_in_the_first_panel_for_mnist_alone(efficiency):

@@ -49,15 +49,14 @@ def _speed(rows: pd.DataFrame) -> Figure:
     setups = list(rows["setup"].unique())
     places = {name: -index for index, name in enumerate(in_order(set(rows["variant"]) - {"floor"}))}
     lines = -(-len(setups) // ACROSS)
-    figure = Figure(figsize=(FULL, 0.75 + lines * (0.38 + 0.125 * len(places))), layout="constrained")
+    figure = Figure(figsize=(FULL, 0.75 + lines * (0.5 + 0.125 * len(places))), layout="constrained")
     grid = figure.subplots(lines, ACROSS, sharex=True, sharey=True, squeeze=False)
     for axes, setup in zip(grid.flat, setups, strict=False):
         _setup(axes, rows[rows["setup"] == setup], places)
     for place, axes in enumerate(grid.flat):
+        axes.tick_params(labelbottom=True)
         if place >= len(setups):
             axes.axis("off")
-        elif place + ACROSS >= len(setups):
-            axes.tick_params(labelbottom=True)
     _ratio_axis(grid[0, 0])
     grid[0, 0].set_yticks(list(places.values()), [words(name) for name in places])
     grid[0, 0].set_ylim(min(places.values()) - 0.6, 0.6)

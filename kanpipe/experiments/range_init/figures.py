@@ -45,7 +45,9 @@ def _figure(rows: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
     _over_training(middle, courses, "accuracy", shapes)
     _over_training(right, courses, "outside_hidden", shapes)
     _mlp(middle, mlps)
-    middle.set(title="b  Over the epochs", ylabel="test accuracy, %", ylim=left.get_ylim())
+    low, high = left.get_ylim()
+    below = "\n(the first ones lie below the axis)" if courses["accuracy"].min() < low else ""
+    middle.set(title=f"b  Over the epochs{below}", ylabel="test accuracy, %", ylim=(low, high))
     right.set(title="c  Values that leave", ylabel="hidden values outside the grid, %", ylim=(-4, 104))
     _legend(figure, kans, shapes, mlps, published)
     return figure
@@ -109,7 +111,7 @@ def _legend(figure: Figure, kans: pd.DataFrame, shapes: dict[float, str], mlps: 
         handles.append(Line2D([], [], color=FAMILY_COLOURS["mlp"], linestyle="--", label=words))
     if published:
         handles.append(_dot("_", "published, best of 20 epochs", color=COLOURS["pykan"]))
-    handles.append(Patch(color=MUTED, alpha=0.2, linewidth=0, label="b, c: mean and range of the seeds"))
+    handles.append(Patch(color=MUTED, alpha=0.2, linewidth=0, label="b, c: mean and range of the seeds, which overlap"))
     figure.legend(handles=handles, loc="outside lower center", ncols=3, handlelength=1.6, columnspacing=2.5)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from kanpipe.experiments.protocol import Outputs
 from kanpipe.experiments.swiss_roll.config import Denoiser
 
-COMMON = ("corruption", "generated", "loss_curves", "reverse")
+COMMON = ("corruption", "generated", "loss_curves")
 
 
 def figure_names(variants: Mapping[str, Denoiser]) -> list[str]:

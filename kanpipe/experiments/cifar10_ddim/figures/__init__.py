@@ -26,8 +26,9 @@ from kanpipe.runs import FinishedRun
 def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Experiment, out: Path) -> None:
     """Draw the figures of `OUTPUTS` into the folder `out`, each as PNG and PDF.
 
-    Pictures, channel means and samplers are those of the variants of `spec.figures` that were run, pictures of the first finished
-    seed. Of networks that were trained in another way too, only costs and scores are shown.
+    Pictures, channel means and samplers are those of the variants of `spec.figures` that were run, pictures of the
+    first finished seed; channel means of all others are a figure of their own. Of networks that were trained in another
+    way too, only costs and scores are shown.
     """
     names, chosen, kind = Names(frames["variants"]), spec.figures.variants, DATASETS[spec.problem.dataset]
     variants = [variant for variant in by_variant(runs, frames["runs"]) if names.base(variant.name) == variant.name]

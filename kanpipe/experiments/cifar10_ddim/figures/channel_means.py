@@ -51,7 +51,9 @@ def channel_means(variants: list[Variant], means: pd.DataFrame, names: Names, im
             axes.set_xlabel("mean of $x_T$")
         if place % ACROSS == 0:
             axes.set_ylabel("mean of the sample")
-    _legend(figure, slope, hues, f"{own['image'].nunique():,} images of each, {of_first_seeds(shown, names.title)}")
+    made = "" if differ else f" after {max(steps.values()):,} steps"
+    words = f"{own['image'].nunique():,} images of each{made}, {of_first_seeds(shown, names.title)}"
+    _legend(figure, slope, hues, words)
     return figure
 
 
@@ -95,5 +97,5 @@ def _legend(figure: Figure, slope: float, hues: dict[str, str], title: str) -> N
     line, band = Line2D([], [], color=INK, linewidth=0.7), Line2D([], [], color=BAND, linewidth=7)
     words = rf"predicted noise of mean zero: slope $1/\sqrt{{\bar\alpha}}$ = {slope:.1f}"
     handles, labels = [*dots, line, band], [*names, words, "means that an image can have"]
-    title += "\nabove: slope, standard deviation (sd) and mean of the samples' means; a cloud parallel to the line is shifted"
+    title += "\nabove: slope, standard deviation (sd) and mean of a sample's means; parallel to the line: shifted"
     figure.legend(handles, labels, loc="outside lower center", ncols=3, columnspacing=2, title=title)

@@ -19,8 +19,8 @@ from kanpipe.reporting.variants import Variant, seeds
 DASHES = ("-", "--", ":", "-.")  # of networks of one colour, one after the other
 PANELS = {
     "a  Slope of the PReLU": "",
-    "b  The least loss, about": "squared error, summed over an image",
-    "c  Shift of a sample's means": "of values from -1, black, to 1, white",
+    "b  The least loss, about": "squared error of an image",
+    "c  Shift of a sample's means": "value (black -1, white 1)",
 }
 
 

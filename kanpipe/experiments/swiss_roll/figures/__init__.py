@@ -29,7 +29,6 @@ from kanpipe.reporting.plots import (
     SMALL,
     canvas,
     draw,
-    statement,
     tile,
 )
 from kanpipe.reporting.style import shaded_looks
@@ -55,7 +54,6 @@ def figures(runs: list[FinishedRun], frames: dict[str, pd.DataFrame], spec: Expe
         "corruption": partial(_corruption, data, task),
         "generated": partial(_overview, data.numpy(), variants, floors),
         "loss_curves": partial(loss_curves, variants, floors, look),
-        "reverse": partial(_reverse, variants),
     }
     for variant in variants:
         if variant.name in two_layers:
@@ -95,30 +93,6 @@ def end_of(schedule: Schedule) -> str:
 def _step(axes: Axes, left: float, side: float, points: np.ndarray, colour: str, name: str) -> None:
     tile(axes, (left, 0.36), side, points, NOISE, colour)
     axes.text(left + side / 2, 0.36 + side + 0.05, name, ha="center", va="bottom")
-
-
-def _reverse(variants: list[Variant]) -> Figure:
-    """The reverse process of every network at the end of its training (the last rows of s1, mlp-s1, smol-kan-s1)."""
-    trained = [variant for variant in variants if variant.runs]
-    if not trained:
-        return statement("The reverse process: every run diverged")
-    side, pitch, left = 0.51, 0.535, 1.06
-    bottoms = [0.1 + pitch * row for row in reversed(range(len(trained)))]
-    top = bottoms[0] + side
-    figure, axes = canvas(FULL, top + 0.5)
-    first = trained[0].runs[0]
-    title = f"The reverse process after {first.spec.training.epochs:,} epochs, {of_first_seeds(variants)}"
-    axes.text(0.1, top + 0.36, title, va="center")
-    for variant, bottom in zip(trained, bottoms, strict=True):
-        samples = _samples(variant)
-        name = "\n".join(textwrap.wrap(variant.name_in_title, 14))
-        axes.text(0.1, bottom + side / 2, name, va="center", size=SMALL)
-        for column, (t, points) in enumerate(zip(samples["strip_times"], samples["strips"][-1], strict=True)):
-            tile(axes, (left + column * pitch, bottom), side, points, NOISE, GENERATED, marker_size=1.2)
-            if bottom == bottoms[0]:
-                centre = left + column * pitch + side / 2
-                axes.text(centre, top + 0.05, f"$t={t}$" if column == 0 else f"{t}", ha="center", va="bottom")
-    return figure
 
 
 def _overview(data: np.ndarray, variants: list[Variant], floors: pd.DataFrame) -> Figure:
