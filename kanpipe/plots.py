@@ -242,7 +242,7 @@ def _panel(axes: Axes, edge: Edge, ends: str) -> None:
         edge.knots, np.zeros_like(edge.knots), "|", color=MUTED, transform=axes.get_xaxis_transform(), markersize=4
     )
     name, fit = edge.formula.name, edge.formula.r_squared
-    words = f"none, $R^2$ at most {fit:.2f}" if name == "none" else f"{name}, $R^2$ {fit:.4f}"
+    words = f"none, $R^2$ ≤ {fit:.2f}" if name == "none" else f"{name}, $R^2$ {fit:.4f}"
     axes.set_title(f"{ends}, {edge.weight:.1%}\n{words}", size=SMALL - 1)
     axes.tick_params(labelsize=6)
     axes.locator_params(nbins=3)

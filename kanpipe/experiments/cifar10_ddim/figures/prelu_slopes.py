@@ -25,7 +25,7 @@ PANELS = {
 
 
 def prelu_slopes(variants: list[Variant], looks: pd.DataFrame, names: Names, images: Dataset) -> Figure:
-    """A line a training: the slope, and, where a norm stands before the PReLU, about the least loss and the shift.
+    """A line a training: the slope, and, behind a norm without factors of its own, about the least loss and the shift.
 
     `looks` has the slopes of PReLUs at some training steps.
     """
@@ -47,7 +47,7 @@ def prelu_slopes(variants: list[Variant], looks: pd.DataFrame, names: Names, ima
         axes.xaxis.set_major_locator(MaxNLocator(3, steps=(1, 2, 5, 10)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     runs = [slopes.loc[slopes["variant"] == variant.name, "seed"].nunique() for variant in shown]
-    words = f"A line a training, {seeds(min(runs), max(runs))} each; b and c where a norm stands before the PReLU"
+    words = f"A line a training, {seeds(min(runs), max(runs))} each; b, c: behind a norm without factors of its own"
     figure.legend(handles=entries, title=words, title_fontsize=SMALL, loc="outside lower center", ncols=2)
     return figure
 

@@ -73,14 +73,19 @@ def _steps(axes: Axes, timed: pd.DataFrame, finished: pd.DataFrame) -> None:
         ends = [[row["step_ratio"] - row["step_low"]], [row["step_high"] - row["step_ratio"]]]
         style: Style = {"color": hue, "marker": mark, "markersize": 3.5, "elinewidth": 1, "capsize": 2}
         axes.errorbar([row["step_ratio"]], [-place], xerr=ends, **style)
-        trained = f"misread {errors[row['variant']]:.2f} %" if row["variant"] in errors else "not trained"
-        names.append(f"{name(row)}{row['part'].removeprefix(NET)}: {trained}")
+        names.append(f"{name(row)}{row['part'].removeprefix(NET)}: {_trained(row, errors)}")
     axes.axvline(1, color=MUTED, linewidth=0.7, zorder=0)
     axes.set_yticks([-place for place in range(len(names))], names)
     axes.set(title=f"c  Step of training over that of the {name(timed.iloc[0])}", xlabel=_timed(timed))
     axes.set_xlim(0, 1.08 * axes.get_xlim()[1])
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.margins(y=0.1)
+
+
+def _trained(row: pd.Series, errors: pd.Series) -> str:
+    if row["part"] != NET:
+        return "timed alone"
+    return f"misread {errors[row['variant']]:.2f} %" if row["variant"] in errors else "not trained"
 
 
 def _timed(rows: pd.DataFrame) -> str:
