@@ -22,7 +22,7 @@ import torch
 
 from kanpipe.config import effective, load_yaml
 from kanpipe.config.kinds import parsed, trained
-from kanpipe.evaluation.timing import Work, estimate, interleaved, paired_ratio, peak_bytes, stopwatch
+from kanpipe.evaluation.timing import Work, interleaved, peak_bytes, stopwatch
 from kanpipe.evaluation.training_steps import next_step
 from kanpipe.experiments import stage
 from kanpipe.experiments.cifar10_ddim.datasets import SIDE
@@ -30,6 +30,7 @@ from kanpipe.experiments.cifar10_ddim.train import set_up
 from kanpipe.experiments.plan import Plan
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
+from kanpipe.medians import estimate, paired_ratio
 from kanpipe.models import parameter_count
 from kanpipe.provenance import commit, versions
 

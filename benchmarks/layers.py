@@ -28,12 +28,13 @@ from torch import Tensor, nn
 
 from kanpipe.config import effective, load_yaml
 from kanpipe.config.kinds import blocks, parsed
-from kanpipe.evaluation.timing import ProcessorTime, Work, estimate, interleaved, paired_ratio, saved_bytes
+from kanpipe.evaluation.timing import ProcessorTime, Work, interleaved, saved_bytes
 from kanpipe.experiments.layer_speed.contenders import Setup, input_shape, network
 from kanpipe.experiments.layer_speed.passes import passes
 from kanpipe.jobs import keep_freed_memory
 from kanpipe.layers import KANConv2d, kernels
 from kanpipe.machine import Machine, seeded
+from kanpipe.medians import estimate, paired_ratio
 
 HERE = Path(__file__).parent
 ENTRY = effective(load_yaml(HERE.parent / "config.yaml"))["experiments"]["layer_speed"]

@@ -16,9 +16,10 @@ import torch
 
 from kanpipe.config import effective, load_yaml
 from kanpipe.config.kinds import blocks, parsed
-from kanpipe.evaluation.timing import ProcessorTime, Work, estimate, interleaved, paired_ratio
+from kanpipe.evaluation.timing import ProcessorTime, Work, interleaved
 from kanpipe.experiments.swiss_roll import problem
 from kanpipe.jobs import keep_freed_memory
+from kanpipe.medians import estimate, paired_ratio
 from kanpipe.models import parameter_count
 
 ENTRY = effective(load_yaml(Path(__file__).parents[1] / "config.yaml"))["experiments"]["swiss_roll"]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from kanpipe.evaluation.medians import missed
+from kanpipe.medians import missed
 
 LEVEL = 0.95
 ROUND = "round"  # the unit of rows of one process

@@ -12,7 +12,7 @@ import pytest
 
 from kanpipe.claims import effects
 from kanpipe.claims.judge import holm, read, tight
-from kanpipe.evaluation.medians import paired_ratio
+from kanpipe.medians import paired_ratio
 
 DRAWS = 4000
 FEWER = 2000  # of what takes longer: deviations are 0.5 and 0.35 points

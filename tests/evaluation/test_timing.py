@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from kanpipe.evaluation.medians import paired_ratio
 from kanpipe.evaluation.timing import MOST_REPEATS, ProcessorTime, interleaved, saved_bytes
+from kanpipe.medians import paired_ratio
 
 
 class FakeClock:

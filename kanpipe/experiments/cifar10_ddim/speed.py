@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from kanpipe.config.models import ChosenTiming
-from kanpipe.evaluation.medians import estimate, paired_ratio
 from kanpipe.evaluation.timing import Work, interleaved, peak_bytes, stopwatch
 from kanpipe.evaluation.training_steps import next_step
 from kanpipe.experiments.cifar10_ddim import problem
@@ -20,6 +19,7 @@ from kanpipe.experiments.layer_speed.precision import matmul_tflops, precision
 from kanpipe.experiments.layer_speed.published import WITH_PUBLISHED
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
+from kanpipe.medians import estimate, paired_ratio
 from kanpipe.runs import FinishedRun
 
 PUBLISHED_STEPS = 1563  # an epoch of batches of 32, which the source gives the time of

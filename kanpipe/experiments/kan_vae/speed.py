@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from kanpipe.config.models import ChosenTiming
-from kanpipe.evaluation.medians import Estimate, estimate, paired_ratio
 from kanpipe.evaluation.timing import Work, interleaved, stopwatch
 from kanpipe.evaluation.training_steps import next_step
 from kanpipe.experiments.kan_vae import problem
@@ -20,6 +19,7 @@ from kanpipe.experiments.kan_vae.train import set_up
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.layers.kan_layer import weights_kept_packed
 from kanpipe.machine import Machine
+from kanpipe.medians import Estimate, estimate, paired_ratio
 from kanpipe.models.counting import parameter_count
 from kanpipe.models.vae import VAE
 from kanpipe.runs import FinishedRun

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import torch
 
-from kanpipe.evaluation.medians import estimate
 from kanpipe.evaluation.timing import interleaved, stopwatch
+from kanpipe.medians import estimate
 
 PRECISIONS = {"cpu": ("float32",), "cuda": ("float32", "tf32", "bfloat16")}
 

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from kanpipe.evaluation.flops import multiplications
-from kanpipe.evaluation.medians import estimate, paired_ratio
 from kanpipe.evaluation.timing import Work, interleaved, peak_bytes, saved_bytes, stopwatch
 from kanpipe.experiments.layer_speed.config import Added, Experiment, Problem, Setup
 from kanpipe.experiments.layer_speed.contenders import exists, input_shape, multiply_adds, network
@@ -20,6 +19,7 @@ from kanpipe.experiments.layer_speed.passes import BACKWARD, FORWARD, passes, tr
 from kanpipe.experiments.layer_speed.precision import PRECISIONS, matmul_tflops, precision
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine, seeded
+from kanpipe.medians import estimate, paired_ratio
 from kanpipe.models.counting import parameter_count
 from kanpipe.provenance import commit
 from kanpipe.runs import FINISHED, FinishedRun

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kanpipe.evaluation.flops import multiplications
-from kanpipe.evaluation.medians import estimate, paired_ratio
 from kanpipe.evaluation.timing import Work, interleaved, stopwatch
 from kanpipe.experiments.layer_speed.published import WITH_PUBLISHED
 from kanpipe.experiments.layer_speed.published_layers import FasterKANLayer
@@ -21,6 +20,7 @@ from kanpipe.experiments.mnist_classifiers.config import Classifier, Experiment
 from kanpipe.experiments.mnist_classifiers.parts import EXTRACTOR, HEAD, NET
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.machine import Machine
+from kanpipe.medians import estimate, paired_ratio
 from kanpipe.models.classifier import CLASSES, FEATURES, DigitClassifier
 from kanpipe.models.counting import parameter_count
 from kanpipe.runs import FINISHED, FinishedRun

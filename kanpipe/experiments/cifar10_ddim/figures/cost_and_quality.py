@@ -25,6 +25,7 @@ OTHERS: Style = {"color": "#BBBBBB", "marker": "o", "zorder": 2}
 SAME: Style = {"color": MUTED, "linewidth": 0.7, "zorder": 1}
 PUBLISHED_MARK: Style = {"linestyle": "none", "marker": "x", "markersize": 7, "markeredgewidth": 1.5, "zorder": 5}
 ROW = 0.21  # inches
+FRAME, LOWER = 0.9, 3.1  # inches: what stands around the rows, and the panels below
 COSTS = {  # column: what it is, and its unit
     "parameters": ("Size", "parameters"),
     "gflop": ("Operations of the training", "GFLOP"),
@@ -51,8 +52,8 @@ def cost_and_quality(
     trained = runs[chosen & (runs["status"] == FINISHED)].dropna(subset=fid)
     rows = _rows(trained[trained["steps"] == usual], names, named)
     points = _points(trained[trained["variant"].map(names.base).isin(named)], fid, speed, names)
-    figure = Figure(figsize=(FULL, 3.7 + ROW * len(rows)), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=(ROW * len(rows) + 0.6, 3.1))[:, 0]
+    figure = Figure(figsize=(FULL, LOWER + FRAME + ROW * len(rows)), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=(FRAME + ROW * len(rows), LOWER))[:, 0]
     above = upper.add_subplot()
     above.set(title=f"a  Every training, after {usual:,} steps", xlabel=FIDS[fid])
     _trainings(above, rows, fid, names, named)

@@ -81,7 +81,9 @@ def _floors(axes: Axes, variant: Variant, looks: pd.DataFrame, hue: str, values:
     own = looks[(looks["variant"] == variant.name) & (looks["seed"] == variant.runs[0].seed) & (looks["layer"] == LAST)]
     words = "a dash: about the least that a PReLU behind the norm lets be reached"
     label = "_" if words in axes.get_legend_handles_labels()[1] else words
-    axes.plot(own["step"], prelu_floor(own["slope"], values), color=hue, label=label, **FLOOR)
+    least = prelu_floor(own["slope"], values)
+    inside = least.between(*axes.get_ylim())  # no dash is clipped, so that those at the first step are whole
+    axes.plot(own["step"][inside], least[inside], color=hue, label=label, **FLOOR)
 
 
 def _frame(axes: Axes, channels: int) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from kanpipe.evaluation.medians import estimate, missed
+from kanpipe.medians import estimate, missed
 
 
 @pytest.mark.parametrize("n", [6, 7, 11, 15, 21, 100])
