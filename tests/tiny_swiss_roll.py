@@ -21,7 +21,7 @@ PROBLEM = {
     "diffusion": {"steps": 20, "beta": 0.000625},
 }
 VARIANT = {"family": "kan", "hidden": [32]}
-SAMPLING = {"points": 50, "strip_points": 5, "strip_panels": 3, "seed": 0}
+SAMPLING = {"points": 50, "seed": 0}
 
 
 def spec_of(training):

@@ -207,8 +207,8 @@ def test_network_of_the_source_that_has_not_run_has_a_row_beside_the_other():
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("wide_linear", "wide, linear (MLP network)"),
-        ("lean_fasterkan", "lean, FasterKAN (FasterKAN network)"),
+        ("wide_linear", "MLP network"),
+        ("lean_fasterkan", "FasterKAN network"),
         ("raw_mlp_wide", "pixels, MLP wide"),
         ("fastkan_in_time", "FastKAN in time"),
     ],

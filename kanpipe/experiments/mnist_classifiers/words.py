@@ -5,7 +5,8 @@ from kanpipe.reporting.style import short_name
 
 VARIANTS = {"mlp": "wide_linear", "fasterkan": "lean_fasterkan"}  # the two networks of the source
 CALLED = {"wide_linear": "MLP network", "lean_fasterkan": "FasterKAN network"}  # and what it calls them
-EXTRACTORS = {"wide": "wide", "lean": "lean", "raw": "pixels"}  # how the name of a network begins
+EXTRACTORS = {"wide": "wide extractor", "lean": "lean extractor", "none": "pixels"}
+BEGINNINGS = {"wide": "wide", "lean": "lean", "raw": "none"}  # of the names of networks, by extractor
 
 
 def head_name(head: str) -> str:
@@ -14,7 +15,8 @@ def head_name(head: str) -> str:
 
 
 def title(name: str) -> str:
-    """`lean_kan` is lean, KAN; the two networks of the source have its own name too: wide, linear (MLP network)."""
-    extractor, _, head = name.partition("_")
-    words = f"{EXTRACTORS[extractor]}, {label(head)}" if extractor in EXTRACTORS and head else label(name)
-    return f"{words} ({CALLED[name]})" if name in CALLED else words
+    """A network by its name, as figures call it: `lean_kan` is "lean extractor, KAN"; the source's two as it does."""
+    beginning, _, head = name.partition("_")
+    if name in CALLED or beginning not in BEGINNINGS or not head:
+        return CALLED.get(name, label(name))
+    return f"{EXTRACTORS[BEGINNINGS[beginning]]}, {label(head)}"

@@ -61,8 +61,6 @@ class Sampling(Section):
     """Ancestral sampling."""
 
     points: Count = Field(description="points drawn by every run")
-    strip_points: Count = Field(description="points in each panel of a strip")
-    strip_panels: int = Field(ge=2, description="panels of a strip, at least 2")
     seed: Seed = Field(description="seed of the samples")
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pandas as pd
 
-from kanpipe.experiments.mnist_classifiers.words import CALLED, head_name
+from kanpipe.experiments.mnist_classifiers.words import CALLED, EXTRACTORS, head_name
 from kanpipe.reporting.plots import INK, MUTED
 from kanpipe.reporting.style import FAMILY_COLOURS, FAMILY_MARKS, MARKS, OTHER, SHADES, Look
 
@@ -36,7 +36,7 @@ def name(row: pd.Series) -> str:
         other = row["head"] == "fasterkan" and gradient is not None and not gradient
         return PUBLISHED[parts] + (", true gradient" if other else "")
     head = head_name(row["head"]) + (", published gradient" if gradient else "")
-    return f"pixels, {head}" if row["extractor"] == "none" else f"{row['extractor']} extractor, {head}"
+    return f"{EXTRACTORS[row['extractor']]}, {head}"
 
 
 def name_and_size(row: pd.Series) -> str:
