@@ -181,6 +181,14 @@ def test_floor_is_the_training_images_after_the_reference(frames, inputs):
     assert set(rows["n"]) == {16}
 
 
+def test_images_of_no_network_are_made_of_those_after_the_reference_too(frames, inputs):
+    row = frames["scores"].query("variant == 'floor: one colour' and metric == 'fid'")
+    images = photographs(0, 50)
+    plain = floors(images[24:40], 0.3, 0)["floor: one colour"]
+    real, made = (found_in(part, inputs) for part in (images[:24], plain))
+    assert row["value"].item() == pytest.approx(frechet_distance(real["1280"], made["1280"]), rel=1e-9)
+
+
 def test_without_images_beside_the_reference_the_floor_is_one_half_against_the_other(inputs):
     images = photographs(0, 50)
     rows = {

@@ -52,7 +52,10 @@ class Evaluation:
         self.steepest, self.predicted_mean_sd = steepest(options, diffusion), predicted_mean_sd(options, diffusion)
         others = images[count : count + options.images]
         self.scores = self.measured.floor(others)
-        for name, found in floors(images[: options.images], self.predicted_mean_sd, spec.evaluation.seed).items():
+        real = (
+            others if len(others) == options.images else images[: options.images]
+        )  # the latter are nearer to themselves
+        for name, found in floors(real, self.predicted_mean_sd, spec.evaluation.seed).items():
             self.scores += self.measured.rows(found, {"variant": name})
         self.runs: list[dict[str, Any]] = []
         self.coverage: list[dict[str, Any]] = []
