@@ -34,6 +34,7 @@ NO_NUMBERS += ("kanpipe.digests", "kanpipe.gpus", "kanpipe.experiments", "kanpip
 NO_NUMBERS += ("kanpipe.layers", "kanpipe.layers.registry")  # they say where the layers are
 CONFIGURATION = "kanpipe.config"
 DECLARATIONS = (CONFIGURATION, ".config", ".outputs")  # beginning or ends of the names of modules that only declare
+STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)  # what statements may lie in
 RECORDED = ("torch", "numpy", "scipy", "scikit-learn", "pot", "pandas", "safetensors", "snakemake", "numba")
 
 
@@ -159,17 +160,19 @@ def _home(name: str, path: Path, node: ast.ImportFrom) -> str:
 
 
 def _executed(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes below one, but for those that only a type checker reads."""
+    """All statements below a node, but for those that only a type checker reads."""
     for child in ast.iter_child_nodes(node):
-        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+        if isinstance(child, STATEMENTS) and not (
+            isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
+        ):
             yield child
             yield from _executed(child)
 
 
 @cache
 def _normal_form(path: Path) -> str:
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
+    tree = _tree(path)  # which loses its docstrings: they import nothing
+    for node in [tree, *_executed(tree)]:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
     return ast.unparse(tree)
