@@ -42,7 +42,7 @@ class Mean:
     degrees: float
 
     def effect(self, of: str, n: str, noise: str, logarithm: bool = False) -> Effect:
-        """The effect by Student's t; of the mean of a logarithm, as a ratio."""
+        """The effect by Student's t, without p where all values are alike; of the mean of a logarithm, as a ratio."""
         half = special.stdtrit(self.degrees, (1 + LEVEL) / 2) * self.error
         back, there = (math.exp, math.log) if logarithm else (float, float)
 
@@ -51,11 +51,10 @@ class Mean:
                 return 0.0
             return self._p(there(bound))
 
-        return Effect(back(self.value), back(self.value - half), back(self.value + half), of, n, noise, p, logarithm)
+        ends = back(self.value - half), back(self.value + half)
+        return Effect(back(self.value), *ends, of, n, noise, p if self.error else None, logarithm)
 
     def _p(self, value: float) -> float:
-        if self.error == 0:
-            return float(self.value == value)
         return float(2 * special.stdtr(self.degrees, -abs(self.value - value) / self.error))
 
 
@@ -199,7 +198,7 @@ def least(variant: pd.DataFrame, others: Sequence[pd.DataFrame]) -> Effect:
     def p(bound: float) -> float:
         above = [effect.p(bound) for effect in effects if effect.p and effect.value > bound]
         below = [effect.p(bound) for effect in effects if effect.p and effect.value <= bound]
-        return min(1.0, len(found) * min(above)) if above else max(below)
+        return min(1.0, len(found) * min(above)) if above else max(below, default=math.nan)
 
     value, high = max(mean.value for mean in found), max(effect.high for effect in effects)
     of = f"difference to the best of {len(found)} others"

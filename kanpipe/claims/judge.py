@@ -19,7 +19,7 @@ WORDS = {  # group: the claim holds, it fails, the interval holds both
     "afterwards": ("supported", "refuted", "undecided"),
     "count": ("agrees", "differs", ""),
 }
-BORDERLINE = "borderline"  # a tight interval across a bound
+BORDERLINE = "borderline"  # a tight interval across a bound, or beside the number that it is within the margin of
 TIGHT = 0.1  # of what is claimed: the width between two bounds, or the size of the one
 UNDECIDABLE = "undecidable"
 NOTE = (
@@ -108,7 +108,8 @@ def _verdict(claim: Claim, finding: Finding) -> tuple[str, float, str]:
         return finding.unjudged[0], math.nan, finding.unjudged[1]
     assert finding.effect is not None
     reading, p = read(finding.effect, bounds)
-    verdict = BORDERLINE if reading == 2 and tight(finding.effect, bounds) else words[reading]
+    narrow = reading == 2 and tight(finding.effect, bounds)
+    verdict = BORDERLINE if narrow or (reading == 0 and _misses(claim, finding.effect)) else words[reading]
     if finding.unjudged:
         few = finding.unjudged[1]
         return "preliminary", math.nan, f"{few}; reads {verdict}" if math.isfinite(finding.effect.low) else few
@@ -151,8 +152,12 @@ def _beside(claim: Claim, effect: Effect) -> str:
     """Whether a reported number is one that one more run could have, which may be so of many where runs differ much."""
     if claim.test.kind != "number":
         return ""
-    lies = "inside" if effect.low <= claim.test.value <= effect.high else "outside"
-    return f"; the reported {claim.test.value:g} lies {lies} the interval"
+    return f"; the reported {claim.test.value:g} lies {'outside' if _misses(claim, effect) else 'inside'} the interval"
+
+
+def _misses(claim: Claim, effect: Effect) -> bool:
+    """Whether a reported number is one that one more run would not have."""
+    return claim.test.kind == "number" and not effect.low <= claim.test.value <= effect.high
 
 
 def _range(low: float, high: float) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from scipy.stats import binomtest
 
 from kanpipe.claims import effects, rows
 from kanpipe.claims.effects import Effect
@@ -194,7 +195,9 @@ def stable(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Findi
     few = rows.few(side)
     unjudged = ("not comparable", words) if not comparable else ("preliminary", few) if few else None
     measured = f"{gone:.0f} of {effects.counted(len(side), 'run')} diverged"
-    effect = Effect(gone, gone, gone, "runs that diverged", effects.counted(len(side), "run"))
+    most = binomtest(int(gone), len(side)).proportion_ci().high
+    noise = f"of all runs up to {most:.0%} may diverge (95 %)"
+    effect = Effect(gone, gone, gone, "runs that diverged", effects.counted(len(side), "run"), noise)
     return Finding(measured, effect, words, unjudged, side["variant"].iloc[0])
 
 

@@ -115,7 +115,7 @@ class Level(Between):
 
 
 class Number(Question):
-    """One published number, `value`: one more run lies within `within` of it (a prediction interval)."""
+    """One published number, `value`: one more run lies within `within` of it (a prediction interval), and may be it."""
 
     kind: Literal["number"]
     metric: str = ""
@@ -265,7 +265,8 @@ class Claim(Section):
     frame: str = "runs"
     named: str = "variant"  # the column of the frame that tells its variants apart
     where: dict[str, Any] = {}  # columns of the frame and the values of its rows that are meant
-    scale: dict[str, Any] = {}  # what a run must have to be compared with the reported one
+    scale: dict[str, Any] = {}  # what a run must have to be compared with the reported one, as its source says
+    assumed: dict[str, Any] = {}  # the same of what the source does not say, so that it was chosen here
     same: list[str] = []  # what all runs must have alike
     optional: bool = False  # the metric is a column only in some settings
     repeats: str | None = None  # the column that tells draws of one run apart

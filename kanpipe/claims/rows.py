@@ -12,6 +12,7 @@ from kanpipe.runs import FINISHED
 
 Frames = Mapping[tuple[str, str], pd.DataFrame]  # by experiment and name of the frame
 RUN = ["variant", "seed"]
+CLAIMED, ASSUMED = "claimed for", "not given, taken as"  # a scale that a source gives, or does not
 FEW = {1: "one run", 2: "two runs"}
 
 
@@ -48,7 +49,7 @@ def _with_lost(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 def named_columns(claim: Claim) -> set[str]:
     """The columns that a claim needs in its rows, whatever the settings: all but an optional metric."""
-    named = {*claim.scale, *claim.same, *claim.where, *getattr(claim.test, "ends", [])}
+    named = {*claim.scale, *claim.assumed, *claim.same, *claim.where, *getattr(claim.test, "ends", [])}
     if claim.test.kind == "ratio":
         named.add(f"{claim.test.phase}_ms")
     if claim.repeats:
@@ -99,11 +100,12 @@ def scale(claim: Claim, rows: pd.DataFrame) -> tuple[str, bool]:
     A device is the claim's where its name holds the one that a source gives: makers add memory and form to it.
     """
     rows = finished(rows)
-    wanted = [f"{key} {value}" for key, value in claim.scale.items()]
+    wanted = [f"{key} {value}" for key, value in {**claim.scale, **claim.assumed}.items()]
     wanted += [f"equal {key} ({_values(rows[key])})" for key in claim.same]
     other = [
-        f"{key} {_values(rows[key])}, claimed for {value}"
-        for key, value in claim.scale.items()
+        f"{key} {_values(rows[key])}, {asked} {value}"
+        for asked, keys in ((CLAIMED, claim.scale), (ASSUMED, claim.assumed))
+        for key, value in keys.items()
         if not _is(rows[key], value, key).all()
     ]
     other += [f"{key} differ: {_values(rows[key])}" for key in claim.same if rows[key].nunique() > 1]

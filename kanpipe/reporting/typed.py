@@ -1,7 +1,9 @@
 """Numbers that are typed in prose by hand, where those that were measured have to be filled in from the tables.
 
 results/reference/typed.yaml says of each page which numbers with a decimal point may be typed, and what they are:
-published, settings, or bounds of claims. A p may never be. What stands in code, links and comments is no prose.
+published, settings, or bounds of claims. A p may never be, nor in the quote at the beginning of a page, which says what
+to believe, a number of nats, orders of magnitude, times or per cent, be it a word. What stands in code, links and
+comments is no prose.
 """
 
 import re
@@ -13,14 +15,22 @@ from kanpipe.config import load_yaml
 NO_PROSE = re.compile(r"<!-- value: .*?<!-- -->|<!--.*?-->|```.*?```|`[^`]*`|\]\([^)]*\)", re.DOTALL)
 P_VALUE = re.compile(r"\bp (?:= |< |of |below )?(?:0?\.\d+|\d(?:\.\d+)?e-\d+)")
 DECIMAL = re.compile(r"(?<![\w.:/-])-?\d+\.\d+(?:e-?\d+)?(?![\w/]|\.\d)")
+WORDS = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|twenty|hundred|thousand"
+MEASURE = re.compile(rf"\b(?:\d[\d,]*|{WORDS})(?:[ -]fold| (?:nats|orders|times|%))(?!\w)", re.IGNORECASE)
+CONFIDENCE = "95 %"
 MARKER = "<!-- value: "
 
 
 def typed(text: str, allowed: Collection[float] = ()) -> list[str]:
-    """The ps that are typed in a page, and, if it quotes any number, the decimals but those that are allowed."""
+    """The ps that are typed in a page, the measures in its quote, and, if it quotes any number, decimals.
+
+    But for the decimals that are allowed.
+    """
     prose = NO_PROSE.sub(" ", text)
     decimals = DECIMAL.findall(prose) if MARKER in text else []
-    return P_VALUE.findall(prose) + [number for number in decimals if float(number) not in allowed]
+    quote = " ".join(line.removeprefix(">") for line in prose.splitlines() if line.startswith(">"))
+    measures = [found for found in MEASURE.findall(quote) if found != CONFIDENCE]
+    return P_VALUE.findall(prose) + measures + [number for number in decimals if float(number) not in allowed]
 
 
 def allowed_numbers(path: Path) -> dict[str, set[float]]:

@@ -87,11 +87,16 @@ def test_level_is_judged_by_the_interval_of_the_mean(bounds, expected):
     assert found["verdict"] == expected
 
 
+def test_scores_that_are_all_alike_have_a_verdict_and_no_p():
+    found = verdict(claim({"kind": "level", "metric": "loss", "variant": "kan", "low": 0.9}), rows(kan=[1.0] * 5))
+    assert (found["verdict"], found["low"], found["high"]) == ("reproduced", 1, 1) and np.isnan(found["p"])
+
+
 @pytest.mark.parametrize(
     ("value", "within", "expected", "lies"),
     [
         (2.1, 1.0, "reproduced", "inside"),
-        (2.6, 1.2, "reproduced", "outside"),  # told apart, and still within what was called the same
+        (2.6, 1.2, "borderline", "outside"),  # within what was called the same, and yet told apart
         (2.6, 0.7, "within noise", "outside"),  # one more run may lie on either side of what was called the same
         (9.0, 0.1, "not reproduced", "outside"),
         (2.1, 0.3, "within noise", "inside"),
@@ -355,6 +360,8 @@ def test_borderline_ratios_of_times_are_narrow_beside_their_distance_from_1(boun
 def test_another_scale_is_not_comparable_and_unequal_budgets_are_not():
     found = verdict(compared("above", scale={"steps": 8000}), rows(kan=HIGH, mlp=LOW))
     assert (found["verdict"], found["why"]) == ("not comparable", "steps 100, claimed for 8000")
+    assumed = verdict(compared("above", assumed={"steps": 8000}), rows(kan=HIGH, mlp=LOW))
+    assert (assumed["verdict"], assumed["why"]) == ("not comparable", "steps 100, not given, taken as 8000")
     unequal = rows(kan=HIGH, mlp=LOW, steps=[10] * 3 + [20] * 3)
     assert verdict(compared("above", same=["steps"]), unequal)["why"] == "steps differ: 10, 20"
     equal = compared("above", scale={"steps": 100}, same=["status"])

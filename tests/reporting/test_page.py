@@ -196,10 +196,11 @@ def test_what_no_source_is_about_is_only_measured(tmp_path):
 def test_scale_that_is_not_the_published_one_has_thousands_apart(page):
     whys = [
         "steps 1000, 2000, claimed for 78000; device a CPU, 2 cores, claimed for RTX 4090",
-        "steps 500, claimed for 78000",
+        "steps 500, claimed for 78000; samples 500, not given, taken as 50000",
     ]
     claims = [replace(page.claims[0], verdict="not comparable", why=why) for why in whys]
     said = "steps 1,000, 2,000 or 500 (claimed for 78,000); device a CPU, 2 cores (claimed for RTX 4090)"
+    said += "; samples 500 (not given, taken as 50,000)"
     assert contents._partial(claims) == said
 
 

@@ -25,6 +25,12 @@ def test_decimal_is_typed_only_if_allowed(said):
     assert typed(f"and {said}.") == []  # of a page that quotes nothing
 
 
+@pytest.mark.parametrize("said", ["13 nats", "eight nats", "Three times", "12 %", "two orders", "1,464-fold"])
+def test_measure_is_not_typed_in_the_quote_of_a_page(said):
+    assert typed(f"# Title\n\n> It is {said} behind (95 %).\n\nIt is {said} behind.") == [said]
+    assert typed("> Of 3 runs two are 16 channels wide, at <!-- value: a.b -->13<!-- --> nats.") == []
+
+
 @pytest.mark.parametrize(
     "said",
     ["<!-- value: a.p -->0.04<!-- -->", "`beta=0.03`", "[page](https://x.org/1706.03762)", "v0.1.0", "<!-- 0.5 -->"],

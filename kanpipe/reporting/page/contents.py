@@ -10,6 +10,7 @@ import pandas as pd
 from jinja2.sandbox import SandboxedEnvironment
 
 from kanpipe.claims.model import OWN
+from kanpipe.claims.rows import ASSUMED, CLAIMED
 from kanpipe.config import load_yaml
 from kanpipe.errors import UserError
 from kanpipe.files import read_table
@@ -23,7 +24,7 @@ from kanpipe.reporting.tables import NOT_RUN
 from kanpipe.reporting.values import METHODS, Values
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
-OTHER_SCALE = re.compile(r"(\w+) ([^;]*), claimed for ([^;]*)")  # of why a claim is not comparable
+OTHER_SCALE = re.compile(rf"(\w+) ([^;]*), ({CLAIMED}|{ASSUMED}) ([^;]*)")  # of why a claim is not comparable
 KEYS = {"title", "source", "url", "question", "claimed", "measured", "table", "figures", "hard", "left_out"}
 
 
@@ -169,9 +170,9 @@ def _partial(claims: list[Judged]) -> str:
     """In what the runs differ from what claims are about: "channels 12, 32 (claimed for 128)"."""
     found: dict[tuple[str, str], set[str]] = {}
     for claim in claims:
-        for name, value, claimed in OTHER_SCALE.findall(claim.why if claim.verdict == "not comparable" else ""):
-            found.setdefault((name.replace("_", " "), _thousands(claimed)), set()).add(_thousands(value))
-    return "; ".join(f"{name} {' or '.join(sorted(values))} (claimed for {n})" for (name, n), values in found.items())
+        for name, value, asked, number in OTHER_SCALE.findall(claim.why if claim.verdict == "not comparable" else ""):
+            found.setdefault((name.replace("_", " "), f"{asked} {_thousands(number)}"), set()).add(_thousands(value))
+    return "; ".join(f"{name} {' or '.join(sorted(values))} ({asked})" for (name, asked), values in found.items())
 
 
 def _thousands(words: str) -> str:
