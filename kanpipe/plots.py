@@ -33,6 +33,7 @@ SHAPES: dict[str, Shape] = {  # from the simplest on: of those that fit as well 
 }
 AS_WELL, NEARLY, GOOD_ENOUGH = 10.0, 0.01, 1e-4  # times the least unexplained share, and above it; such a share
 FITS = 0.9  # R² below which no shape is named
+USED = 0.001  # of what the outputs are sent: where less passes, no formula is named
 SLOPES, SHIFTS = np.geomspace(0.25, 8, 16), np.linspace(-4, 4, 33)  # where the search for b and c starts
 SAMPLES = 201  # points of a curve that is read
 
@@ -192,8 +193,9 @@ def plot_edges(
 ) -> Figure:
     """The edges of a KAN on `inputs` (n, in), at most `most` of a layer: those that most of the outputs passes through.
 
-    A panel names the edge, its part of what the outputs are sent, and the formula nearest to it with its R² (dashed);
-    it shows the function, the distribution of its inputs (grey), and the knots (ticks below). `names`: those of inputs
+    A panel names the edge, its part of what the outputs are sent, and the formula nearest to it with its R² (dashed)
+    where that part is above a thousandth; it shows the function, the distribution of its inputs (grey), and the knots
+    (ticks below). `names`: those of inputs
     and outputs.
     """
     edges = read_edges(model, inputs)
@@ -204,6 +206,8 @@ def plot_edges(
         rows = [own[k : k + 6] for own in chosen for k in range(0, len(own), 6)]
         figure = Figure(figsize=(FULL, 1.3 * len(rows) + 0.3 * bool(title)), layout="constrained")
         figure.suptitle(title, x=0.01, ha="left")
+        figure.supxlabel("what an edge sees", size=SMALL)
+        figure.supylabel("what it adds", size=SMALL)
         panels = figure.subplots(len(rows), 6, squeeze=False)
         for row, line in zip(panels, rows, strict=True):
             for axes in row[len(line) :]:
@@ -237,12 +241,19 @@ def _panel(axes: Axes, edge: Edge, ends: str) -> None:
     axes.set_zorder(beneath.get_zorder() + 1)
     axes.patch.set_visible(False)
     axes.plot(edge.x, edge.y, color=FAMILY_COLOURS["kan"], linewidth=1.4)
-    axes.plot(edge.x, edge.formula.values, color=INK, linewidth=0.8, linestyle="--")
+    if edge.weight >= USED:
+        axes.plot(edge.x, edge.formula.values, color=INK, linewidth=0.8, linestyle="--")
     axes.plot(
         edge.knots, np.zeros_like(edge.knots), "|", color=MUTED, transform=axes.get_xaxis_transform(), markersize=4
     )
-    name, fit = edge.formula.name, edge.formula.r_squared
-    words = f"none, $R^2$ ≤ {fit:.2f}" if name == "none" else f"{name}, $R^2$ {fit:.4f}"
-    axes.set_title(f"{ends}, {edge.weight:.1%}\n{words}", size=SMALL - 1)
+    axes.set_title(f"{ends}, {edge.weight:.1%}\n{_words(edge)}", size=SMALL - 1)
     axes.tick_params(labelsize=6)
     axes.locator_params(nbins=3)
+
+
+def _words(edge: Edge) -> str:
+    """The formula that is nearest to an edge, where anything passes through it."""
+    name, fit = edge.formula.name, edge.formula.r_squared
+    if edge.weight < USED:
+        return "not used"
+    return f"none, $R^2$ ≤ {fit:.2f}" if name == "none" else f"{name}, $R^2$ {fit:.4f}"

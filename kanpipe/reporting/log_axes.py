@@ -36,9 +36,10 @@ def _limits(ends: np.ndarray, least_positive: float) -> tuple[float, float]:
 
 
 def _ticks(axis: Axis) -> None:
-    """Numbers at 1, 2 and 5, at powers of ten alone where there are many of these."""
+    """Numbers at 1, 2 and 5, at powers of ten alone where there are many of these, and at more where there are few."""
     low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,), numticks=20))
+    subs = (1, 1.5, 2, 3, 4, 6, 8) if high < 6 * low else (1, 2, 5) if high < 300 * low else (1,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=20))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axis.set_minor_locator(LogLocator(subs=range(2, 10), numticks=20))
     axis.set_minor_formatter(NullFormatter())

@@ -109,7 +109,7 @@ def _costs(figure: SubFigure, points: pd.DataFrame, title: str, device: str, nam
         _draw(axes, points.dropna(subset=cost), cost, names, usual)
         axes.set(title=f"{letter}  {name}", xlabel=unit + (f"\n{fill(device, 24)}" if cost == "minutes" else ""))
         log_x(axes)
-        few = np.divide(*axes.get_xlim()) < 0.1
+        few = np.divide(*axes.get_xlim()) < 0.02
         axes.xaxis.set_major_locator(LogLocator(subs=(1,) if few else (1, 2, 5), numticks=20))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     panels[0].set_ylabel(title)
@@ -172,6 +172,11 @@ def _legend(
     lost = [names.title(name) for name in runs["variant"].unique() if name not in finished]
     entries += [Line2D([], [], linestyle="none", label=f"diverged: {name}") for name in lost]
     words = f"a: in brackets parameters; below: marks as in a, mean ± standard deviation of {seeds_of(trained)}"
+    below, timed = ({*rows.index.map(names.base)} for rows in (points, points.dropna(subset="minutes")))
+    if 0 < len(timed) < len(below):
+        words += f"; d: the {len(timed)} that were timed"
+    if not {*trained["variant"].map(names.base)} <= below:
+        words += "; grey: a alone"
     figure.legend(
         handles=entries, loc="outside lower left", ncols=4, title=words, title_fontsize=SMALL, alignment="left"
     )

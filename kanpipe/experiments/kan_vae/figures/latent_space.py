@@ -24,7 +24,10 @@ CLASS_COLOURS = (
 
 
 def latent_space(variants: list[Variant], latents: pd.DataFrame, classes: Sequence[str]) -> Figure:
-    """t-SNE of the latent means of test images, coloured by class; `classes` names the labels (Figure 7)."""
+    """t-SNE of the latent means of test images, coloured by class; `classes` names the labels (Figure 7).
+
+    Names that are no digits stand beside their numbers below, and the numbers in the panels.
+    """
     figure, places = panels(len(variants), height=2.75, below=0.35)
     for axes, variant in zip(places, variants, strict=True):
         own = latents[latents["variant"] == variant.name]
@@ -37,7 +40,7 @@ def latent_space(variants: list[Variant], latents: pd.DataFrame, classes: Sequen
         if not variant.runs:
             blank(axes, "diverged")
         elif len(points := own[own["seed"] == variant.runs[0].seed]):
-            _scatter(axes, points, classes)
+            _scatter(axes, points)
         else:
             blank(axes, "not run")
     shown = latents.groupby(["variant", "seed"]).size().max() if len(latents) else 0
@@ -45,19 +48,21 @@ def latent_space(variants: list[Variant], latents: pd.DataFrame, classes: Sequen
         f"t-SNE of the latent means of {shown:,} test images, {of_first_seeds(variants, title)}. "
         "k-NN and silhouette are of latent means, not of the picture."
     )
-    columns = 10 if max(map(len, classes)) < 3 else 5
+    digits = [str(label) for label in range(len(classes))]
+    names = digits if digits == [*classes] else [f"{label} {name}" for label, name in enumerate(classes)]
+    columns = 10 if names == digits else 5
     style: Style = {"ncols": columns, "handletextpad": 0, "columnspacing": 1.2, "title": words, "title_fontsize": SMALL}
-    figure.legend(handles=_entries(classes), loc="outside lower center", **style)
+    figure.legend(handles=_entries(names), loc="outside lower center", **style)
     return figure
 
 
-def _scatter(axes: Axes, points: pd.DataFrame, classes: Sequence[str]) -> None:
+def _scatter(axes: Axes, points: pd.DataFrame) -> None:
     points = points.sample(frac=1, random_state=0)  # so that no class covers the others
     hues = [CLASS_COLOURS[label] for label in points["label"]]
     axes.scatter(points["x"], points["y"], s=3, c=hues, linewidths=0, rasterized=True)
     halo: Style = {"path_effects": [withStroke(linewidth=2.5, foreground="white")], "zorder": 3}
     for label, place in label_places(points).items():
-        axes.text(*place, classes[label], color=INK, weight="bold", ha="center", va="center", **halo)
+        axes.text(*place, str(label), color=INK, weight="bold", ha="center", va="center", **halo)
 
 
 def label_places(points: pd.DataFrame) -> dict[int, tuple[float, float]]:
@@ -70,6 +75,6 @@ def label_places(points: pd.DataFrame) -> dict[int, tuple[float, float]]:
     return {label: tuple(places[best_first[labels[best_first] == label][0]]) for label in np.unique(labels)}
 
 
-def _entries(classes: Sequence[str]) -> list[Line2D]:
+def _entries(names: Sequence[str]) -> list[Line2D]:
     style: Style = {"marker": "o", "markersize": 4.5, "linestyle": "none", "markeredgewidth": 0}
-    return [Line2D([], [], color=hue, label=name, **style) for name, hue in zip(classes, CLASS_COLOURS, strict=True)]
+    return [Line2D([], [], color=hue, label=name, **style) for name, hue in zip(names, CLASS_COLOURS, strict=True)]
