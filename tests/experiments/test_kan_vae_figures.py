@@ -136,7 +136,7 @@ def test_figures_of_another_dataset_name_its_classes_and_nothing_of_mnist(runs, 
     figures.figures(runs, frames, other, tmp_path)
     words = {text.get_text() for figure in drawn for text in figure.findobj(Text)}
     legend = [text.get_text() for text in drawn[FIGURES.index("latent_space")].legends[0].get_texts()]
-    assert legend == list(class_names("fashion_mnist"))
+    assert legend == [f"{label} {name}" for label, name in enumerate(class_names("fashion_mnist"))]
     assert not [text for text in words if re.search("mnist|digit|published|my_vae|figure", text, re.IGNORECASE)]
 
 
