@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
+from kanpipe.claims.model import ROUND
 from kanpipe.medians import missed
 
 LEVEL = 0.95
-ROUND = "round"  # the unit of rows of one process
 PAIRS = 3  # that a paired comparison needs; fewer runs than that on a side are preliminary
 
 

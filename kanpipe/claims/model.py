@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from kanpipe.claims.effects import ROUND
 from kanpipe.config.models import Positive, Section, fault
 
 OWN = "this project"
 AFTERWARDS = "this project, after looking"  # what was put into words when its runs had been seen
+ROUND = "round"  # the unit of rows of one process
 Bounds = tuple[float, float]
 Variants = str | list[str]  # of a list the first that was run
 DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
