@@ -52,9 +52,8 @@ class Evaluation:
         self.steepest, self.predicted_mean_sd = steepest(options, diffusion), predicted_mean_sd(options, diffusion)
         others = images[count : count + options.images]
         self.scores = self.measured.floor(others)
-        real = (
-            others if len(others) == options.images else images[: options.images]
-        )  # the latter are nearer to themselves
+        # Images that are compared with would be nearer to themselves: they serve where there are too few others.
+        real = others if len(others) == options.images else images[: options.images]
         for name, found in floors(real, self.predicted_mean_sd, spec.evaluation.seed).items():
             self.scores += self.measured.rows(found, {"variant": name})
         self.runs: list[dict[str, Any]] = []
