@@ -237,8 +237,15 @@ def test_cost_is_size_and_the_times_that_were_taken_in_turns(frames):
     seconds = frames["best"].groupby("variant")["seconds_per_epoch"].mean()
     assert sorted(bars[0].get_xdata()[0] for bars in middle.containers) == pytest.approx(sorted(seconds))
     timed = frames["speed"][frames["speed"]["part"].str.startswith("network")]
-    assert [bars[0].get_xdata()[0] for bars in right.containers] == timed["step_ratio"].tolist()
-    assert [bars[0].get_marker() for bars in right.containers] == ["D", "v", "v"]  # linear, and FasterKAN twice
+    assert [bars[0].get_xdata()[0] for bars in right.containers] == timed.query("extractor == 'lean'")[
+        "step_ratio"
+    ].tolist()
+    assert [bars[0].get_marker() for bars in right.containers] == ["D"]  # linear
+    pixels = cost(frames["best"], frames["speed"].query("variant == 'raw_fasterkan'")).axes[-1]
+    assert [bars[0].get_xdata()[0] for bars in pixels.containers] == timed.query("extractor == 'none'")[
+        "step_ratio"
+    ].tolist()
+    assert [bars[0].get_marker() for bars in pixels.containers] == ["v", "v"]  # FasterKAN, and as published
     assert f": misread {means['lean_linear']:.2f} %" in right.get_yticklabels()[0].get_text()
     (marks,) = ({bars[0].get_marker(): bars[0].get_color() for bars in left.containers},)
     assert len(marks) == len(left.containers)  # no two networks look the same

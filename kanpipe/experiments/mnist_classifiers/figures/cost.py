@@ -19,12 +19,14 @@ ERRORS = "misread test images, %"
 
 def cost(best: pd.DataFrame, speed: pd.DataFrame) -> Figure:
     """Above the test errors of every network against its parameters and against the seconds of an epoch of its
-    trainings, which shared their machine; below how long a step takes of those that were timed in turns.
+    trainings, which shared their machine; below how long a step takes of those that were timed in turns, and that have
+    an extractor, or none, as the first has: steps of the others are hundreds of times as short, or as long.
     """
     finished = best[best["status"] == FINISHED]
     if finished.empty:
         return statement("Accuracy against its cost: no run has finished")
     timed = speed[speed["part"].str.startswith(NET)]
+    timed = timed[(timed["extractor"] == "none") == (timed["extractor"] == "none").iloc[:1].all()]
     figure = Figure(figsize=(FULL, 4.8 + ROW * len(timed)), layout="constrained")
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(4, ROW * len(timed) + 0.8))[:, 0]
     left, right = above.subplots(1, 2)
