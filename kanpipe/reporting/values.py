@@ -99,14 +99,15 @@ class Values:
     def spearman(self, table: str, first: str, second: str, variants: str = "") -> float:
         """Spearman's rank correlation of two columns of a table or frame, over variants that match a pattern.
 
-        A named group of the pattern is a column too: the number that it finds in the name.
+        A named group of the pattern is a column too: the number that it finds in the name. Of several rows of a
+        variant the mean counts.
         """
         rows = self._table(table)
         rows = rows[rows["variant"].str.match(variants)]
         if re.compile(variants).groupindex:
             rows = rows.join(rows["variant"].str.extract(variants).astype(float))
-        rows = rows.dropna(subset=[first, second])
-        return float(rows[first].rank().corr(rows[second].rank()))
+        means = rows.dropna(subset=[first, second]).groupby("variant")[[first, second]].mean()
+        return float(means[first].rank().corr(means[second].rank()))
 
     def claim(self, name: str, column: str) -> Any:
         """What the table of claims has of `<experiment>.<name>`."""

@@ -61,3 +61,9 @@ def test_two_shares_are_compared_by_fishers_exact_test(values):
 def test_rank_correlation_takes_the_number_in_a_name(values):
     assert values.spearman("table", "width", "fid", r"vae_h(?P<width>\d+)") == pytest.approx(1.0)  # 9 < 10 < 100
     assert values.spearman("table", "size", "fid") == pytest.approx(-0.2)
+
+
+def test_rank_correlation_counts_a_variant_once(values, tmp_path):
+    rows = pd.DataFrame({"variant": ["a", "a", "b", "c"], "x": [1, 1, 2, 3], "y": [9.0, -9.0, 1.0, 2.0]})
+    rows.to_csv(tmp_path / "repeated.csv", index=False)
+    assert Values(tmp_path, tmp_path).spearman("repeated", "x", "y") == pytest.approx(1.0)
