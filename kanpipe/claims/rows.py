@@ -35,10 +35,18 @@ def rows_of(claim: Claim, frames: Frames) -> pd.DataFrame:
         runs = None
     else:
         rows = rows.merge(runs[[*RUN, *runs.columns.difference(rows.columns)]], on=RUN, how="left")
+        rows = _filled(rows, runs, {*claim.scale, *claim.assumed, *claim.same})
     _check_columns(claim, rows)
     for column, value in claim.where.items():
         rows = rows[rows[column] == value]
     return rows if runs is None else _with_lost(rows, runs)
+
+
+def _filled(rows: pd.DataFrame, runs: pd.DataFrame, columns: set[str]) -> pd.DataFrame:
+    """With what their runs say of the scale, where rows that were kept earlier do not."""
+    silent = [column for column in columns.intersection(rows, runs) if rows[column].isna().any()]
+    said = rows[RUN].merge(runs[[*RUN, *silent]], on=RUN, how="left")
+    return rows.assign(**{column: rows[column].fillna(said[column]) for column in silent})
 
 
 def _with_lost(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

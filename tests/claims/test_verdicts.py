@@ -87,6 +87,14 @@ def test_level_is_judged_by_the_interval_of_the_mean(bounds, expected):
     assert found["verdict"] == expected
 
 
+def test_rows_that_do_not_say_their_scale_have_that_of_their_runs():
+    runs = rows(kan=HIGH, mlp=LOW, dataset="mnist")
+    silent = runs.drop(columns="dataset").assign(dataset=[None, "mnist"] * 3)
+    made = compared("above", frame="fidelity", scale={"dataset": "mnist"})
+    found = judge([made], {("toy", "runs"): runs, ("toy", "fidelity"): silent}, PARAMETERS).numbers.iloc[0]
+    assert (found["verdict"], found["scale"]) == ("reproduced", "dataset mnist")
+
+
 def test_scores_that_are_all_alike_have_a_verdict_and_no_p():
     found = verdict(claim({"kind": "level", "metric": "loss", "variant": "kan", "low": 0.9}), rows(kan=[1.0] * 5))
     assert (found["verdict"], found["low"], found["high"]) == ("reproduced", 1, 1) and np.isnan(found["p"])

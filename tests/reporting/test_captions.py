@@ -60,3 +60,9 @@ def test_times_are_of_rounds():
 def test_what_is_no_caption_is_named(words):
     with pytest.raises(UserError, match=r"^there"):
         shown(words)
+
+
+def test_kept_figure_of_a_later_part_has_the_seed_of_that():
+    caption = Caption("see", ["mlp"], "first", kept_seed=1)
+    assert caption.shown(RUNS, [], kept=True).startswith("1 network, training seed 1")
+    assert caption.shown(RUNS, [], kept=False).startswith("1 network, training seed 0")

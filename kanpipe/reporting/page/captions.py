@@ -21,13 +21,15 @@ class Caption:
     """A sentence, and which runs the figure shows.
 
     `networks`: `all` of the experiment, `some`, those that the configuration says are `pictured`, or a list of names;
-    `seeds`: `all`, or the `first` that has finished; `frame`: that of the rows of these runs.
+    `seeds`: `all`, or the `first` that has finished; `kept_seed`: that of the kept figure, where the part that was kept
+    last has another first seed; `frame`: that of the rows of these runs.
     """
 
     see: str
     networks: str | list[str] = "all"
     seeds: str = "all"
     frame: str = "runs"
+    kept_seed: int | None = None
 
     @classmethod
     def read(cls, words: str | dict[str, Any], place: str) -> "Caption":
@@ -48,6 +50,8 @@ class Caption:
         own = self._rows(runs[runs["status"] == FINISHED] if "status" in runs else runs, pictured)
         if own.empty:
             return NOTHING
+        if kept and self.kept_seed is not None:
+            own = own[own["seed"] == self.kept_seed]
         return f"{self._counts(own)}{preset(own, kept, published)}"
 
     def _rows(self, runs: pd.DataFrame, pictured: Sequence[str]) -> pd.DataFrame:
