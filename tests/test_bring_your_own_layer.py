@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 from snakemake.utils import update_config
-from test_workflow import copy_of_project, snakemake, trainings
-from test_workflow import planned as planned_jobs
+from whole_workflow import copy_of_project, snakemake, trainings
+from whole_workflow import planned as planned_jobs
 
 from kanpipe.config import effective, load_yaml
 from kanpipe.config.kinds import parsed, trained

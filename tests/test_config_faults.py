@@ -7,7 +7,7 @@ import pytest
 import yaml
 from config_mutations import Mutations, accepted, preset
 from test_config import PAPER, changed
-from test_workflow import copy_of_project, snakemake
+from whole_workflow import copy_of_project, snakemake
 
 from kanpipe.config import effective, load_section, load_yaml
 from kanpipe.config.overlays import check_overlays, main

@@ -6,7 +6,7 @@
 import shutil
 
 import pytest
-from test_workflow import JOBS, configured, copy_of_project, snakemake, trainings
+from whole_workflow import JOBS, configured, copy_of_project, snakemake, trainings
 
 pytestmark = pytest.mark.workflow
 

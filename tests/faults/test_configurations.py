@@ -4,7 +4,7 @@ import json
 
 import pytest
 from config_mutations import Mutations, accepted, preset
-from test_workflow import copy_of_project, snakemake
+from whole_workflow import copy_of_project, snakemake
 
 BATCHES, SIZE = 20, 100
 

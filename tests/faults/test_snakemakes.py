@@ -9,7 +9,7 @@ import time
 
 import psutil
 import pytest
-from test_workflow import copy_of_project, overlay, snakemake
+from whole_workflow import copy_of_project, overlay, snakemake
 
 RUN = "results/tiny/swiss_roll/mlp/seed0"
 RESULTS = ("weights.safetensors", "snapshots.safetensors", "history.csv")

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 from run_records import record
-from test_workflow import copy_of_project, snakemake
+from whole_workflow import copy_of_project, snakemake
 
 from kanpipe.data.fetch import fetch
 from kanpipe.errors import UserError

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from cluster import Cluster
-from test_workflow import copy_of_project, overlay
+from whole_workflow import copy_of_project, overlay
 
 EPOCHS = 1500  # of two steps each: ten seconds, and longer where the machine has other work
 RUN = "results/tiny/swiss_roll/mlp/seed0"

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from cluster import GPUS
 from clustered_project import ClusteredProject
-from test_workflow import copy_of_project, snakemake
+from whole_workflow import copy_of_project, snakemake
 
 BUSY = 180  # minutes that a chain may take where the machine has other work
 

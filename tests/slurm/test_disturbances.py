@@ -8,7 +8,7 @@ import psutil
 import pytest
 from cluster import wait_until
 from clustered_project import CHECKPOINT, RUN, one_training
-from test_workflow import copy_of_project, snakemake
+from whole_workflow import copy_of_project, snakemake
 
 SAME_COMMAND = "the same command, typed again"
 
