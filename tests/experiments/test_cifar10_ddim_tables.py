@@ -7,8 +7,7 @@ from small_cifar10_ddim import DIVERGED, VARIANT_ROWS, VARIANTS, make_frames, ma
 
 from kanpipe.experiments import outputs, stage
 from kanpipe.experiments.cifar10_ddim.speed_table import speed_table
-from kanpipe.experiments.cifar10_ddim.tables import scale_words
-from kanpipe.experiments.cifar10_ddim.words import Names
+from kanpipe.experiments.cifar10_ddim.words import Names, scale_words
 from kanpipe.experiments.protocol import FLOOR
 
 NAMES = Names(VARIANT_ROWS)

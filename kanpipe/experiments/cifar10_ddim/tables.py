@@ -3,10 +3,17 @@
 import pandas as pd
 
 from kanpipe.experiments.cifar10_ddim.datasets import DATASETS
-from kanpipe.experiments.cifar10_ddim.published import CHANNELS, DATASET, STEPS
 from kanpipe.experiments.cifar10_ddim.scores import JUDGE, score_name
 from kanpipe.experiments.cifar10_ddim.speed_table import speed_table
-from kanpipe.experiments.cifar10_ddim.words import FIDS, Names, main_fid, sampler_words
+from kanpipe.experiments.cifar10_ddim.words import (
+    FIDS,
+    Names,
+    between,
+    main_fid,
+    of_published_data,
+    sampler_words,
+    scale_words,
+)
 from kanpipe.experiments.protocol import FLOOR
 from kanpipe.reporting.tables import FINISHED, NOT_RUN, Table, mean_and_sd, measured, summarise, with_columns
 
@@ -68,11 +75,6 @@ def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
         "collapse": _collapse(runs, names),
         "ablation": _ablation(runs, names),
     }
-
-
-def of_published_data(runs: pd.DataFrame) -> bool:
-    """Whether these runs are on the dataset of the published numbers, which may stand beside theirs then."""
-    return (runs["dataset"] == DATASET).all()
 
 
 def _summary(runs: pd.DataFrame, metrics: dict[str, tuple[str, str]]) -> pd.DataFrame:
@@ -191,24 +193,6 @@ def _of_scores(shown: dict[str, tuple[str, str]]) -> str:
     )
 
 
-def scale_words(runs: pd.DataFrame) -> list[str]:
-    """Sentences that say in what these runs differ from the published ones."""
-    if not of_published_data(runs):
-        return []
-    finished = runs[runs["status"] == FINISHED] if (runs["status"] == FINISHED).any() else runs
-    differing = [
-        f"{_between(finished[column])} {words} (published: {published:,})"
-        for column, words, published in (("steps", "steps", STEPS), ("channels", "channels", CHANNELS))
-        if (finished[column] != published).any()
-    ]
-    return [f"Partial scale, not comparable with the published numbers: {', '.join(differing)}."] if differing else []
-
-
-def _between(values: pd.Series) -> str:
-    low, high = values.min(), values.max()
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
-
-
 def _samplers(scores: pd.DataFrame, names: Names, shown: dict[str, tuple[str, str]]) -> Table:
     rows = scores[~scores["variant"].str.startswith(FLOOR)].fillna({"eta": 0})
     rows = rows.assign(score=rows.apply(score_name, axis=1) if len(rows) else [])
@@ -279,7 +263,7 @@ def _ablation(runs: pd.DataFrame, names: Names) -> Table:
             "n": numbers["n"].astype(str),
         }
     )
-    images = _between(runs.loc[runs["status"] == FINISHED, "samples"])
+    images = between(runs.loc[runs["status"] == FINISHED, "samples"])
     note = (
         f"{FIDS[fid]} of {images} images a run; operations of the forward and backward pass of one batch. Mean ± "
         "standard deviation over n training seeds. What differs from the published network of the same family, in the "

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from kanpipe.experiments.cifar10_ddim.published import PUBLISHED, Published
+from kanpipe.experiments.cifar10_ddim.published import CHANNELS, DATASET, PUBLISHED, STEPS, Published
 from kanpipe.experiments.layer_speed.published import WITH_PUBLISHED
 from kanpipe.reporting.style import Look
 from kanpipe.runs import FINISHED
@@ -86,3 +86,27 @@ def sampler_words(row: "Series") -> str:
         return f"ancestral, {row['count']:,.0f} times"
     eta = f", eta {row['eta']:g}" if row["eta"] else ""
     return f"DDIM with {row['count']:.0f} {row['timesteps']} times{eta}"
+
+
+def of_published_data(runs: "DataFrame") -> bool:
+    """Whether these runs are on the dataset of the published numbers, which may stand beside theirs then."""
+    return bool((runs["dataset"] == DATASET).all())
+
+
+def scale_words(runs: "DataFrame") -> list[str]:
+    """Sentences that say in what these runs differ from the published ones."""
+    if not of_published_data(runs):
+        return []
+    finished = runs[runs["status"] == FINISHED] if (runs["status"] == FINISHED).any() else runs
+    differing = [
+        f"{between(finished[column])} {words} (published: {published:,})"
+        for column, words, published in (("steps", "steps", STEPS), ("channels", "channels", CHANNELS))
+        if (finished[column] != published).any()
+    ]
+    return [f"Partial scale, not comparable with the published numbers: {', '.join(differing)}."] if differing else []
+
+
+def between(values: "Series") -> str:
+    """The range of a column of whole numbers, or the one that they all are."""
+    low, high = values.min(), values.max()
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
