@@ -25,13 +25,13 @@ quick: $(STAMP) ## run the whole chain at small scale, without downloads
 	@echo "What was claimed, what was measured, on one page: $(CURDIR)/results/quick/index.html"
 
 test: lint ## check the style and run all tests: seven to twelve minutes on two cores
-	@$(IN_VENV) OMP_NUM_THREADS=1 pytest -rs --numprocesses auto --dist loadfile
+	@$(IN_VENV) OMP_NUM_THREADS=1 pytest -rs --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 test-slurm: $(STAMP) ## run the workflow on a SLURM started here, which root on Debian or Ubuntu can: half an hour
 	@$(IN_VENV) OMP_NUM_THREADS=1 pytest -m slurm -rs tests/slurm
 
 check: lint ## the same without whole workflows and compilation: for while you work
-	@$(IN_VENV) OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m 'not slow and not workflow'
+	@$(IN_VENV) OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m 'not slow and not workflow'
 
 test-faults: $(STAMP) ## injure jobs, disks, files and downloads some 300 times, and 2,000 configurations; see tests/faults
 	@$(IN_VENV) OMP_NUM_THREADS=1 pytest tests/faults --numprocesses auto --dist worksteal --write-table

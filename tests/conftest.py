@@ -12,6 +12,11 @@ from kanpipe.machine import Machine
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items):
+    """Whole workflows first: they take longest, and other workers share the rest meanwhile."""
+    items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
+
+
 @pytest.fixture
 def machine():
     """One thread of the CPU, whatever the tests before it have set."""
