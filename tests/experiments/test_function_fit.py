@@ -302,9 +302,10 @@ EVALUATION = {
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """Runs of the deep KAN of the plane with many and with few points, of a deep one of four inputs, and of an MLP."""
+    """Deep KANs of the plane with many and with few points, two of four inputs, one of which keeps its grid, an MLP."""
     deep = KAN_VARIANT | {"target": "exp_sin", "widths": [4, 2, 1, 1]}
     variants = {"many": KAN_VARIANT, "few": KAN_VARIANT | {"samples": 12}, "four": deep, "mlp": MLP_VARIANT}
+    variants["afresh"] = deep | {"grid_sizes": [2, 2]}
     folder, machine = tmp_path_factory.mktemp("runs"), Machine.prepare("cpu", 1)
     for name, variant in variants.items():
         train.train(replace(run_in(folder / name, variant), variant=name), machine)
@@ -320,11 +321,14 @@ def test_what_is_evaluated_is_shown(finished, machine, tmp_path):
     many = frames["stages"].query("variant == 'many'")
     assert frames["runs"]["test_rmse"][0] == many["test_rmse"].iloc[-1]
     assert many["slope"].iloc[1] == pytest.approx(np.log2(many["test_rmse"].iloc[1] / many["test_rmse"].iloc[0]))
+    afresh = frames["stages"].query("variant == 'afresh'")
+    assert afresh["slope"].isna().all() and afresh["extension_jump"].max() < 1e-12
     tables = stage("function_fit", "tables")(frames)
+    assert (tables["grids"].numbers.query("variant == 'afresh'")["n"] == [1, 1]).all()
     assert set(tables) == set(OUTPUTS.tables) and all(len(table.text) for table in tables.values())
     stage("function_fit", "figures")(finished, frames, spec, tmp_path)
     names = OUTPUTS.figures({run.variant: run.spec.variant for run in finished})
-    assert "edges_four" in names and "edges_many" not in names
+    assert "edges_four" in names and not {"edges_many", "edges_afresh"} & set(names)
     assert {path.stem for path in tmp_path.iterdir()} == set(names)
 
 
@@ -332,7 +336,7 @@ def test_of_a_target_the_first_deep_and_the_first_shallow_kan_lead(finished):
     assert list(leading(first_runs(finished))) == ["many", "four"]
 
 
-def test_float32_of_as_many_points_is_not_averaged_into_the_u_turn(finished):
+def test_recipe_of_pykan_on_as_many_points_is_not_averaged_into_the_u_turn(finished):
     runs = first_runs(finished)
     many = runs["many"]
     exact = {"grid_size": [2, 4], "parameters": [10, 20], "test_rmse": [0.1, 0.01], "train_rmse": [0.1, 0.01]}
@@ -343,7 +347,7 @@ def test_float32_of_as_many_points_is_not_averaged_into_the_u_turn(finished):
             for name, values in (("many", exact), ("rough", rough))
         ]
     )
-    variant = many.spec.variant.model_copy(update={"precision": "float32"})
-    single = SimpleNamespace(spec=SimpleNamespace(variant=variant), variant="rough", seed=0)
+    recipe = many.spec.recipe.model_copy(update={"sparse_steps": 0})
+    single = SimpleNamespace(spec=SimpleNamespace(variant=many.spec.variant, recipe=recipe), variant="rough", seed=0)
     lines = {line.get_label(): line for line in u_turn(stages, runs | {"rough": single}).axes[0].get_lines()}
     assert lines["60 points"].get_ydata() == pytest.approx([0.1, 0.01])

@@ -52,12 +52,12 @@ def _named(run: FinishedRun, table: str) -> pd.DataFrame:
 
 
 def _stages(run: FinishedRun) -> pd.DataFrame:
-    """The run's stages; `slope` is that of log test error over log grid size, from the stage before."""
+    """The run's stages; `slope` is that of log test error over log grid size, where it grows, from the stage before."""
     stages = _named(run, "stages")
     if stages["grid_size"].isna().any():
         return stages.assign(slope=np.nan)
     rise, run_ = np.log(stages["test_rmse"]).diff(), np.log(stages["grid_size"]).diff()
-    return stages.assign(slope=rise / run_)
+    return stages.assign(slope=rise / run_.where(run_ != 0))
 
 
 def _metrics(run: FinishedRun, slope_from: int) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _metrics(run: FinishedRun, slope_from: int) -> dict[str, Any]:
 
 def fitted_slope(stages: pd.DataFrame) -> dict[str, float]:
     """Least squares of log test error over log grid size: slope, and its 95 % interval from the residuals."""
-    if len(stages) < 2:
+    if stages["grid_size"].nunique() < 2:
         return {}
     fit = stats.linregress(np.log(stages["grid_size"]), np.log(stages["test_rmse"]))
     if len(stages) < 3:

@@ -15,7 +15,7 @@ def figure_names(variants: Mapping[str, AnyNetwork]) -> list[str]:
 
 def has_edges(variant: AnyNetwork) -> bool:
     """Whether the variant is a KAN whose composition can be read off: the deep one of four inputs, all its grids."""
-    return isinstance(variant, Kan) and variant.widths == [4, 2, 1, 1] and len(variant.grid_sizes) > 1
+    return isinstance(variant, Kan) and variant.widths == [4, 2, 1, 1] and len(set(variant.grid_sizes)) > 1
 
 
 OUTPUTS = Outputs(

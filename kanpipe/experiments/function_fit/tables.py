@@ -48,14 +48,14 @@ def _networks(runs: pd.DataFrame) -> Table:
 
 
 def _grids(stages: pd.DataFrame) -> Table:
-    """A row a network and grid; an MLP has one row without a grid."""
+    """A row a network and stage; an MLP has one row without a grid."""
     stages = stages.assign(log_test=np.log10(stages["test_rmse"]), log_train=np.log10(stages["train_rmse"]))
     stages = stages.assign(extension_jump=stages.get("extension_jump", np.nan), status="finished")
     metrics = ["log_train", "log_test", "slope", "extension_jump", "rmse_before", "rmse_extended", "moves"]
-    summary = summarise(stages, ["variant", "grid_size", "parameters", "samples"], metrics)
-    largest = stages.groupby(["variant", "grid_size"], dropna=False)["extension_jump"].max()
+    summary = summarise(stages, ["variant", "stage", "grid_size", "parameters", "samples"], metrics)
+    largest = stages.groupby(["variant", "stage"])["extension_jump"].max()
+    summary["largest_jump"] = [largest[key] for key in zip(summary["variant"], summary["stage"], strict=True)]
     keys = list(zip(summary["variant"], summary["grid_size"], strict=True))
-    summary["largest_jump"] = [largest.get(key, np.nan) for key in keys]
     summary["published"] = [TEST_RMSE.get(variant, {}).get(grid) for variant, grid in keys]
     text = pd.DataFrame(
         {

@@ -204,10 +204,10 @@ def _guide(axes: Axes, stages: pd.DataFrame) -> None:
 
 
 def u_turn(stages: pd.DataFrame, runs: Runs) -> Figure:
-    """The deep KAN of the plane, float64, with several numbers of points: it turns where parameters exceed points."""
+    """The deep KAN of the plane with several numbers of points: it turns where parameters exceed points."""
     stages = _with_kinds(stages, runs)
     own = stages[(stages["target"] == "plane") & (stages["network"] == "deep")]
-    own = own[[runs[name].spec.variant.precision == "float64" for name in own["variant"]]]
+    own = own[[runs[name].spec.recipe.sparse_steps > 0 for name in own["variant"]]]  # not pykan's recipe
     if own.empty:
         return statement("The configuration has no deep KAN of the plane.")
     figure = Figure(figsize=(COLUMN * 1.25, 3.0), layout="constrained")
