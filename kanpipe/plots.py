@@ -6,6 +6,7 @@ plot_edges(model, inputs).savefig("edges.png")
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -60,7 +61,11 @@ class Edge:
     knots: np.ndarray  # those in that range
     share: float  # of the variance that all edges into its target add, over the inputs
     weight: float  # of what the model's outputs are sent, the part that passes here; 1 in all in each layer
-    formula: Formula
+
+    @cached_property
+    def formula(self) -> Formula:
+        """The formula nearest to it; a search of half a second."""
+        return suggest(self.x, self.y)
 
 
 def suggest(x: np.ndarray, y: np.ndarray) -> Formula:
@@ -169,7 +174,7 @@ def _edges(number: int, layer: BasisLinear, inputs: Tensor, share: np.ndarray, w
         inside = knots[(knots >= x[0]) & (knots <= x[-1])]
         for o, y in enumerate(curves):
             seen = column.double().cpu().numpy()
-            edges.append(Edge(number, i, o, seen, x, y, inside, share[o, i], weight[o, i], suggest(x, y)))
+            edges.append(Edge(number, i, o, seen, x, y, inside, share[o, i], weight[o, i]))
     return edges
 
 
@@ -253,7 +258,7 @@ def _panel(axes: Axes, edge: Edge, ends: str) -> None:
 
 def _words(edge: Edge) -> str:
     """The formula that is nearest to an edge, where anything passes through it."""
-    name, fit = edge.formula.name, edge.formula.r_squared
     if edge.weight < USED:
         return "not used"
+    name, fit = edge.formula.name, edge.formula.r_squared
     return f"none, $R^2$ ≤ {fit:.2f}" if name == "none" else f"{name}, $R^2$ {fit:.4f}"

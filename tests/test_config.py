@@ -281,9 +281,14 @@ def test_fault_of_the_denoisers_names_its_key(key, value, words):
             "only.1280: there is no variant",
         ),
         ("mnist_classifiers.evaluation.pairs", [["raw_kan", "raw_mpl"]], "pairs: there is no variant raw_mpl"),
+        ("mnist_classifiers.training.augmentation.scale", [1.2, 0.8], "scale: the first end, 1.2, must not lie above"),
+        ("mnist_classifiers.training.augmentation.erased_ratio", [0, 1], "erased_ratio.0: 0 is less than or equal to"),
+        ("mnist_classifiers.training.augmentation.erased_area", [0.1, 1.5], "erased_area.1: 1.5 is greater than or"),
+        ("function_fit.evaluation.locality.control_point", 11, "control_point: 11 is none of the 11 points"),
+        ("layer_speed.problem.contenders.floor", None, "contenders.floor: all layers are compared with it"),
     ],
 )
-def test_scored_variants_are_known(key, value, words):
+def test_scored_parts_are_known_and_within_their_limits(key, value, words):
     config = changed(f"experiments.{key}", value)
     if words is None:
         effective(config)

@@ -1,5 +1,7 @@
 """Edges that are read: known functions are named, shares are those of the variance, and figures show what was read."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 import torch
@@ -106,7 +108,9 @@ def test_model_without_kan_layers_is_refused():
 
 @pytest.mark.parametrize("layer", [KANLinear, FastKANLinear])
 def test_figure_has_a_panel_for_each_edge_that_adds_most(draw, layer, tmp_path):
-    figure = plot_edges(layer(3, 5), torch.rand((300, 3), generator=draw), most=9)
+    with patch("kanpipe.plots.suggest", wraps=suggest) as sought:
+        figure = plot_edges(layer(3, 5), torch.rand((300, 3), generator=draw), most=9)
+    assert sought.call_count == 9, "of what is not shown no formula is sought"
     titles = list(filter(None, (axes.get_title("left") for axes in figure.axes)))
     assert len(titles) == 9 and all("R^2" in title for title in titles)
     figure.savefig(tmp_path / "edges.png")

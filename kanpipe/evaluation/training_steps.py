@@ -1,11 +1,17 @@
 """Training steps to be timed: those that `kanpipe.training.loop.fit` takes."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from kanpipe.evaluation.timing import Work
+from kanpipe.runs import FinishedRun
 from kanpipe.training.recipe import Recipe
 from kanpipe.training.stepper import Stepper
+
+
+def first_runs(runs: list[FinishedRun], variants: Iterable[str]) -> dict[str, FinishedRun]:
+    """Of each of these variants that has runs the first one."""
+    return {name: run for name in variants for run in reversed(runs) if run.variant == name}
 
 
 def next_step(recipe: Recipe, seed: int) -> Work:

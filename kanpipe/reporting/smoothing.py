@@ -25,5 +25,5 @@ def smoothed(values: pd.Series, window: int) -> pd.DataFrame:
 
 
 def thinned(curve: pd.DataFrame) -> pd.DataFrame:
-    """At most `DRAWN` of the rows, or almost, evenly."""
-    return curve.iloc[:: max(1, len(curve) // DRAWN)]
+    """At most `DRAWN` of the rows, evenly."""
+    return curve.iloc[:: -(-len(curve) // DRAWN)] if len(curve) else curve

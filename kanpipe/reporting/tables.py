@@ -97,12 +97,20 @@ def with_columns(runs: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
     return runs.reindex(columns=[*runs.columns, *(name for name in names if name not in runs)])
 
 
-def measured(summary: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> dict[str, list[str]]:
-    """Cells of mean ± standard deviation, by title, from {metric: (title, form)}; `not run` for what is NaN."""
+def measured(
+    summary: pd.DataFrame, columns: dict[str, tuple[str, str]], missing: str = NOT_RUN
+) -> dict[str, list[str]]:
+    """Cells of mean ± standard deviation, by title, from {metric: (title, form)}; `missing` for what is NaN."""
     return {
-        words: [cell.replace("nan", NOT_RUN) for cell in mean_and_sd(summary, name, form)]
+        words: [cell.replace("nan", missing) for cell in mean_and_sd(summary, name, form)]
         for name, (words, form) in columns.items()
     }
+
+
+def counts(summary: pd.DataFrame) -> list[str]:
+    """How many runs finished, and how many diverged where any did: `3`, `2 (1 diverged)`."""
+    pairs = zip(summary["n"], summary["failed"], strict=True)
+    return [f"{n}" + (f" ({failed} diverged)" if failed else "") for n, failed in pairs]
 
 
 def mean_and_sd(summary: pd.DataFrame, metric: str, form: str) -> list[str]:

@@ -27,8 +27,10 @@ def test_short_trainings_are_smoothed_less(updates, window):
     assert window_for(updates) == window
 
 
-@pytest.mark.parametrize(("length", "drawn"), [(3, 3), (DRAWN, DRAWN), (5 * DRAWN, DRAWN)])
+@pytest.mark.parametrize(
+    ("length", "drawn"), [(3, 3), (0, 0), (DRAWN, DRAWN), (2 * DRAWN - 2, DRAWN - 1), (5 * DRAWN, DRAWN)]
+)
 def test_long_curves_are_thinned(length, drawn):
     found = thinned(pd.DataFrame({"mean": np.arange(length)}))
     assert len(found) == drawn
-    assert found.index[0] == 0
+    assert list(found["mean"][:1]) == [0][:length]

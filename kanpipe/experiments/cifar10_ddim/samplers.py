@@ -10,7 +10,6 @@ from kanpipe.diffusion.ancestral import ancestral_sample
 from kanpipe.diffusion.ddim import ddim_sample
 from kanpipe.diffusion.schedules import Schedule
 from kanpipe.diffusion.timesteps import quadratic_timesteps, uniform_timesteps
-from kanpipe.errors import UserError
 
 Predict = Callable[[Tensor, Tensor], Tensor]  # x (n, ...) and the network's times (n,), 0 ... steps - 1 -> the noise
 
@@ -27,12 +26,6 @@ class Sampler:
     images: int
     count: int = 0
     eta: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.timesteps not in (*TIMESTEPS, ANCESTRAL):
-            allowed = ", ".join([*TIMESTEPS, ANCESTRAL])
-            key = f"sampling.samplers.{self.name}.timesteps"
-            raise UserError(f"{key} is {self.timesteps!r}; choose one of {allowed}")
 
     def calls(self, steps: int) -> int:
         """How often a walk asks the network."""

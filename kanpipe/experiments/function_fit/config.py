@@ -156,8 +156,14 @@ class Locality(Section):
     """A curve of which one control point is moved."""
 
     grid_size: Count = Field(description="grid intervals of the curve")
-    control_point: int = Field(ge=0, description="which, counted from 0")
+    control_point: int = Field(ge=0, description="which of the grid_size + 3, counted from 0")
     seed: Seed = Field(description="seed of the curve")
+
+    @model_validator(mode="after")
+    def _has_the_point(self) -> "Locality":
+        if self.control_point >= self.grid_size + 3:
+            raise fault(f"{self.control_point} is none of the {self.grid_size + 3} points", "control_point")
+        return self
 
 
 class Evaluation(Section):

@@ -4,7 +4,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from kanpipe.config.brought import OrBrought
 from kanpipe.config.layers import FAMILIES, one_for_each
@@ -27,7 +27,17 @@ from kanpipe.experiments.overlay import overlaid
 
 HEAD = "the head: one linear layer, or layers of a family"
 Pair = Annotated[list[Name], Field(min_length=2, max_length=2)]
-Share = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
+def _rising(ends: list[float]) -> list[float]:
+    if ends[0] > ends[1]:
+        raise fault(f"the first end, {ends[0]:g}, must not lie above the second, {ends[1]:g}")
+    return ends
+
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Factors = Annotated[list[Positive], Field(min_length=2, max_length=2), AfterValidator(_rising)]
+Shares = Annotated[list[Fraction], Field(min_length=2, max_length=2), AfterValidator(_rising)]
 
 
 class OwnTraining(Section):
@@ -102,9 +112,9 @@ class Augmentation(Section):
     shift: float = Field(ge=0, lt=1, description="to either side in both directions, at most, as a share of the side")
     interpolation: Literal["nearest", "bilinear"] = Field(description="of pixels that are turned")
     erase: float = Field(ge=0, le=1, description="share of the images of which a box is erased")
-    scale: Share | None = Field(None, description="ends of the factor of the size; none: 1")
-    erased_area: Share | None = Field(None, description="ends of the erased share of an image; none: 0.02 and 0.33")
-    erased_ratio: Share | None = Field(
+    scale: Factors | None = Field(None, description="ends of the factor of the size; none: 1")
+    erased_area: Shares | None = Field(None, description="ends of the erased share of an image; none: 0.02 and 0.33")
+    erased_ratio: Factors | None = Field(
         None, description="ends of the height of a box over its width; none: 0.3 and 3.3"
     )
 

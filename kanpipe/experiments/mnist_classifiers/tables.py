@@ -13,7 +13,7 @@ from kanpipe.experiments.mnist_classifiers.published import (
 from kanpipe.experiments.mnist_classifiers.speed_table import speed_table
 from kanpipe.experiments.mnist_classifiers.words import VARIANTS
 from kanpipe.reporting.style import short_name
-from kanpipe.reporting.tables import NOT_RUN, Table, mean_and_sd, summarise
+from kanpipe.reporting.tables import NOT_RUN, Table, counts, measured, summarise
 
 DESIGN = ["variant", "extractor", "head", "widths", "published_gradient", "learning_rate", "parameters"]
 SCORES = {  # column of `best`: (its title, its digits)
@@ -57,9 +57,9 @@ def _scores(best: pd.DataFrame) -> Table:
             "head": [_head(row) for _, row in summary.iterrows()],
             "parameters": [f"{count:,}" for count in summary["parameters"]],
             "rate": [f"{rate:g}" for rate in summary["learning_rate"]],
-            **_cells(summary, SCORES),
+            **measured(summary, SCORES, missing=""),
             "Wilson": [_interval(row) for _, row in summary.iterrows()],
-            "n": _counts(summary),
+            "n": counts(summary),
             "published": published,
         }
     )
@@ -79,25 +79,12 @@ def _not_run(nets: list[str], columns: pd.Index) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _cells(summary: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> dict[str, list[str]]:
-    """Mean ± standard deviation by title; nothing where there is nothing to measure."""
-    return {
-        title: [cell.replace("nan", "") for cell in mean_and_sd(summary, name, form)]
-        for name, (title, form) in columns.items()
-    }
-
-
 def _head(row: pd.Series) -> str:
     return f"{short_name(row['head'])} {row['widths']}" + (", published gradient" if row["published_gradient"] else "")
 
 
 def _interval(row: pd.Series) -> str:
     return f"{row['low_mean']:.2f} to {row['high_mean']:.2f}" if row["n"] else ""
-
-
-def _counts(summary: pd.DataFrame) -> list[str]:
-    pairs = zip(summary["n"], summary["failed"], strict=True)
-    return [f"{n}" + (f" ({failed} diverged)" if failed else "") for n, failed in pairs]
 
 
 def _net(row: pd.Series) -> str:
@@ -187,8 +174,8 @@ def _rates(rates: pd.DataFrame) -> Table:
         {
             "network": summary["net"],
             "rate": [f"{rate:g}" for rate in summary["learning_rate"]],
-            **_cells(summary, scores),
-            "n": _counts(summary),
+            **measured(summary, scores, missing=""),
+            "n": counts(summary),
             "taken": ["yes" if taken else "" for taken in summary["chosen"]],
         }
     )

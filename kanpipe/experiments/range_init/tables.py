@@ -3,7 +3,7 @@
 import pandas as pd
 
 from kanpipe.experiments.range_init.published import ACCURACY, DATASET, PARAMETERS
-from kanpipe.reporting.tables import FINISHED, Table, mean_and_sd, summarise
+from kanpipe.reporting.tables import FINISHED, Table, counts, measured, summarise
 
 SCORES = {  # column: (its title, its digits)
     "accuracy": ("accuracy %", ".2f"),
@@ -37,9 +37,9 @@ def _scores(runs: pd.DataFrame, floors: pd.DataFrame) -> Table:
             "init": numbers["init"].fillna("(MLP)").replace("", "(MLP)"),
             "range": [f"±{r:g}" if pd.notna(r) else "" for r in numbers["range"]],
             "parameters": [f"{n:,}" for n in numbers["parameters"]],
-            **_cells(numbers, SCORES),
+            **measured(numbers, SCORES, missing=""),
             "published %": [f"{mean:.2f}" if pd.notna(mean) else "" for mean in published],
-            "n": [f"{n}" + (f" ({failed} diverged)" if failed else "") for n, failed in _counts(numbers)],
+            "n": counts(numbers),
         }
     )
     below = pd.DataFrame({"init": [f"({name})" for name in floors["name"]], "accuracy %": _two(floors["accuracy"])})
@@ -57,18 +57,6 @@ def were_published(runs: pd.DataFrame) -> bool:
     """Whether the published accuracies may stand beside those of these runs: same images, and KANs of the same size."""
     sizes = runs.loc[runs["range"].notna(), "parameters"]
     return bool((runs["dataset"] == DATASET).all() and (sizes == PARAMETERS).all())
-
-
-def _cells(numbers: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> dict[str, list[str]]:
-    """Mean ± standard deviation; nothing where there is nothing to measure, as the ranges of an MLP."""
-    return {
-        title: [cell.replace("nan", "") for cell in mean_and_sd(numbers, name, form)]
-        for name, (title, form) in columns.items()
-    }
-
-
-def _counts(numbers: pd.DataFrame) -> list[tuple[int, int]]:
-    return list(zip(numbers["n"], numbers["failed"], strict=True))
 
 
 def _two(values: pd.Series) -> list[str]:
@@ -92,7 +80,12 @@ def _note(runs: pd.DataFrame) -> str:
 def _epochs(epochs: pd.DataFrame) -> Table:
     numbers = summarise(epochs, ["variant", "init", "range", "epoch"], list(COURSE))
     text = pd.DataFrame(
-        {"variant": numbers["variant"], "epoch": numbers["epoch"], **_cells(numbers, COURSE), "n": numbers["n"]}
+        {
+            "variant": numbers["variant"],
+            "epoch": numbers["epoch"],
+            **measured(numbers, COURSE, missing=""),
+            "n": numbers["n"],
+        }
     )
     note = "Mean ± standard deviation over n seeds, at the start of the epoch. Outside grid: of the hidden values."
     return Table(numbers, text, note)

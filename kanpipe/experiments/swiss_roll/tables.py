@@ -3,7 +3,7 @@
 import pandas as pd
 
 from kanpipe.experiments.swiss_roll.published import PRINTED_LOSSES
-from kanpipe.reporting.tables import FINISHED, Table, mean_and_sd, measured, summarise, with_columns
+from kanpipe.reporting.tables import FINISHED, Table, counts, mean_and_sd, measured, summarise, with_columns
 
 SCORES = {
     "huber": "Huber loss",
@@ -24,7 +24,6 @@ def _scores(runs: pd.DataFrame, floors: pd.DataFrame) -> Table:
     scale = ["steps", "common_sample", "generated", "sampling_seed", "device"]
     summary = summarise(runs, ["variant", "parameters"], [*SCORES, "minutes", "steps_per_second"])
     numbers = summary.join(_finished(runs).groupby("variant")[scale].first(), on="variant")
-    counts = zip(summary["n"], summary["failed"], strict=True)
     text = pd.DataFrame(
         {
             "variant": summary["variant"],
@@ -32,7 +31,7 @@ def _scores(runs: pd.DataFrame, floors: pd.DataFrame) -> Table:
             **measured(summary, {score: (title, ".4f") for score, title in SCORES.items()}),
             "minutes": mean_and_sd(summary, "minutes", ".1f"),
             "steps/s": mean_and_sd(summary, "steps_per_second", ".0f"),
-            "n": [f"{n}" + (f" ({failed} diverged)" if failed else "") for n, failed in counts],
+            "n": counts(summary),
         }
     )
     return Table(numbers, pd.concat([text, _floor_rows(floors)]).fillna(""), _note(runs))
