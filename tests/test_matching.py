@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from snakemake.utils import update_config
@@ -98,15 +99,22 @@ def test_counting_takes_few_trials_and_no_memory():
         assert len(tried) < math.log2(found.width)  # as many as halving an interval takes
 
 
-@pytest.mark.slow
-def test_step_time_of_products_follows_their_width():
-    def square(width):
-        return nn.Sequential(nn.Linear(256, 64 * width), nn.Linear(64 * width, 256))
+def test_step_time_is_matched_by_the_ratios_of_rounds(monkeypatch):
+    """Of times that grow with the width, from a machine that is three times as slow in every second round."""
+    taken = []
 
-    x = torch.randn(512, 256)
-    found = match_step_time(square, square(16), x, rounds=15)
-    assert 11 <= found.width <= 23  # of noise on a machine with other work; twice the width takes twice as long
-    assert found.target > 0 and abs(found.excess) < 0.5
+    def timed(pieces, stopwatch, rounds, block_seconds):
+        slow = np.where(np.arange(rounds) % 2, 3.0, 1.0)
+        return {"other": slow * taken[-1], "own": slow * 16}
+
+    def square(width):
+        taken.append(width)
+        return nn.Linear(2, width)
+
+    monkeypatch.setattr("kanpipe.evaluation.timing.interleaved", timed)
+    found = match_step_time(square, nn.Linear(2, 16), torch.randn(4, 2), rounds=15)
+    assert found.width == 16 and found.excess == 0
+    assert found.target == 16  # of the median round
 
 
 def planned(experiment, variants, **changes):

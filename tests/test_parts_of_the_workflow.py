@@ -11,21 +11,16 @@ import pandas as pd
 import psutil
 import pytest
 import yaml
-from whole_workflow import (
-    copy_of_project,
-    overlay,
-    planned,
-    snakemake,
-)
+from whole_workflow import copy_of_project, overlay, planned, snakemake
 
 pytestmark = pytest.mark.workflow
 
 
 def test_diverged_variant_is_a_row_and_the_workflow_goes_on(tmp_path):
     folder = copy_of_project(tmp_path)
-    answer = snakemake(
-        folder, "--configfile", overlay(folder, others=False, training={"learning_rate": 1e38}, seeds=[0])
-    )
+    alone = {"only": {"variants": ["mlp"]}, "seeds": [0]}
+    diverging = overlay(folder, others=False, training={"learning_rate": 1e38}, **alone)
+    answer = snakemake(folder, "swiss_roll", "--configfile", diverging)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     rows = pd.read_csv(folder / "results/tiny/swiss_roll/runs.csv")
     assert set(rows["status"]) == {"diverged"}
@@ -36,7 +31,7 @@ def test_diverged_variant_is_a_row_and_the_workflow_goes_on(tmp_path):
 
 def test_killed_training_goes_on_where_it_was(tmp_path):
     folder = copy_of_project(tmp_path)
-    longer = overlay(folder, others=False, seeds=[0], training={"epochs": 1000})
+    longer = overlay(folder, others=False, seeds=[0], training={"epochs": 300})
     run = folder / "results/tiny/swiss_roll/small_kan/seed0"
     command = [str((run / "run.json").relative_to(folder)), "--configfile", longer, "--config", "checkpoint_seconds=0"]
     kill_training(folder, command, when=run / ".checkpoint/state.pt")
@@ -45,14 +40,14 @@ def test_killed_training_goes_on_where_it_was(tmp_path):
     answer = snakemake(folder, *command)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     record = json.loads((run / "run.json").read_text())
-    assert (record["sittings"], record["steps"]) == (2, 2000)
+    assert (record["sittings"], record["steps"]) == (2, 600)
     assert not (run / ".checkpoint").exists()
 
 
 def test_training_that_an_orphan_finished_is_not_trained_again(tmp_path):
     """Snakemake is killed, its job ends by itself, and then the documented commands: nothing is trained twice."""
     folder = copy_of_project(tmp_path)
-    longer = overlay(folder, others=False, seeds=[0], training={"epochs": 1000})
+    longer = overlay(folder, others=False, seeds=[0], training={"epochs": 300})
     run = folder / "results/tiny/swiss_roll/small_kan/seed0"
     command = [str((run / "run.json").relative_to(folder)), "--configfile", longer, "--config", "checkpoint_seconds=0"]
     orphans = kill_snakemake(folder, command, when=run / ".checkpoint/state.pt")

@@ -111,17 +111,24 @@ def test_changed_metric_retrains_nothing(chain):
     ],
 )
 def test_changed_code_reruns_the_stages_that_import_it(chain, module, rerun, kept):
-    path = chain / "kanpipe" / module
-    text = path.read_text()
-    try:
-        path.write_text(text + "\nCHANGED = 1\n")
-        jobs = planned(chain, "--config", "preset=tiny")
-        path.write_text(text + "\n# a comment\n")
-        after_comment = planned(chain, "--config", "preset=tiny")
-    finally:
-        path.write_text(text)
+    jobs = planned_after(chain, [module], "\nCHANGED = 1\n")
     assert rerun in jobs and not kept & jobs.keys()
-    assert not after_comment
+
+
+def test_comment_in_code_reruns_nothing(chain):
+    assert not planned_after(chain, ["evaluation/distances.py", "layers/splines.py"], "\n# a comment\n")
+
+
+def planned_after(folder: Path, modules: list[str], added: str) -> dict[str, int]:
+    """The jobs that are planned while these modules end with what is added."""
+    texts = {path: path.read_text() for path in (folder / "kanpipe" / module for module in modules)}
+    try:
+        for path, text in texts.items():
+            path.write_text(text + added)
+        return planned(folder, "--config", "preset=tiny")
+    finally:
+        for path, text in texts.items():
+            path.write_text(text)
 
 
 def test_report_can_be_written(chain):

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class Results:
     """The folder of a preset's results, or of the kept ones."""
 
     root: Path
+    _found: dict[tuple[str, str], list[tuple[str, Link]]] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def kept(self) -> bool:
@@ -58,16 +59,25 @@ class Results:
 
     def records(self, experiment: str, variants: list[str], frame: str = "runs") -> list[Link]:
         """The records of the runs of some variants, those of a training; of those in the frame, where it has runs."""
-        rows = self.runs(experiment, frame)
-        if "config_hash" not in rows:
-            rows = self.runs(experiment)
-        rows = rows[rows["variant"].isin(variants)]
-        if "config_hash" not in rows:
-            return []
-        if "trained_as" in rows:  # the frame calls them by other names
-            rows = rows.assign(variant=rows["trained_as"])
-        paths = [(f"{row['variant']}, seed {row['seed']}", self._record(row)) for _, row in rows.iterrows()]
-        return [Link(words, str(path)) for words, path in paths if (self.root / path).exists()]
+        return [link for variant, link in self._links(experiment, frame) if variant in variants]
+
+    def _links(self, experiment: str, frame: str) -> list[tuple[str, Link]]:
+        """Each run of a frame, by its variant there, with its record; looked for once, since each claim asks."""
+        if (experiment, frame) not in self._found:
+            rows = self.runs(experiment, frame)
+            if "config_hash" not in rows:
+                rows = self.runs(experiment)
+            found = [(row["variant"], *self._record_of(row)) for _, row in rows.iterrows() if "config_hash" in rows]
+            there = [(variant, Link(words, str(path))) for variant, words, path in found if (self.root / path).exists()]
+            self._found[experiment, frame] = there
+        return self._found[experiment, frame]
+
+    def _record_of(self, row: pd.Series) -> tuple[str, Path]:
+        """What a run is called, and where its record would be; a frame may call it by another name."""
+        if "trained_as" in row:
+            row = row.copy()
+            row["variant"] = row["trained_as"]
+        return f"{row['variant']}, seed {row['seed']}", self._record(row)
 
     def evidence(self, experiment: str, rests_on: str) -> tuple[list[Link], list[Link]]:
         """The frames that a claim rests on, and the records of the runs in them."""

@@ -112,9 +112,9 @@ def filled(text: str, known: dict[str, str], place: str) -> str:
     return VALUE.sub(value, text)
 
 
-def drifted(pages: list[Path], reference: Path, write: bool) -> list[Path]:
-    """The pages whose numbers differ from the tables; with `write` they are put right."""
-    known, found = numbers(reference), []
+def drifted(pages: list[Path], known: dict[str, str], write: bool) -> list[Path]:
+    """The pages whose numbers differ from those that are known; with `write` they are put right."""
+    found = []
     for path in pages:
         old = path.read_text()
         new = filled(old, known, str(path))
@@ -142,7 +142,7 @@ def main() -> None:
     options.add_argument("--check", action="store_true", help="write nothing; fail when a number differs")
     check, reference = options.parse_args().check, SOURCE / "results/reference"
     try:
-        found = drifted(all_pages(reference), reference, write=not check)
+        found = drifted(all_pages(reference), numbers(reference), write=not check)
         changes = [sentence for page in sorted(reference.glob("*/README.md")) for sentence in changed(page)]
         faulty = changes + all_typed(reference)
     except UserError as error:

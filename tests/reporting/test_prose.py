@@ -14,6 +14,12 @@ KEPT = Path(__file__).parents[2] / "results/reference"
 KNOWN = {"a.loss": "0.25", "a.table": "| x |\n|:--|\n| 1 |"}
 
 
+@pytest.fixture(scope="module")
+def known():
+    """The numbers of what is kept."""
+    return prose.numbers(KEPT)
+
+
 def test_number_is_filled_in_again_and_again():
     text = "A loss of <!-- value: a.loss -->0.3<!-- --> and <!-- value: a.loss --><!-- -->."
     once = prose.filled(text, KNOWN, "page")
@@ -55,8 +61,7 @@ def test_fault_in_an_expression_is_named(tmp_path, expression, sentence):
         prose.numbers(tmp_path)
 
 
-def test_figures_are_of_the_runs_that_their_captions_name():
-    known = prose.numbers(KEPT)
+def test_figures_are_of_the_runs_that_their_captions_name(known):
     seeds = read_table(KEPT / "swiss_roll/runs.csv").groupby("variant")["seed"].nunique()
     assert known["swiss_roll.figures.loss_curves"].startswith(
         f"{len(seeds)} networks, {seeds.min()} training seeds each"
@@ -64,29 +69,28 @@ def test_figures_are_of_the_runs_that_their_captions_name():
     assert known["function_fit.figures.edges_pi_deep_kan"].startswith("1 network, training seed 0")
 
 
-def test_number_is_that_of_the_rows():
+def test_number_is_that_of_the_rows(known):
     rows = read_table(KEPT / "swiss_roll/runs.csv").query("variant == 'kan'")
-    assert prose.numbers(KEPT)["swiss_roll.kan_huber"] == f"{rows['huber'].mean():.4f}"
+    assert known["swiss_roll.kan_huber"] == f"{rows['huber'].mean():.4f}"
 
 
-def test_prose_has_not_drifted():
-    drifted = prose.drifted(prose.all_pages(KEPT), KEPT, write=False)
+def test_prose_has_not_drifted(known):
+    drifted = prose.drifted(prose.all_pages(KEPT), known, write=False)
     assert not drifted, "run python -m kanpipe.reporting.prose"
 
 
-def test_every_number_is_quoted_somewhere():
+def test_every_number_is_quoted_somewhere(known):
     quoted = {name for page in prose.all_pages(KEPT) for name, _ in prose.VALUE.findall(page.read_text())}
-    known = set(prose.numbers(KEPT))
-    assert quoted <= known
-    assert all(".figures." in name for name in known - quoted)  # not every figure stands on a page
+    assert quoted <= known.keys()
+    assert all(".figures." in name for name in known.keys() - quoted)  # not every figure stands on a page
 
 
-def test_drifted_page_is_put_right(tmp_path):
+def test_drifted_page_is_put_right(tmp_path, known):
     page = tmp_path / "README.md"
     page.write_text("Of <!-- value: swiss_roll.kan_huber -->0.1<!-- -->.")
-    assert prose.drifted([page], KEPT, write=True) == [page]
+    assert prose.drifted([page], known, write=True) == [page]
     assert re.search(r"-->0\.2890<!--", page.read_text())
-    assert prose.drifted([page], KEPT, write=True) == []
+    assert prose.drifted([page], known, write=True) == []
 
 
 def test_part_of_a_table_has_its_rows_and_columns_in_order():

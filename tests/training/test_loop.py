@@ -103,12 +103,10 @@ def test_killed_at_any_step_and_resumed_three_times_the_bytes_are_the_same(undis
 
 
 @pytest.mark.slow
-def test_killed_from_outside_at_random_moments_the_bytes_are_the_same(undisturbed, tmp_path):
-    delays = random.Random(0)
-    assert sitting_killed_after(tmp_path, checkpoints=1, delay=delays.uniform(0, 0.04))
-    assert sitting_killed_after(tmp_path, checkpoints=1, delay=delays.uniform(0, 0.04))
+def test_killed_from_outside_at_a_random_moment_the_bytes_are_the_same(undisturbed, tmp_path):
+    assert sitting_killed_after(tmp_path, checkpoints=1, delay=random.uniform(0, 0.04))
     finish(tmp_path)
-    assert_same_results(tmp_path, undisturbed, sittings=3)
+    assert_same_results(tmp_path, undisturbed, sittings=2)
 
 
 @pytest.mark.slow
