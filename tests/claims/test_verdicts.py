@@ -216,6 +216,13 @@ def test_trend_permutes_models_and_not_their_seeds(means, expected):
     assert verdict(few, once)["verdict"] == "preliminary"
 
 
+def test_tied_models_have_no_trend():
+    test = {"kind": "trend", "metric": "loss", "along": MODELS, "direction": "rises"}
+    frame = pd.DataFrame({"variant": list(MODELS), "seed": 0, "loss": 1.0, "status": "finished"})
+    found = verdict(claim(test), frame)
+    assert (found["verdict"], found["effect"], found["p"]) == ("within noise", 0, 1)
+
+
 @pytest.mark.parametrize(
     ("first", "expected"),
     [(0.5, "reproduced"), (2.8, "not reproduced"), (2.02, "within noise"), (3.0, "not reproduced")],
@@ -231,6 +238,19 @@ def test_least_is_compared_with_every_other(first, expected):
     found = verdict(claim({"kind": "least", "metric": "loss", "variant": "m0", "others": ["m1", "m2"]}), frame)
     assert found["verdict"] == expected
     assert found["effect"] == pytest.approx(first - 2.0)
+
+
+@pytest.mark.parametrize(
+    ("means", "expected", "p"),
+    [((0, 1, 2), "reproduced", None), ((1, 0, 2), "not reproduced", None), ((3, [1.9, 2, 2.1], 1), "not reproduced", 0)],
+)
+def test_least_of_scores_that_are_all_alike_has_a_verdict(means, expected, p):
+    """Where no difference has noise there is no p; where some have, the others speak with 0 or 1."""
+    runs = [pd.DataFrame({"variant": f"m{at}", "seed": range(3), "loss": loss}) for at, loss in enumerate(means)]
+    frame = pd.concat(runs, ignore_index=True).assign(status="finished")
+    found = verdict(claim({"kind": "least", "metric": "loss", "variant": "m0", "others": ["m1", "m2"]}), frame)
+    assert found["verdict"] == expected
+    assert np.isnan(found["p"]) if p is None else found["p"] == p
 
 
 @pytest.mark.parametrize(
