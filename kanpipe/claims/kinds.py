@@ -54,7 +54,7 @@ def compared(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Fin
     test: Any = claim.test
     sides = [of_variant(frame, side) for side in (test.left, test.right)]
     left, right = (scores(claim, side, test.metric) for side in sides)
-    ratio = test.times is not None
+    ratio = getattr(test, "times", None) is not None
     if ratio and min(left.min(axis=None), right.min(axis=None)) <= 0:
         raise NotRun(f"{test.metric} is not positive, so that it has no ratio")
     effect = effects.difference(left, right, ratio, claim.unit) if len(left) and len(right) else None

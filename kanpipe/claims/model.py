@@ -42,26 +42,37 @@ class Question(Section):
 
 
 class Compared(Question):
-    """Of two variants by a metric; with `times` the effect is left over right, otherwise left less right."""
+    """Of two variants by a metric: left less right."""
 
     metric: str = ""
     left: Variants
     right: Variants
+
+
+class MaybeRatio(Compared):
+    """The same, or with `times` left over right."""
+
     times: Positive | None = None
 
 
-class Above(Compared):
+class Above(MaybeRatio):
     """`left` lies above `right`, by more than `by` if that is given, or above so many `times` it."""
 
     kind: Literal["above"]
     by: Positive | None = None
+
+    @model_validator(mode="after")
+    def _not_both(self) -> "Above":
+        if self.by is not None and self.times is not None:
+            raise fault("has `by` and `times`, of which it can have one: take the other out")
+        return self
 
     @property
     def bounds(self) -> Bounds:
         return self.times or self.by or 0.0, inf
 
 
-class NotAbove(Compared):
+class NotAbove(MaybeRatio):
     """`left` lies at most by `margin` above `right`, or at most at so many `times` it: non-inferiority."""
 
     kind: Literal["not_above"]

@@ -70,6 +70,11 @@ def test_every_reading_is_a_claim(tmp_path):
         ([entry(test=entry()["test"] | {"times": 2})], "claim a: .*has bounds without `because`"),
         ([entry(test=entry()["test"] | {"times": 2}, because="twice")], "claim a: .*does not say on which day"),
         ([entry(test={"kind": "level", "metric": "loss", "variant": "kan"})], "claim a: .*needs a low or a high bound"),
+        ([entry(test=entry()["test"] | {"times": 1.5, "by": 100})], "claim a: .*has `by` and `times`"),
+        (
+            [entry(test=entry()["test"] | {"kind": "equal", "margin": 0.1, "times": 2})],
+            "claim a: test.equal.times: Extra inputs",
+        ),
         (["a"], "a is no claim with an id"),
     ],
 )
