@@ -16,6 +16,7 @@ from kanpipe.files import read_table
 from kanpipe.reporting.parameters import AS_PUBLISHED
 
 SOURCE = Path(__file__).parents[2]
+TIMES = {"kind": "ratio", "phase": "forward", "left": "kan", "right": "mlp"}
 CLAIMS = load_claims(claim_files(SOURCE / "workflow/claims"))
 
 
@@ -74,6 +75,11 @@ def test_every_reading_is_a_claim(tmp_path):
         (
             [entry(test=entry()["test"] | {"kind": "equal", "margin": 0.1, "times": 2})],
             "claim a: test.equal.times: Extra inputs",
+        ),
+        ([entry(test=TIMES | {"low": 0})], "claim a: test.ratio: has a bound that is not above 0"),
+        (
+            [entry(test={"kind": "parameters", "variant": "kan"}, reported="about 5")],
+            "claim a: compares a count of parameters with `reported`, which must be a number",
         ),
         (["a"], "a is no claim with an id"),
     ],
