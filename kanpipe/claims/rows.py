@@ -132,8 +132,8 @@ def _check_single(claim: Claim, ended: pd.DataFrame) -> None:
     what = f"{again['variant'].iloc[0]}, seed {again['_seed'].iloc[0]}"
     what += f", {claim.repeats} {again['_draw'].iloc[0]}" if claim.repeats else ""
     raise UserError(
-        f"claim {claim.id}: {claim.experiment}/{claim.frame} has several rows of {what}; choose one by `where`, or name "
-        "in `repeats` the column that tells them apart"
+        f"claim {claim.id}: {claim.experiment}/{claim.frame} has several rows of {what}; choose one by `where`, or "
+        "name in `repeats` the column that tells them apart"
     )
 
 

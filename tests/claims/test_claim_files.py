@@ -97,6 +97,42 @@ def test_file_without_claims_is_named(tmp_path):
         claim_files(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{sources: {a: A}, claims: }", "claims: Input should be a valid list"),
+        ("{sources: {a: A}, claims: []}", "claims: List should have at least 1 item"),
+        ("{sources: [a], claims: [{id: b}]}", "sources: Input should be a valid dictionary"),
+        ("{sources: {a: A}, claims: [{id: b}], shred: 1}", "shred: Extra inputs are not permitted"),
+        ("{sources: {a: A}, claims: [{id: [b]}]}", "claim .*: id: Input should be a valid string"),
+        ("{sources: {a: A}, claims: [{id: b, source: [a]}]}", "claim b has no source among a"),
+    ],
+)
+def test_malformed_file_is_named(tmp_path, text, complaint):
+    (tmp_path / "toy.yaml").write_text(text)
+    with pytest.raises(UserError, match=rf"toy\.yaml: {complaint}"):
+        load_claims([tmp_path / "toy.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        ({"readings": ["loss"]}, "readings: Input should be a valid dictionary"),
+        ({"readings": {}}, "readings: Dictionary should have at least 1 item"),
+        ({"readings": {"loss": {"primary": True}}}, r"readings\.loss\.words: Field required"),
+        ({"readings": {"loss": 5}}, r"readings\.loss: Input should be a valid dictionary"),
+        ({"readings": {"loss": {"words": "x", "test": "above"}}}, r"readings\.loss\.test: Input should be"),
+        ({"test": "above"}, "test: Input should be a valid dictionary"),
+        ({"test": {"left": "kan"}}, "test: Unable to extract tag"),
+        ({"statement": None}, "statement: Input should be a valid string"),
+        ({"statement": "so {y} is {reading}"}, r"has \{y\} in its statement, where only \{reading\}"),
+    ],
+)
+def test_malformed_readings_are_named(tmp_path, more, complaint):
+    with pytest.raises(UserError, match=rf"toy\.yaml: claim a(\.loss)?: {complaint}"):
+        load_claims([written(tmp_path, entry(readings={"loss": "as a loss"}) | more)])
+
+
 def test_every_kind_is_found_but_the_one_that_cannot_be():
     never = {"undecidable", "unmeasured"}
     assert {made.test.kind for made in CLAIMS} - never <= FINDERS.keys()

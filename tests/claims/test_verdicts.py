@@ -242,7 +242,11 @@ def test_least_is_compared_with_every_other(first, expected):
 
 @pytest.mark.parametrize(
     ("means", "expected", "p"),
-    [((0, 1, 2), "reproduced", None), ((1, 0, 2), "not reproduced", None), ((3, [1.9, 2, 2.1], 1), "not reproduced", 0)],
+    [
+        ((0, 1, 2), "reproduced", None),
+        ((1, 0, 2), "not reproduced", None),
+        ((3, [1.9, 2, 2.1], 1), "not reproduced", 0),
+    ],
 )
 def test_least_of_scores_that_are_all_alike_has_a_verdict(means, expected, p):
     """Where no difference has noise there is no p; where some have, the others speak with 0 or 1."""
