@@ -54,7 +54,10 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
     has no finished experiment of that name.
     """
     source, target = results / experiment, reference / experiment
+    timed = results / "benchmarks" / experiment
+    benchmarks = sorted(timed.glob("*.tsv"))
     missing = [path for path in (source / "runs.csv", source / "figures") if not path.exists()]
+    missing += [] if benchmarks else [timed / "*.tsv"]
     if missing:
         raise UserError(f"{missing[0]} is not there; run the experiment {experiment} first")
     plan = _plan(experiment)
@@ -72,7 +75,6 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
     for name, frame in frames.items():
         write_table(target / f"{name}.csv", frame)
     _write_tables(target, plan)
-    benchmarks = sorted((results / "benchmarks" / experiment).glob("*.tsv"))
     if plan.has("train"):
         cost = kept_cost_table(experiment, benchmarks, source, frames["runs"])
     else:

@@ -128,6 +128,16 @@ def test_nothing_is_kept_of_what_is_not_there(tmp_path):
     assert (tmp_path / "kept/swiss_roll/figures/data.png").exists()
 
 
+def test_nothing_is_changed_where_no_job_left_its_cost(tmp_path):
+    source = results(tmp_path / "results", 0.5)
+    reference.keep(source, "swiss_roll", tmp_path / "kept")
+    results(source, 0.25)
+    (source / "benchmarks/swiss_roll/train_mlp_seed0.tsv").unlink()
+    with pytest.raises(UserError, match=r"benchmarks/swiss_roll/\*\.tsv is not there; run the experiment swiss_roll"):
+        reference.keep(source, "swiss_roll", tmp_path / "kept")
+    assert read_table(tmp_path / "kept/swiss_roll/runs.csv")["huber"].tolist() == [0.5]
+
+
 def test_kept_tables_are_computed_from_the_kept_rows():
     rows = read_table(KEPT / "swiss_roll/runs.csv")
     table = read_table(KEPT / "swiss_roll/tables/swiss_roll.csv").set_index("variant")
