@@ -95,7 +95,7 @@ def _claims(path: Path) -> Iterator[Claim]:
 
 
 def _claim(path: Path, made: dict[str, Any], sources: dict[str, str]) -> Claim:
-    if made.get("source") not in [*sources]:
+    if made.get("source") not in [*sources]:  # a list, since what is given may have no hash
         raise UserError(f"{path}: claim {made['id']} has no source among {', '.join(sources)}")
     named = {"source": sources[made["source"]], "id": f"{path.stem}.{made['id']}", "experiment": path.stem}
     return _check(Claim, made | named, f"{path}: claim {made['id']}")
