@@ -49,12 +49,15 @@ class Mean:
         def p(bound: float) -> float:
             if logarithm and bound <= 0:
                 return 0.0
-            return self._p(there(bound))
+            return self.against(there(bound))
 
         ends = back(self.value - half), back(self.value + half)
         return Effect(back(self.value), *ends, of, n, noise, p if self.error else None, logarithm)
 
-    def _p(self, value: float) -> float:
+    def against(self, value: float) -> float:
+        """The two-sided p with which the data speak against the mean being `value`; without noise 0 or 1."""
+        if not self.error:
+            return float(self.value == value)
         return float(2 * special.stdtr(self.degrees, -abs(self.value - value) / self.error))
 
 
@@ -189,26 +192,28 @@ def least(variant: pd.DataFrame, others: Sequence[pd.DataFrame]) -> Effect:
 
     Its interval reaches from the greatest lower end, at a level shared among the others (Bonferroni), to the greatest
     upper end, which needs no sharing. So no other is picked for having come out least, and then taken at its word.
+    It has no p where no difference has noise.
     """
     found = [_compared(variant, other) for other in others]
-    effects = [mean.effect("", "", "") for mean in found]
     shared = special.stdtrit([mean.degrees for mean in found], 1 - (1 - LEVEL) / 2 / len(found))
     lower = [mean.value - quantile * mean.error for mean, quantile in zip(found, shared, strict=True)]
 
     def p(bound: float) -> float:
-        above = [effect.p(bound) for effect in effects if effect.p and effect.value > bound]
-        below = [effect.p(bound) for effect in effects if effect.p and effect.value <= bound]
+        above = [mean.against(bound) for mean in found if mean.value > bound]
+        below = [mean.against(bound) for mean in found if mean.value <= bound]
         return min(1.0, len(found) * min(above)) if above else max(below, default=math.nan)
 
-    value, high = max(mean.value for mean in found), max(effect.high for effect in effects)
+    value, high = max(mean.value for mean in found), max(mean.effect("", "", "").high for mean in found)
     of = f"difference to the best of {len(found)} others"
-    return Effect(value, max(lower), high, of, *_design(variant, others[0]), p)
+    noisy = any(mean.error for mean in found)
+    return Effect(value, max(lower), high, of, *_design(variant, others[0]), p if noisy else None)
 
 
 def trend(values: Sequence[float], means: Sequence[float], words: str) -> Effect:
     """Spearman's rank correlation over models, whose p is the share of their permutations with one as large.
 
-    It has no interval. The models are what is permuted: runs of one model are averaged before and count once.
+    It has no interval. The models are what is permuted: runs of one model are averaged before and count once. Where
+    all are tied in one of the rankings it is 0, and its p 1.
     """
     ranks, against = stats.rankdata(values), stats.rankdata(means)
     found = stats.permutation_test(
@@ -226,4 +231,5 @@ def trend(values: Sequence[float], means: Sequence[float], words: str) -> Effect
 
 def _correlation(permuted: np.ndarray, fixed: np.ndarray) -> np.ndarray:
     ours, theirs = permuted - permuted.mean(-1, keepdims=True), fixed - fixed.mean()
-    return (ours * theirs).sum(-1) / np.sqrt((ours**2).sum(-1) * (theirs**2).sum())
+    product, size = (ours * theirs).sum(-1), np.sqrt((ours**2).sum(-1) * (theirs**2).sum())
+    return np.divide(product, size, out=np.zeros_like(product), where=size > 0)

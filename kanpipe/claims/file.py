@@ -5,17 +5,66 @@ that can be read in several ways has `readings` by name: each gives the words fo
 else of the claim is its own, and becomes a claim of its own.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kanpipe.claims.model import Claim
 from kanpipe.config import load_yaml
+from kanpipe.config.models import Section, fault
 from kanpipe.errors import UserError
 
 READ = ("above", "not_above", "equal", "level", "number", "trend", "least")  # by a metric, here the reading's name
+READING = "{reading}"
+BRACES = re.compile(r"\{.*?\}")
+S = TypeVar("S", bound=BaseModel)
+
+
+class File(Section):
+    """A file of claims."""
+
+    sources: dict[str, str]
+    claims: list[Any] = Field(min_length=1)
+    shared: Any = None
+
+
+class Single(Section):
+    """What of a claim is read before it is checked as one."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+
+
+class Reading(Section):
+    """What a reading says of itself; its words alone, or other keys of the claim too."""
+
+    model_config = ConfigDict(extra="allow")
+
+    words: str
+    test: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _words_alone(cls, said: Any) -> Any:
+        return {"words": said} if isinstance(said, str) else said
+
+
+class Several(Single):
+    """The same of a claim that can be read in several ways."""
+
+    statement: str
+    test: dict[str, Any] = {}
+    readings: dict[str, Reading] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_gap(self) -> "Several":
+        if others := sorted({*BRACES.findall(self.statement)} - {READING}):
+            raise fault(f"has {', '.join(others)} in its statement, where only {READING} stands for anything")
+        return self
 
 
 def claim_files(folder: Path) -> list[Path]:
@@ -35,6 +84,7 @@ def _claims(path: Path) -> Iterator[Claim]:
     content = load_yaml(path)
     if not isinstance(content, dict) or not {"sources", "claims"} <= content.keys():
         raise UserError(f"{path} needs `sources` and `claims`")
+    _check(File, content, f"{path}")
     seen: set[str] = set()
     for entry in content["claims"]:
         for made in _readings(path, entry):
@@ -45,13 +95,10 @@ def _claims(path: Path) -> Iterator[Claim]:
 
 
 def _claim(path: Path, made: dict[str, Any], sources: dict[str, str]) -> Claim:
-    if made.get("source") not in sources:
+    if made.get("source") not in [*sources]:  # a list, since what is given may have no hash
         raise UserError(f"{path}: claim {made['id']} has no source among {', '.join(sources)}")
     named = {"source": sources[made["source"]], "id": f"{path.stem}.{made['id']}", "experiment": path.stem}
-    try:
-        return Claim.model_validate(made | named)
-    except ValidationError as error:
-        raise UserError(f"{path}: claim {made['id']}: {_told(error)}") from error
+    return _check(Claim, made | named, f"{path}: claim {made['id']}")
 
 
 def _readings(path: Path, entry: Any) -> Iterator[dict[str, Any]]:
@@ -59,15 +106,18 @@ def _readings(path: Path, entry: Any) -> Iterator[dict[str, Any]]:
     if not isinstance(entry, dict) or "id" not in entry:
         raise UserError(f"{path}: {entry} is no claim with an id")
     if "readings" not in entry:
+        _check(Single, entry, f"{path}: claim {entry['id']}")
         yield entry
         return
+    _check(Several, entry, f"{path}: claim {entry['id']}")
     for reading, own in entry["readings"].items():
         own = {"words": own} if isinstance(own, str) else own
         given: dict[str, Any] = {key: _merged(entry.get(key), value) for key, value in own.items() if key != "words"}
-        test: dict[str, Any] = given.get("test") or entry["test"]
-        if test["kind"] in READ and "metric" not in test:
+        test: dict[str, Any] = given.get("test") or entry.get("test", {})
+        if test.get("kind") in READ and "metric" not in test:
             given["test"] = test | {"metric": reading}
-        words = {"id": f"{entry['id']}.{reading}", "statement": entry["statement"].format(reading=own["words"])}
+        statement = entry["statement"].replace(READING, own["words"])
+        words = {"id": f"{entry['id']}.{reading}", "statement": statement}
         yield {key: value for key, value in entry.items() if key != "readings"} | given | words
 
 
@@ -75,8 +125,16 @@ def _merged(old: Any, new: Any) -> Any:
     return old | new if isinstance(old, dict) and isinstance(new, dict) else new
 
 
+def _check(form: type[S], content: dict[Any, Any], place: str) -> S:
+    """The content in its form; UserError that says what is wrong with it at this place."""
+    try:
+        return form.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{place}: {_told(error)}") from error
+
+
 def _told(error: ValidationError) -> str:
-    """The first fault of a claim in words."""
+    """The first fault in words."""
     found = error.errors()[0]
     key = ".".join(str(part) for part in found["loc"])
     return f"{key}: {found['msg']}" if key else found["msg"]

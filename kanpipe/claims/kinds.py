@@ -54,7 +54,7 @@ def compared(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Fin
     test: Any = claim.test
     sides = [of_variant(frame, side) for side in (test.left, test.right)]
     left, right = (scores(claim, side, test.metric) for side in sides)
-    ratio = test.times is not None
+    ratio = getattr(test, "times", None) is not None
     if ratio and min(left.min(axis=None), right.min(axis=None)) <= 0:
         raise NotRun(f"{test.metric} is not positive, so that it has no ratio")
     effect = effects.difference(left, right, ratio, claim.unit) if len(left) and len(right) else None
@@ -109,7 +109,7 @@ def share(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Findin
     """The mean over runs of the share of a run's rows that lie below a value; NaN does not."""
     test: Any = claim.test
     side = of_variant(frame, test.variant)
-    ended = rows.finished(side)
+    ended = rows.finished(rows.with_metric(side, test.metric))
     below = ended[test.metric] < test.below
     shares = below.groupby(ended["seed"]).mean().to_frame()
     effect = effects.level(shares, claim.unit) if len(shares) else None
@@ -131,6 +131,7 @@ def stated(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Findi
         raise NotRun(f"no times of {variant} and {to}")
     if len(found) > 1:
         raise UserError(f"claim {claim.id}: {len(found)} rows of {variant} are meant; `where` has to choose one")
+    rows.check_has(claim, found, {*ends})
     value, low, high = found[[metric, *ends]].iloc[0]
     effect = effects.ratio_of_times(value, low, high, int(found["rounds"].iloc[0]))
     few = "an interval needs six rounds" if pd.isna(low) else ""
@@ -180,7 +181,7 @@ def _same_number(side: pd.DataFrame, metric: str) -> float:
 def same_rows(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:
     """Rows that differ from printed ones, of all rows."""
     test: Any = claim.test
-    differs = of_variant(frame, test.variant)[test.metric].dropna()
+    differs = rows.with_metric(of_variant(frame, test.variant), test.metric)[test.metric].dropna()
     count = float((differs != 0).sum())
     words = f"{count:.0f} of {len(differs)} rows differ"
     return Finding(words, Effect(count, count, count, "rows that differ", f"{len(differs)} rows"), read=test.variant)

@@ -42,26 +42,37 @@ class Question(Section):
 
 
 class Compared(Question):
-    """Of two variants by a metric; with `times` the effect is left over right, otherwise left less right."""
+    """Of two variants by a metric: left less right."""
 
     metric: str = ""
     left: Variants
     right: Variants
+
+
+class MaybeRatio(Compared):
+    """The same, or with `times` left over right."""
+
     times: Positive | None = None
 
 
-class Above(Compared):
+class Above(MaybeRatio):
     """`left` lies above `right`, by more than `by` if that is given, or above so many `times` it."""
 
     kind: Literal["above"]
     by: Positive | None = None
+
+    @model_validator(mode="after")
+    def _not_both(self) -> "Above":
+        if self.by is not None and self.times is not None:
+            raise fault("has `by` and `times`, of which it can have one: take the other out")
+        return self
 
     @property
     def bounds(self) -> Bounds:
         return self.times or self.by or 0.0, inf
 
 
-class NotAbove(Compared):
+class NotAbove(MaybeRatio):
     """`left` lies at most by `margin` above `right`, or at most at so many `times` it: non-inferiority."""
 
     kind: Literal["not_above"]
@@ -128,7 +139,17 @@ class Number(Question):
         return self.value - self.within, self.value + self.within
 
 
-class Stated(Between):
+class OfTimes(Between):
+    """A ratio of times."""
+
+    @model_validator(mode="after")
+    def _positive(self) -> "OfTimes":
+        if any(bound is not None and bound <= 0 for bound in (self.low, self.high)):
+            raise fault("has a bound that is not above 0, as every ratio of times is: leave it out, or give another")
+        return self
+
+
+class Stated(OfTimes):
     """A ratio that its row holds with the ends of its interval; `to`: the variant of the first row, to which it is."""
 
     kind: Literal["estimate"]
@@ -138,7 +159,7 @@ class Stated(Between):
     to: str
 
 
-class Ratio(Between):
+class Ratio(OfTimes):
     """How many times as long as `right` takes `left` in a `phase`."""
 
     kind: Literal["ratio"]
@@ -283,6 +304,8 @@ class Claim(Section):
             )
         if getattr(self.test, "metric", "-") == "":
             raise fault("has no metric")
+        if self.test.kind == "parameters" and isinstance(self.reported, str):
+            raise fault("compares a count of parameters with `reported`, which must be a number alone")
         if self.source not in (OWN, AFTERWARDS) and not self.place:
             raise fault("has no place in its source")
         if self.source == AFTERWARDS and self.primary:

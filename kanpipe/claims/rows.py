@@ -13,6 +13,7 @@ from kanpipe.runs import FINISHED
 Frames = Mapping[tuple[str, str], pd.DataFrame]  # by experiment and name of the frame
 RUN = ["variant", "seed"]
 CLAIMED, ASSUMED = "claimed for", "not given, taken as"  # a scale that a source gives, or does not
+OF_KIND = {"ratio": {"rounds"}, "estimate": {"rounds"}, "share": {"seed"}}  # columns that a kind of test reads
 FEW = {1: "one run", 2: "two runs"}
 
 
@@ -58,6 +59,7 @@ def _with_lost(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 def named_columns(claim: Claim) -> set[str]:
     """The columns that a claim needs in its rows, whatever the settings: all but an optional metric."""
     named = {*claim.scale, *claim.assumed, *claim.same, *claim.where, *getattr(claim.test, "ends", [])}
+    named |= OF_KIND.get(claim.test.kind, set())
     if claim.test.kind == "ratio":
         named.add(f"{claim.test.phase}_ms")
     if claim.repeats:
@@ -70,6 +72,11 @@ def _check_columns(claim: Claim, rows: pd.DataFrame) -> None:
     named = {"variant", *named_columns(claim)}
     if "status" in rows and FINISHED not in set(rows["status"]):
         named.discard(getattr(claim.test, "metric", ""))  # runs that have all diverged have no scores
+    check_has(claim, rows, named)
+
+
+def check_has(claim: Claim, rows: pd.DataFrame, named: set[str]) -> None:
+    """Raise UserError when the rows of a claim lack one of the named columns."""
     if missing := sorted(named - set(rows.columns)):
         have = ", ".join(sorted(rows.columns))
         where = f"{claim.experiment}/{claim.frame}"
@@ -87,14 +94,47 @@ def of_variant(rows: pd.DataFrame, side: Variants) -> pd.DataFrame:
 
 
 def scores(claim: Claim, rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """A row a finished run, by its seed, and a column a draw; NotRun where nothing that has finished has the metric."""
-    ended = finished(rows)
-    if metric not in rows or (len(ended) and ended[metric].isna().all()):
-        raise NotRun(f"no {metric} was measured of {rows['variant'].iloc[0]}")
+    """A row a finished run, by its seed, and a column a draw that all have.
+
+    NotRun where nothing that has finished has the metric, or no draw is of all runs; UserError for several rows of one.
+    """
+    ended = finished(with_metric(rows, metric))
+    if len(ended) and ended[metric].isna().all():
+        raise not_measured(rows, metric)
     ended = ended.dropna(subset=metric)
     draws = ended[claim.repeats] if claim.repeats else 0
     seeds = ended["seed"] if "seed" in ended else range(len(ended))
-    return ended.assign(_seed=seeds, _draw=draws).pivot(index="_seed", columns="_draw", values=metric).dropna(axis=1)
+    ended = ended.assign(_seed=seeds, _draw=draws)
+    _check_single(claim, ended)
+    table = ended.pivot(index="_seed", columns="_draw", values=metric).dropna(axis=1)
+    if len(table) and not len(table.columns):
+        raise NotRun(f"no {claim.repeats} is one of all runs of {rows['variant'].iloc[0]}")
+    return table
+
+
+def with_metric(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The rows themselves; NotRun where they lack the metric."""
+    if metric not in rows:
+        raise not_measured(rows, metric)
+    return rows
+
+
+def not_measured(rows: pd.DataFrame, metric: str) -> NotRun:
+    """The error of rows of a variant without the metric."""
+    return NotRun(f"no {metric} was measured of {rows['variant'].iloc[0]}")
+
+
+def _check_single(claim: Claim, ended: pd.DataFrame) -> None:
+    """Raise UserError when there are several rows of a run, or of a draw of it."""
+    again = ended[ended.duplicated(["_seed", "_draw"])]
+    if again.empty:
+        return
+    what = f"{again['variant'].iloc[0]}, seed {again['_seed'].iloc[0]}"
+    what += f", {claim.repeats} {again['_draw'].iloc[0]}" if claim.repeats else ""
+    raise UserError(
+        f"claim {claim.id}: {claim.experiment}/{claim.frame} has several rows of {what}; choose one by `where`, or "
+        "name in `repeats` the column that tells them apart"
+    )
 
 
 def finished(rows: pd.DataFrame) -> pd.DataFrame:
@@ -125,7 +165,9 @@ def _is(column: pd.Series, value: Any, key: str) -> pd.Series:
 
 
 def _values(column: pd.Series) -> str:
-    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in sorted(column.unique()))
+    """All values, numbers (and not-a-number, where there is none) before text."""
+    ordered = sorted(column.unique(), key=lambda value: (isinstance(value, str), value))
+    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in ordered)
 
 
 def lost(*sides: pd.DataFrame) -> str:

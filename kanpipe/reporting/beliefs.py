@@ -12,6 +12,8 @@ When one of them changes, what is to believe has to be read again.
 import re
 from pathlib import Path
 
+import pandas as pd
+
 from kanpipe.errors import UserError
 from kanpipe.files import read_table
 
@@ -28,12 +30,12 @@ def belief(page: Path) -> str:
 def changed(page: Path) -> list[str]:
     """How the verdicts differ from those that the page rests on, a sentence each.
 
-    Raises UserError for a page that names none, or one that no claim has.
+    Raises UserError for a page that names none, or one that no claim has, and where there is no table of verdicts.
     """
     found = RESTS_ON.search(page.read_text())
     if found is None:
         raise UserError(f"{page} does not say which verdicts it rests on (<!-- rests on: claim verdict; ... -->)")
-    claims = read_table(page.parent / "tables/claims.csv").set_index("id")["verdict"]
+    claims = _verdicts(page.parent / "tables/claims.csv")
     sentences = []
     for name, said in _rests(found[1]):
         if (claim := f"{page.parent.name}.{name}") not in claims:
@@ -41,6 +43,15 @@ def changed(page: Path) -> list[str]:
         if claims[claim] != said:
             sentences.append(f"{page} rests on {claim} being {said}, and it is {claims[claim]}: read it again")
     return sentences
+
+
+def _verdicts(table: Path) -> pd.Series:
+    """The verdict on every claim, by its id."""
+    try:
+        return read_table(table).set_index("id")["verdict"]
+    except OSError as error:
+        again = "python -m kanpipe.reporting.reference --judge-again"
+        raise UserError(f"{table} cannot be read ({error.strerror}); compute the verdicts by {again}") from error
 
 
 def _rests(words: str) -> list[tuple[str, str]]:

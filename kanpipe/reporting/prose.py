@@ -58,7 +58,7 @@ def numbers(reference: Path) -> dict[str, str]:
 def _said(expression: str, names: dict, place: str) -> str:
     try:
         said = environment().from_string("{{ " + expression + " }}").render(names)
-    except (TemplateError, TypeError, ValueError, KeyError) as error:
+    except (TemplateError, TypeError, ValueError, KeyError, OSError, ArithmeticError) as error:
         raise UserError(f"{place} cannot be looked up ({error})") from error
     if said in ("", "nan", NOT_RUN):
         raise UserError(f"{place} has no value")

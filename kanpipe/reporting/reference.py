@@ -54,7 +54,10 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
     has no finished experiment of that name.
     """
     source, target = results / experiment, reference / experiment
+    timed = results / "benchmarks" / experiment
+    benchmarks = sorted(timed.glob("*.tsv"))
     missing = [path for path in (source / "runs.csv", source / "figures") if not path.exists()]
+    missing += [] if benchmarks else [timed / "*.tsv"]
     if missing:
         raise UserError(f"{missing[0]} is not there; run the experiment {experiment} first")
     plan = _plan(experiment)
@@ -66,12 +69,12 @@ def keep(results: Path, experiment: str, reference: Path) -> None:
         for _, row in frames["runs"].iterrows():
             _copy(source / row["variant"] / f"seed{row['seed']}" / "run.json", reference / record_path(row))
         earlier = _earlier(target, frames["runs"])
-        frames = {name: _added(target / f"{name}.csv", frame) for name, frame in frames.items()}
+        new = frames["runs"]
+        frames = {name: _added(target / f"{name}.csv", frame, new) for name, frame in frames.items()}
         frames |= {EARLIER: earlier} if len(earlier) else {}
     for name, frame in frames.items():
         write_table(target / f"{name}.csv", frame)
     _write_tables(target, plan)
-    benchmarks = sorted((results / "benchmarks" / experiment).glob("*.tsv"))
     if plan.has("train"):
         cost = kept_cost_table(experiment, benchmarks, source, frames["runs"])
     else:
@@ -163,13 +166,18 @@ def _counted(plan: Plan, frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([kept, configured[~configured["variant"].isin(kept["variant"])]], ignore_index=True)
 
 
-def _added(path: Path, new: pd.DataFrame) -> pd.DataFrame:
-    """The kept rows that are not replaced, and then the new ones; a frame without variants is replaced as a whole."""
+def _added(path: Path, new: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """The kept rows that are not replaced, and then the new ones; a frame without variants is replaced as a whole.
+
+    Rows of a run that is among the new `runs` are replaced even by none, as where it has diverged this time.
+    """
     if not path.exists() or "variant" not in new:
         return new
     kept = read_table(path)
-    keys = [key for key in RUN if key in kept and key in new]
-    return pd.concat([kept[~_among(kept, new, keys)], new], ignore_index=True)
+    gone = _among(kept, new, [key for key in RUN if key in kept and key in new])
+    if set(RUN) <= set(kept):
+        gone |= _among(kept, runs, RUN)
+    return pd.concat([kept[~gone], new], ignore_index=True)
 
 
 def _earlier(target: Path, new: pd.DataFrame) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from kanpipe.files import read_table
 from kanpipe.reporting.parameters import AS_PUBLISHED
 
 SOURCE = Path(__file__).parents[2]
+TIMES = {"kind": "ratio", "phase": "forward", "left": "kan", "right": "mlp"}
 CLAIMS = load_claims(claim_files(SOURCE / "workflow/claims"))
 
 
@@ -70,6 +71,16 @@ def test_every_reading_is_a_claim(tmp_path):
         ([entry(test=entry()["test"] | {"times": 2})], "claim a: .*has bounds without `because`"),
         ([entry(test=entry()["test"] | {"times": 2}, because="twice")], "claim a: .*does not say on which day"),
         ([entry(test={"kind": "level", "metric": "loss", "variant": "kan"})], "claim a: .*needs a low or a high bound"),
+        ([entry(test=entry()["test"] | {"times": 1.5, "by": 100})], "claim a: .*has `by` and `times`"),
+        (
+            [entry(test=entry()["test"] | {"kind": "equal", "margin": 0.1, "times": 2})],
+            "claim a: test.equal.times: Extra inputs",
+        ),
+        ([entry(test=TIMES | {"low": 0})], "claim a: test.ratio: has a bound that is not above 0"),
+        (
+            [entry(test={"kind": "parameters", "variant": "kan"}, reported="about 5")],
+            "claim a: compares a count of parameters with `reported`, which must be a number",
+        ),
         (["a"], "a is no claim with an id"),
     ],
 )
@@ -84,6 +95,42 @@ def test_file_without_claims_is_named(tmp_path):
         load_claims(claim_files(tmp_path))
     with pytest.raises(UserError, match="has no file of claims"):
         claim_files(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{sources: {a: A}, claims: }", "claims: Input should be a valid list"),
+        ("{sources: {a: A}, claims: []}", "claims: List should have at least 1 item"),
+        ("{sources: [a], claims: [{id: b}]}", "sources: Input should be a valid dictionary"),
+        ("{sources: {a: A}, claims: [{id: b}], shred: 1}", "shred: Extra inputs are not permitted"),
+        ("{sources: {a: A}, claims: [{id: [b]}]}", "claim .*: id: Input should be a valid string"),
+        ("{sources: {a: A}, claims: [{id: b, source: [a]}]}", "claim b has no source among a"),
+    ],
+)
+def test_malformed_file_is_named(tmp_path, text, complaint):
+    (tmp_path / "toy.yaml").write_text(text)
+    with pytest.raises(UserError, match=rf"toy\.yaml: {complaint}"):
+        load_claims([tmp_path / "toy.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        ({"readings": ["loss"]}, "readings: Input should be a valid dictionary"),
+        ({"readings": {}}, "readings: Dictionary should have at least 1 item"),
+        ({"readings": {"loss": {"primary": True}}}, r"readings\.loss\.words: Field required"),
+        ({"readings": {"loss": 5}}, r"readings\.loss: Input should be a valid dictionary"),
+        ({"readings": {"loss": {"words": "x", "test": "above"}}}, r"readings\.loss\.test: Input should be"),
+        ({"test": "above"}, "test: Input should be a valid dictionary"),
+        ({"test": {"left": "kan"}}, "test: Unable to extract tag"),
+        ({"statement": None}, "statement: Input should be a valid string"),
+        ({"statement": "so {y} is {reading}"}, r"has \{y\} in its statement, where only \{reading\}"),
+    ],
+)
+def test_malformed_readings_are_named(tmp_path, more, complaint):
+    with pytest.raises(UserError, match=rf"toy\.yaml: claim a(\.loss)?: {complaint}"):
+        load_claims([written(tmp_path, entry(readings={"loss": "as a loss"}) | more)])
 
 
 def test_every_kind_is_found_but_the_one_that_cannot_be():

@@ -216,6 +216,13 @@ def test_trend_permutes_models_and_not_their_seeds(means, expected):
     assert verdict(few, once)["verdict"] == "preliminary"
 
 
+def test_tied_models_have_no_trend():
+    test = {"kind": "trend", "metric": "loss", "along": MODELS, "direction": "rises"}
+    frame = pd.DataFrame({"variant": list(MODELS), "seed": 0, "loss": 1.0, "status": "finished"})
+    found = verdict(claim(test), frame)
+    assert (found["verdict"], found["effect"], found["p"]) == ("within noise", 0, 1)
+
+
 @pytest.mark.parametrize(
     ("first", "expected"),
     [(0.5, "reproduced"), (2.8, "not reproduced"), (2.02, "within noise"), (3.0, "not reproduced")],
@@ -231,6 +238,23 @@ def test_least_is_compared_with_every_other(first, expected):
     found = verdict(claim({"kind": "least", "metric": "loss", "variant": "m0", "others": ["m1", "m2"]}), frame)
     assert found["verdict"] == expected
     assert found["effect"] == pytest.approx(first - 2.0)
+
+
+@pytest.mark.parametrize(
+    ("means", "expected", "p"),
+    [
+        ((0, 1, 2), "reproduced", None),
+        ((1, 0, 2), "not reproduced", None),
+        ((3, [1.9, 2, 2.1], 1), "not reproduced", 0),
+    ],
+)
+def test_least_of_scores_that_are_all_alike_has_a_verdict(means, expected, p):
+    """Where no difference has noise there is no p; where some have, the others speak with 0 or 1."""
+    runs = [pd.DataFrame({"variant": f"m{at}", "seed": range(3), "loss": loss}) for at, loss in enumerate(means)]
+    frame = pd.concat(runs, ignore_index=True).assign(status="finished")
+    found = verdict(claim({"kind": "least", "metric": "loss", "variant": "m0", "others": ["m1", "m2"]}), frame)
+    assert found["verdict"] == expected
+    assert np.isnan(found["p"]) if p is None else found["p"] == p
 
 
 @pytest.mark.parametrize(
@@ -408,6 +432,47 @@ def test_metric_that_was_not_measured_was_not_run_if_it_is_optional():
 def test_a_column_that_is_not_there_is_an_error_that_names_it(more, column):
     with pytest.raises(UserError, match=f"claim toy.claim: toy/runs has no column {column}; it has loss, seed, status"):
         verdict(compared("above", **more), rows(kan=LOW, mlp=HIGH))
+
+
+SHARE = {"kind": "share", "metric": "loss", "variant": "kan", "below": 0.5, "low": 0.5}
+
+
+@pytest.mark.parametrize("test", [SHARE | {"metric": "speed"}, {"kind": "rows", "metric": "speed", "variant": "kan"}])
+def test_optional_metric_of_a_share_or_of_rows_was_not_run_where_it_is_missing(test):
+    found = verdict(claim(test, optional=True), rows(kan=LOW))
+    assert (found["verdict"], found["why"]) == ("not run", "no speed was measured of kan")
+
+
+def test_share_needs_seeds():
+    with pytest.raises(UserError, match=r"claim toy.claim: toy/runs has no column seed; it has"):
+        verdict(claim(SHARE), rows(kan=LOW).drop(columns="seed"))
+
+
+@pytest.mark.parametrize("column", ["rounds", "forward_over_mlp_low"])
+def test_ratio_of_times_needs_its_rounds_and_the_ends_of_its_interval(column):
+    test = {"kind": "ratio", "phase": "forward", "left": "kan", "right": "mlp", "low": 3.0}
+    with pytest.raises(UserError, match=f"claim toy.claim: toy/speed has no column {column}; it has"):
+        verdict(claim(test, where={"setup": "layer"}, frame="speed"), times(3.3, 3.2, 3.4).drop(columns=column))
+
+
+def test_one_row_of_a_run_is_meant_or_one_of_a_draw():
+    frame = pd.concat([rows(kan=HIGH, mlp=LOW).assign(draw=draw) for draw in (0, 1, 1)])
+    with pytest.raises(UserError, match="claim toy.claim: toy/runs has several rows of kan, seed 0; choose one by"):
+        verdict(compared("above"), frame)
+    with pytest.raises(UserError, match="several rows of kan, seed 0, draw 1; choose one"):
+        verdict(compared("above", repeats="draw"), frame)
+
+
+def test_runs_that_share_no_draw_have_no_mean():
+    frame = rows(kan=HIGH, mlp=LOW, draw=range(6))
+    found = verdict(compared("above", repeats="draw"), frame)
+    assert (found["verdict"], found["why"]) == ("not run", "no draw is one of all runs of kan")
+
+
+def test_a_scale_that_only_some_rows_say_is_not_comparable():
+    frame = rows(kan=HIGH, mlp=LOW, dataset=["mnist", None, "mnist"] * 2)
+    found = verdict(compared("above", scale={"dataset": "mnist"}), frame)
+    assert (found["verdict"], found["why"]) == ("not comparable", "dataset nan, mnist, claimed for mnist")
 
 
 def test_holm_corrects_the_primary_claims_of_an_experiment():

@@ -16,7 +16,7 @@ from kanpipe.experiments import stage
 from kanpipe.experiments.function_fit import lbfgs, problem, train
 from kanpipe.experiments.function_fit.config import INPUTS, Locality, WarmUp
 from kanpipe.experiments.function_fit.curves import changed_share, labelled_points, locality, separations, warm_up
-from kanpipe.experiments.function_fit.evaluate import fitted_slope
+from kanpipe.experiments.function_fit.evaluate import _metrics, fitted_slope
 from kanpipe.experiments.function_fit.exponents import exponents
 from kanpipe.experiments.function_fit.figures.errors import first_runs, leading, u_turn
 from kanpipe.experiments.function_fit.grids import extend, follow
@@ -238,6 +238,26 @@ def test_restart_with_the_least_training_error_goes_on(tmp_path, machine, monkey
         fitting.advance()
     assert state.best == 0.3
     assert torch.equal(state.weights["layers.0.weight"], problem.build(run.spec.variant, 2, 0, 1).layers[0].weight)
+
+
+@pytest.mark.parametrize("variant", [KAN_VARIANT, MLP_VARIANT], ids=["kan", "mlp"])
+def test_run_of_which_no_restart_ends_well_has_diverged_in_its_first_stage(tmp_path, machine, monkeypatch, variant):
+    build = problem.build
+
+    def broken(*args):
+        network = build(*args)
+        for parameter in network.parameters():
+            torch.nn.init.constant_(parameter, math.nan)
+        return network
+
+    with monkeypatch.context() as patch:
+        patch.setattr(problem, "build", broken)
+        train.train(run_in(tmp_path, variant), machine)
+    run = FinishedRun.read(tmp_path)
+    assert run.diverged and run.record.diverged_at_step == run.record.steps - 1
+    assert pd.read_csv(tmp_path / "stages.csv")["train_rmse"].isna().tolist() == [True]
+    scores = _metrics(run, slope_from=2)
+    assert scores["escaped"] == 0 and np.isnan(scores["log_test_rmse"])
 
 
 def test_slope_of_a_power_law_is_its_exponent():

@@ -52,3 +52,10 @@ def test_changed_verdict_is_named(page):
 def test_page_that_rests_on_nothing_is_refused(page, rests, sentence):
     with pytest.raises(UserError, match=sentence):
         changed(page(rests))
+
+
+def test_page_without_a_table_of_verdicts_is_named(page):
+    path = page("<!-- rests on: a not run -->")
+    (path.parent / "tables/claims.csv").unlink()
+    with pytest.raises(UserError, match=r"tables/claims.csv cannot be read \(No such file.*--judge-again"):
+        changed(path)

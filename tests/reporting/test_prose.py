@@ -51,6 +51,8 @@ def test_fault_in_a_page_is_named(text, sentence):
         ('mean("huber", "kna") | fixed(2)', "has no value"),
         ('mean("huber") | fixed(2)', "cannot be looked up"),
         ("mean(", "cannot be looked up"),
+        ('table("nothing")', "cannot be looked up .*No such file"),
+        ("1 / 0", "cannot be looked up .*division by zero"),
         ("''.__class__.__mro__", "cannot be looked up"),
     ],
 )

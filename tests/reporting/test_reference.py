@@ -88,6 +88,24 @@ def test_an_experiment_is_kept_in_parts(tmp_path):
     assert cost.loc["train", "minutes"] == pytest.approx(3 * read_table(kept / "runs.csv")["minutes"].iloc[0])
 
 
+def test_a_seed_that_has_left_no_rows_this_time_has_none_of_its_earlier_run(tmp_path):
+    """As one that diverges does; frames that the new part has not at all stay as they are."""
+    source = results(tmp_path / "results", 0.5) / "swiss_roll"
+    row = read_table(source / "runs.csv")
+    pd.concat([row, row.assign(seed=1)]).to_csv(source / "runs.csv", index=False)
+    recorded(source / "mlp/seed1", device="a CPU")
+    looks = pd.DataFrame({"variant": "mlp", "seed": [0, 0, 1], "n": [1, 2, 3]})
+    for name in ("looks", "others"):
+        looks.to_csv(source / f"{name}.csv", index=False)
+    reference.keep(tmp_path / "results", "swiss_roll", tmp_path / "kept")
+    looks[looks["seed"] == 0].assign(n=4).to_csv(source / "looks.csv", index=False)
+    (source / "others.csv").unlink()
+    reference.keep(tmp_path / "results", "swiss_roll", tmp_path / "kept")
+    kept = tmp_path / "kept/swiss_roll"
+    assert read_table(kept / "looks.csv")[["seed", "n"]].to_numpy().tolist() == [[0, 4], [0, 4]]
+    assert read_table(kept / "others.csv").equals(looks)
+
+
 def test_frames_that_follow_from_rows_are_made_again_of_all_parts(tmp_path):
     folder = tmp_path / "mnist_classifiers"
     folder.mkdir()
@@ -108,6 +126,16 @@ def test_nothing_is_kept_of_what_is_not_there(tmp_path):
     with pytest.raises(UserError, match="runs.csv is not there; run the experiment swiss_roll first"):
         reference.keep(tmp_path / "resluts", "swiss_roll", tmp_path / "kept")
     assert (tmp_path / "kept/swiss_roll/figures/data.png").exists()
+
+
+def test_nothing_is_changed_where_no_job_left_its_cost(tmp_path):
+    source = results(tmp_path / "results", 0.5)
+    reference.keep(source, "swiss_roll", tmp_path / "kept")
+    results(source, 0.25)
+    (source / "benchmarks/swiss_roll/train_mlp_seed0.tsv").unlink()
+    with pytest.raises(UserError, match=r"benchmarks/swiss_roll/\*\.tsv is not there; run the experiment swiss_roll"):
+        reference.keep(source, "swiss_roll", tmp_path / "kept")
+    assert read_table(tmp_path / "kept/swiss_roll/runs.csv")["huber"].tolist() == [0.5]
 
 
 def test_kept_tables_are_computed_from_the_kept_rows():

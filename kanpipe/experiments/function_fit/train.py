@@ -96,12 +96,16 @@ class Fitting:
             self._keep(network)
 
     def _stage(self, number: int) -> None:
-        """All steps on one grid, from where the last stage ended."""
+        """All steps on one grid, from where the last stage ended.
+
+        Weights that are not finite, as where no restart ended well, have no curves to carry over: the first step shows
+        that the run has diverged.
+        """
         grid_size = self.grids[number]
         network = problem.restore(self.variant, self.state.grid_size, self.state.weights)
         row: dict[str, Any] = {"stage": number, "grid_size": grid_size, "rmse_before": rmse(network, self.data)}
         if isinstance(network, KAN) and grid_size is not None:
-            row["extension_jump"] = extend(network, grid_size)
+            row["extension_jump"] = extend(network, grid_size) if math.isfinite(row["rmse_before"]) else math.nan
         row["rmse_extended"] = rmse(network, self.data)
         stage = Stage(network, self.data, self.options.steps, self.options)
         self._run(stage, "stage", grid_size)
