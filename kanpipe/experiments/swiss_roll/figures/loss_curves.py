@@ -92,7 +92,7 @@ def _frame_batches(axes: Axes, floors: pd.DataFrame, sd: float, top: float, wind
 
 def _frame_scores(axes: Axes, floors: pd.DataFrame, top: float, count: int) -> None:
     _draw_floors(axes, floors)
-    axes.set(xlabel="epoch", title=f"The same {floors.loc['predict zero', 'n']:,} noisy training points for all")
+    axes.set(xlabel="epoch", title=f"The same {floors.loc['predict zero', 'n']:,} noisy points for all")
     axes.set_ylim(top=min(top, axes.get_ylim()[1]))
     words = f"mean ± sd of {seeds(count)}" if count > 1 else seeds(count)
     axes.text(0.98, 0.99, words, transform=axes.transAxes, ha="right", va="top", size=SMALL, color=MUTED)
