@@ -38,8 +38,8 @@ def cost(best: pd.DataFrame, speed: pd.DataFrame) -> Figure:
     log_log(right)
     left.set(title="a  Errors and size", xlabel="parameters", ylabel=ERRORS)
     same = finished["device"].nunique() == 1
-    machines = "the machine did other things too" if same else "machines differ, so that times do not compare"
-    right.set(title="b  Errors and time, roughly", xlabel=f"seconds an epoch; {machines}")
+    machines = "the machine did other things too" if same else "machines differ"
+    right.set(title="b  Errors and time, roughly", xlabel=f"seconds an epoch ({machines})")
     _steps(below.add_subplot(), timed, finished)
     words = f"a, b: mean ± standard deviation of {seeds_of(finished)}; the larger the mark, the larger the extractor"
     handles, labels = left.get_legend_handles_labels()
