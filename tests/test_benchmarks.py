@@ -142,12 +142,12 @@ def test_steps_of_the_unets_are_timed_in_turns(gpu, machine):
 def test_layers_are_timed_for_as_long_as_there_is_time(gpu, machine, monkeypatch, capsys):
     plan = gpu.plans()["layer_speed"]
     plan.settings["problem"]["setups"] = {"first": SETUP.model_dump(), "second": SETUP.model_dump()}
-    plan.settings["problem"]["contenders"] = {"mlp": ["eager"], "kan": ["eager"]}
+    plan.settings["problem"]["contenders"] = {"mlp": ["eager"], "floor": ["eager"], "kan": ["eager"]}
     plan.settings["timing"] = {"rounds": 6, "block_seconds": 1e-5}
     clock = iter([0.0, 9.0])
     monkeypatch.setattr(gpu, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     rows = gpu.layer_rows(plan, machine, until=5.0)
-    assert set(rows["setup"]) == {"first"} and set(rows["variant"]) == {"mlp", "kan"}
+    assert set(rows["setup"]) == {"first"} and set(rows["variant"]) == {"mlp", "floor", "kan"}
     assert "no time is left for the set-up second" in capsys.readouterr().out
     page = gpu.page(machine, "some clocks", rows.head(1), rows)
     assert "some clocks" in page and f"torch {gpu.versions()['torch']}" in page and "| first" in page
