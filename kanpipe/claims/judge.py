@@ -8,7 +8,8 @@ import pandas as pd
 
 from kanpipe.claims.effects import LEVEL, Effect
 from kanpipe.claims.kinds import FINDERS, Finding, number
-from kanpipe.claims.model import Bounds, Claim
+from kanpipe.claims.model import Claim
+from kanpipe.claims.questions import Bounds
 from kanpipe.claims.rows import Frames, NotRun, rows_of
 from kanpipe.claims.words import ASKS, GROUPS, marked
 from kanpipe.reporting.tables import NOT_RUN, Table

@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 
 from kanpipe.claims.effects import PAIRS
-from kanpipe.claims.model import Claim, Variants
+from kanpipe.claims.model import Claim
+from kanpipe.claims.questions import Variants
 from kanpipe.errors import UserError
 from kanpipe.runs import FINISHED
 

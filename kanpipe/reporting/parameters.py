@@ -6,7 +6,8 @@ from types import MappingProxyType
 import pandas as pd
 from torch import nn
 
-from kanpipe.claims.model import Claim, Parameters
+from kanpipe.claims.model import Claim
+from kanpipe.claims.questions import Parameters
 from kanpipe.config.kinds import parsed
 from kanpipe.experiments import stage
 from kanpipe.experiments.plan import Plan
