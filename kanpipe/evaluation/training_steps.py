@@ -9,8 +9,8 @@ from kanpipe.training.recipe import Recipe
 from kanpipe.training.stepper import Stepper
 
 
-def first_runs(runs: list[FinishedRun], variants: Iterable[str]) -> dict[str, FinishedRun]:
-    """Of each of these variants that has runs the first one."""
+def timed_runs(runs: list[FinishedRun], variants: Iterable[str]) -> dict[str, FinishedRun]:
+    """The run of each of these variants by which its time is taken: the first, where it has any."""
     return {name: run for name in variants for run in reversed(runs) if run.variant == name}
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from kanpipe.config.models import ChosenTiming
 from kanpipe.evaluation.timing import Work, interleaved, peak_bytes, stopwatch
-from kanpipe.evaluation.training_steps import first_runs, next_step
+from kanpipe.evaluation.training_steps import next_step, timed_runs
 from kanpipe.experiments.cifar10_ddim import problem
 from kanpipe.experiments.cifar10_ddim.config import Experiment, Trained
 from kanpipe.experiments.cifar10_ddim.operations import gflop_per_step
@@ -53,7 +53,7 @@ def speed(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Ma
     of the device, weights and optimiser included.
     """
     images = problem.images(inputs.data, problem.dataset(spec.problem))
-    chosen = first_runs(runs, spec.timing.variants)
+    chosen = timed_runs(runs, spec.timing.variants)
     contenders = dict(_contenders(chosen))
     return pd.DataFrame(_rows(contenders, spec.timing, images, machine) if chosen else [], columns=COLUMNS)
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from kanpipe.config.models import ChosenTiming
 from kanpipe.evaluation.timing import Work, interleaved, stopwatch
-from kanpipe.evaluation.training_steps import first_runs, next_step
+from kanpipe.evaluation.training_steps import next_step, timed_runs
 from kanpipe.experiments.kan_vae import problem
 from kanpipe.experiments.kan_vae.config import Experiment
 from kanpipe.experiments.kan_vae.sample import CHUNK, pixels
@@ -33,7 +33,7 @@ def speed(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Ma
 
     Ratios are to the first. Steps are taken as in the training of the runs, the drawing of batches included.
     """
-    chosen = first_runs(runs, spec.timing.variants)
+    chosen = timed_runs(runs, spec.timing.variants)
     images = problem.images(inputs.data).train_images
     return pd.DataFrame(_rows(chosen, spec.timing, images, machine) if chosen else [], columns=COLUMNS)
 
