@@ -8,6 +8,7 @@ from kanpipe.reporting.tables import FINISHED, Table, counts, measured, summaris
 SCORES = {  # column: (its title, its digits)
     "accuracy": ("accuracy %", ".2f"),
     "best_accuracy": ("best epoch %", ".2f"),
+    "train_accuracy": ("training %", ".2f"),
     "hidden_sd_start": ("sd of hidden, start", ".2f"),
     "outside_hidden_start": ("outside grid, start %", ".1f"),
     "beyond_hidden_start": ("outside support, start %", ".1f"),
@@ -29,7 +30,7 @@ def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
 
 def _scores(runs: pd.DataFrame, floors: pd.DataFrame) -> Table:
     by = ["variant", "init", "range", "parameters"]
-    numbers = summarise(runs, by, [*SCORES, "gain", "train_accuracy", "minutes"])
+    numbers = summarise(runs, by, [*SCORES, "gain", "minutes"])
     known = were_published(runs)
     published = [_published(row) if known else None for _, row in numbers.iterrows()]
     text = pd.DataFrame(
@@ -69,8 +70,8 @@ def _note(runs: pd.DataFrame) -> str:
     words = (
         f"Mean ± standard deviation over n training seeds, {run['steps']:,} steps each, on {run['dataset']}. Accuracy "
         f"on {run['test_images']:,} test images at the end; the best epoch is the best of those whose weights were "
-        "kept. Hidden values outside the grid have fewer bases than others, those outside the support have none. In "
-        "brackets: the MLP, and scores without a network."
+        "kept; training accuracy is that of the batches of the last epoch. Hidden values outside the grid have fewer "
+        "bases than others, those outside the support have none. In brackets: the MLP, and scores without a network."
     )
     if not were_published(runs):
         return f"{words} Published numbers are of another dataset or another size."

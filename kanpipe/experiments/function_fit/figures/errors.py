@@ -24,7 +24,7 @@ STYLES = {  # name, colour, marker and line of each kind of network
     "deep": ("deep KAN", DEEP, "o", "-"),
     "shallow": ("shallow KAN", SHALLOW, "D", "-"),
     "mlp": ("MLP", MLP, "s", "-"),
-    "scratch": ("from scratch", SCRATCH, "<", "none"),
+    "scratch": ("one grid", SCRATCH, "<", "none"),
 }
 RMSE = "test RMSE"
 Runs = dict[str, FinishedRun]  # of each variant that of the first seed
@@ -48,11 +48,11 @@ def network_kind(variant: AnyNetwork) -> str:
 
 
 def leading(runs: Runs) -> Runs:
-    """Of each target the first deep and the first shallow KAN; the others have other numbers of points."""
+    """Of each target the first deep and the first shallow KAN whose grid is extended; others have other points."""
     chosen: dict[tuple[str, str], str] = {}
     for name, run in runs.items():
         variant = run.spec.variant
-        if (kind := network_kind(variant)) in ("deep", "shallow"):
+        if (kind := network_kind(variant)) in ("deep", "shallow") and len(set(variant.grid_sizes)) > 1:
             chosen.setdefault((variant.target, kind), name)
     return {name: runs[name] for name in chosen.values()}
 
