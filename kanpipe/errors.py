@@ -21,6 +21,11 @@ def named(value: Any) -> str:
     return " ".join(_cut(str(value)).split())
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def _cut(text: str) -> str:
     return f"{text[:60]}... ({len(text):,} characters)" if len(text) > LONGEST else text
 

@@ -30,16 +30,19 @@ class Machine:
     def prepare(cls, device: str = "auto", threads: int = 1, gpus: int = 1, flush_denormals: bool = False) -> "Machine":
         """Choose the device and set the threads; UserError for CUDA where there is none.
 
-        `auto` is CUDA where there is a device and `gpus`, the number that the job was given, is not 0; else the CPU,
-        but for a job whose scheduler gave it a GPU that torch does not see. Of several GPUs it is one that is free.
+        A job that was given no `gpus` computes on the CPU. For others `auto` is CUDA where there is a device, else the
+        CPU, but for a job whose scheduler gave it a GPU that torch does not see. Of several GPUs one that is free is
+        taken.
         `flush_denormals` lets a CPU take numbers below 1e-38 for 0, for trainings: Adam's first moment of a weight
         that has had no gradient for some 700 steps is such a number, far too small to change the weight, and each
         costs many times as long as others.
         """
+        if not gpus:
+            device = "cpu"
         if device == "cuda" and not torch.cuda.is_available():
             raise UserError("device is 'cuda', but no CUDA device is visible; set device to 'auto' or 'cpu'")
         if device == "auto":
-            device = _device(gpus)
+            device = _best_device()
         torch.set_num_threads(threads)
         if flush_denormals:
             torch.set_flush_denormal(True)  # before the threads start, which take it over from this one
@@ -79,12 +82,13 @@ class Machine:
         return torch.Generator(self.device).manual_seed(derived_seed(*key))
 
 
-def _device(gpus: int) -> str:
-    """What `auto` stands for in a job that was given so many GPUs."""
-    if gpus and not torch.cuda.is_available():
-        refuse_idle_gpu()
-        log.warning("there is no CUDA device: computing on the CPU")
-    return "cuda" if gpus and torch.cuda.is_available() else "cpu"
+def _best_device() -> str:
+    """What `auto` stands for in a job that was given a GPU."""
+    if torch.cuda.is_available():
+        return "cuda"
+    refuse_idle_gpu()
+    log.warning("there is no CUDA device: computing on the CPU")
+    return "cpu"
 
 
 def derived_seed(*key: int | str) -> int:

@@ -50,5 +50,4 @@ def paired_ratio(left: np.ndarray, right: np.ndarray) -> Estimate:
 
 def _rank(n: int) -> int:
     """The rank of the interval's lower end; 0 where there is none."""
-    rank = int(binom.ppf((1 - CONFIDENCE) / 2, n, 0.5))
-    return rank - 1 if 2 * binom.cdf(rank - 1, n, 0.5) > 1 - CONFIDENCE else rank
+    return int(binom.ppf((1 - CONFIDENCE) / 2, n, 0.5))

@@ -167,14 +167,15 @@ def _edges(number: int, layer: BasisLinear, inputs: Tensor, share: np.ndarray, w
     """The edges of one layer, whose bases see `inputs` (n, in)."""
     edges = []
     for i, column in enumerate(inputs.T):
-        low, high = torch.quantile(column.double(), torch.tensor([0.01, 0.99], dtype=torch.float64))
-        points = torch.linspace(float(low), float(high), SAMPLES, dtype=column.dtype)
+        seen = column.double().cpu()
+        low, high = torch.quantile(seen, torch.tensor([0.01, 0.99], dtype=torch.float64))
+        points = torch.linspace(float(low), float(high), SAMPLES, dtype=column.dtype, device=column.device)
         curves = layer.edge_functions(points)[:, i].double().cpu().numpy()
         x, knots = points.double().cpu().numpy(), _knots(layer, i)
         inside = knots[(knots >= x[0]) & (knots <= x[-1])]
-        for o, y in enumerate(curves):
-            seen = column.double().cpu().numpy()
-            edges.append(Edge(number, i, o, seen, x, y, inside, share[o, i], weight[o, i]))
+        edges += [
+            Edge(number, i, o, seen.numpy(), x, y, inside, share[o, i], weight[o, i]) for o, y in enumerate(curves)
+        ]
     return edges
 
 

@@ -198,12 +198,12 @@ class FinishedRun:
         return dict(sorted(found.items()))
 
     def load_into(self, model: M, weights: dict[str, "Tensor"]) -> M:
-        """The model with these weights of the run; UserError when they are those of another network."""
+        """The model with these weights of the run, in eval mode; UserError when they are those of another network."""
         try:
             model.load_state_dict(weights)
         except RuntimeError as error:
             raise UserError(f"{self.folder} has the weights of another network; delete it and run again") from error
-        return model
+        return model.eval()
 
 
 def write_samples(out: Path, arrays: "dict[str, ndarray]", seconds: dict[str, float], compressed: bool = False) -> None:

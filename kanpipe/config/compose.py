@@ -14,6 +14,7 @@ PLACES_OF_VARIANTS = (  # which name variants: in a list, in pairs, or in the li
     ("evaluation", "tsne_variants"),
     ("evaluation", "pairs"),
     ("evaluation", "extractors", "inception", "only"),
+    ("evaluation", "extractors", "efficientnet_lite0", "only"),
 )
 
 

@@ -13,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch_fidelity.utils import create_feature_extractor
 
 from kanpipe.digests import sha256
-from kanpipe.errors import UserError
+from kanpipe.errors import UserError, first_line
 from kanpipe.evaluation import efficientnet_lite
 
 IN_TORCH_FIDELITY = {"inception": "inception-v3-compat", "efficientnet_lite0": efficientnet_lite.NAME}
@@ -118,10 +118,6 @@ def _check_weights(file: Path) -> None:
     except FileNotFoundError as error:
         raise UserError(f"there is no weight file {file}") from error
     except Exception as error:  # bytes that are no weights can make an unpickler raise anything
-        raise UserError(f"{file} cannot be read as weights and nothing else ({_first_line(error)})") from error
+        raise UserError(f"{file} cannot be read as weights and nothing else ({first_line(error)})") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"{file} holds something else than the weights of a network")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -6,6 +6,7 @@ the features. The kernel distance (Binkowski et al. 2018) has no such bias; prec
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,14 +15,23 @@ from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, p
 
 SUBSET, SUBSETS = 1000, 100  # of KID, as published
 NEIGHBOUR = 3  # whose distance is the radius of precision and recall, as published
-SCORES = ("kid", "precision", "recall")
 
 
-def few_sample_scores(drawn: np.ndarray, real: np.ndarray, seed: int) -> dict[str, tuple[float, float]]:
-    """SCORES of features (n, d) of samples against those of real images, each with its standard deviation or NaN.
+@dataclass(frozen=True)
+class Score:
+    """What a score is, its standard deviation or NaN, and the numbers of samples and of real images it is of."""
 
-    That of KID is over its subsets, drawn by `seed`. Precision and recall are among as many real images as samples: the
-    radii shrink with their number.
+    value: float
+    sd: float
+    n: int
+    n_reference: int
+
+
+def few_sample_scores(drawn: np.ndarray, real: np.ndarray, seed: int) -> dict[str, Score]:
+    """`kid`, `precision` and `recall` of features (n, d) of samples against those of real images.
+
+    The standard deviation of KID is over its subsets, drawn by `seed`: NaN where each subset is all there is. Precision
+    and recall are among as many real images as samples: the radii shrink with their number.
     """
     ours, theirs = torch.from_numpy(drawn).double(), torch.from_numpy(real).double()
     size = min(SUBSET, len(ours), len(theirs))
@@ -29,5 +39,9 @@ def few_sample_scores(drawn: np.ndarray, real: np.ndarray, seed: int) -> dict[st
     kid = kid_features_to_metric(ours, theirs, **options)
     number = min(len(ours), len(theirs))
     prc = prc_features_to_metric(ours[:number], theirs[:number], prc_neighborhood=NEIGHBOUR, verbose=False)
-    values = kid[KEY_METRIC_KID_MEAN], prc[KEY_METRIC_PRECISION], prc[KEY_METRIC_RECALL]
-    return dict(zip(SCORES, zip(values, (kid[KEY_METRIC_KID_STD], math.nan, math.nan), strict=True), strict=True))
+    spread = math.nan if size == max(len(ours), len(theirs)) else kid[KEY_METRIC_KID_STD]
+    return {
+        "kid": Score(kid[KEY_METRIC_KID_MEAN], spread, len(ours), len(theirs)),
+        "precision": Score(prc[KEY_METRIC_PRECISION], math.nan, number, number),
+        "recall": Score(prc[KEY_METRIC_RECALL], math.nan, number, number),
+    }

@@ -31,7 +31,7 @@ log = logging.getLogger("kanpipe")
 BATCH_SIZES = {"cpu": 16, "cuda": 128}
 FIRST = 1000  # images whose features are kept one by one, for scores of few samples
 # What is kept on disk counts as another when the code of these modules changes.
-DECIDING = ("kanpipe.evaluation.efficientnet_lite", "kanpipe.evaluation.inception_score")
+DECIDING = ("kanpipe.evaluation.feature_extractors", "kanpipe.evaluation.inception_score")
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _check_features(rows: Tensor, layer: str, extractor: Extractor) -> None:
 def _digest(images: np.ndarray, extractor: Extractor) -> str:
     """A hash of the images, the network, its weights, and the code that decides what is found of them."""
     code = (version("torch-fidelity"), *map(code_hash, DECIDING))
-    named = (extractor.name, _weights_digest(extractor.file), *code, images.shape)
+    named = (extractor.name, _weights_digest(extractor.file), *code, FIRST, images.shape)
     digest = hashlib.sha256(repr(named).encode())
     digest.update(np.ascontiguousarray(images).data)
     return digest.hexdigest()[:32]

@@ -98,7 +98,8 @@ class Plan:
 
     def code(self, *stages: str) -> list[str]:
         """Hashes of the source that stages depend on: when one changes, they run again."""
-        families = frozenset(named_families(dict(self.settings)))
+        variants = {name: self.variant(name) for name in self.settings.get("variants", {})}
+        families = frozenset(named_families(dict(self.settings) | {"variants": variants}))
         return [_hash(stage_module(self.kind, stage), families) for stage in stages]
 
     def training_code(self, variant: str) -> str:

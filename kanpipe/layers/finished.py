@@ -15,6 +15,11 @@ class FinishedLayer(nn.Sequential):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
+def bare(layer: nn.Module) -> nn.Module:
+    """The layer without the norm and the activation behind it, if it has any."""
+    return layer[0] if isinstance(layer, FinishedLayer) else layer
+
+
 def _from_torch_conv_kan(finished: FinishedLayer, state: dict[str, Tensor], prefix: str) -> None:
     """Rename the published entries of `state` below `prefix`; others are left as they are.
 

@@ -5,7 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kanpipe.errors import UserError
-from kanpipe.layers.families import Family, FinishedLayer
+from kanpipe.layers.families import Family
+from kanpipe.layers.finished import bare
 
 NORM_EPSILON = 1e-6
 
@@ -106,7 +107,7 @@ def start_small(layer: nn.Module, gain: float) -> None:
     small against the root of its epsilon (3e-3) are only multiplied by its inverse, larger ones have variance 1 again.
     Raises UserError for a layer without a weight of its own.
     """
-    first = layer[0] if isinstance(layer, FinishedLayer) else layer
+    first = bare(layer)
     parameters = dict(first.named_parameters(recurse=False))
     if "weight" not in parameters:
         raise UserError(

@@ -123,3 +123,10 @@ def _cell(mean: float, sd: float, n: int, form: str) -> str:
     if n == 0:
         return "diverged"
     return f"{mean:{form}}" if pd.isna(sd) else f"{mean:{form}} ± {sd:{form}}"
+
+
+def with_interval(value: float, low: float, high: float, digits: int = 2) -> str:
+    """`1.25 [1.23, 1.28]`; the value alone where there is no interval, and nothing where there is no value."""
+    if pd.isna(value):
+        return ""
+    return f"{value:.{digits}f}" + ("" if pd.isna(low) else f" [{low:.{digits}f}, {high:.{digits}f}]")

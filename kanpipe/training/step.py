@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from kanpipe.errors import UserError
+from kanpipe.errors import UserError, first_line
 from kanpipe.training.average import MovingAverage
 
 Objective = Callable[..., dict[str, Tensor]]  # (model, *tensors) -> scalars; `loss` is minimised, all are recorded
@@ -100,7 +100,7 @@ def _compiled(evaluate: Objective) -> Objective:
         try:
             return compiled(*tensors)
         except torch._dynamo.exc.BackendCompilerFailed as error:
-            reason = str(error.inner_exception).strip().splitlines()[0]
+            reason = first_line(error.inner_exception)
             raise UserError(f"torch.compile failed ({reason}); set `compile: false` to train without it") from error
 
     return guarded

@@ -4,6 +4,7 @@ No features of photographs are needed: the classifier is trained on the real dig
 """
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from kanpipe.data.prepared import Images
-from kanpipe.evaluation.few_samples import few_sample_scores
+from kanpipe.evaluation.few_samples import Score, few_sample_scores
 from kanpipe.evaluation.fidelity import Moments, Statistics, frechet_distance
 from kanpipe.evaluation.image_judge import FEATURES, Judgement, judge, train_judge
 from kanpipe.machine import Machine
@@ -39,22 +40,23 @@ class DigitScores:
     def rows(self, images: np.ndarray, head: Row) -> list[Row]:
         """A row for every score, each begun with `head`."""
         found = judge(self.judge, images)
-        scores = {
-            "fid": (frechet_distance(self.statistics, _statistics(found.features)), math.nan),
-            **few_sample_scores(found.features, self.features, self.seed),
+        of_all = {
+            "fid": frechet_distance(self.statistics, _statistics(found.features)),
             **self._read(found),
-            "nearest": (self.nearest(images), math.nan),
+            "nearest": self.nearest(images),
         }
-        own = {"extractor": NAME, "layer": str(FEATURES), "n": len(images), "n_reference": len(self.features)}
-        return [head | own | {"metric": name, "value": value, "sd": sd} for name, (value, sd) in scores.items()]
+        scores = {name: Score(value, math.nan, len(images), len(self.features)) for name, value in of_all.items()}
+        scores |= few_sample_scores(found.features, self.features, self.seed)
+        own = {"extractor": NAME, "layer": str(FEATURES)}
+        return [head | own | {"metric": name} | asdict(score) for name, score in scores.items()]
 
-    def _read(self, found: Judgement) -> dict[str, tuple[float, float]]:
+    def _read(self, found: Judgement) -> dict[str, float]:
         """The share of images of whose class the judge is sure, and how evenly the classes are drawn: 1 for evenly."""
         shares = np.bincount(found.labels, minlength=10) / len(found.labels)
         evenness = -np.sum(shares * np.log(shares, where=shares > 0, out=np.zeros(10))) / math.log(10)
         return {
-            "recognised": (float((found.confidences >= RECOGNISED).mean()), math.nan),
-            "evenness": (abs(float(evenness)), math.nan),  # of one class alone it would be -0
+            "recognised": float((found.confidences >= RECOGNISED).mean()),
+            "evenness": abs(float(evenness)),  # of one class alone it would be -0
         }
 
     def nearest(self, images: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from kanpipe.data.prepared import load
 from kanpipe.digests import of_tensors
 from kanpipe.evaluation.feature_extractors import Extractor, weight_digests
-from kanpipe.evaluation.few_samples import few_sample_scores
+from kanpipe.evaluation.few_samples import Score, few_sample_scores
 from kanpipe.evaluation.fidelity import Found, Statistics, frechet_distance, statistics
 from kanpipe.evaluation.image_judge import SIDE as JUDGED
 from kanpipe.evaluation.inception_score import SPLITS, InceptionScore
@@ -84,16 +85,22 @@ class ImageScores:
 
     def _rows(self, measured: Measured, reference: Measured) -> Iterator[Row]:
         for (extractor, layer), found in measured.items():
-            head = {"extractor": extractor, "layer": layer, "n": found.n}
+            head = {"extractor": extractor, "layer": layer}
             if isinstance(found, InceptionScore):
-                yield head | {"metric": "isc", "n_reference": math.nan, "value": found.mean, "sd": found.sd}
+                yield head | {
+                    "metric": "isc",
+                    "value": found.mean,
+                    "sd": found.sd,
+                    "n": found.n,
+                    "n_reference": math.nan,
+                }
             else:
                 real = reference[extractor, layer]
                 assert isinstance(real, Statistics)
-                scores = {"fid": (frechet_distance(real, found), math.nan)}
+                scores = {"fid": Score(frechet_distance(real, found), math.nan, found.n, real.n)}
                 scores |= few_sample_scores(found.rows, real.rows, self.seed)
-                for metric, (value, sd) in scores.items():
-                    yield head | {"metric": metric, "n_reference": real.n, "value": value, "sd": sd}
+                for metric, score in scores.items():
+                    yield head | {"metric": metric} | asdict(score)
 
 
 def summary(rows: list[Row]) -> dict[str, float]:

@@ -58,7 +58,7 @@ def models(spec: Experiment) -> dict[str, unet.UNet]:
 def restore(run: FinishedRun, machine: Machine) -> unet.UNet:
     """The run's U-Net with its averaged weights; UserError when they are those of another network."""
     model = build(run.spec.problem, run.spec.variant).to(machine.device)
-    return run.load_into(model, run.tensors("weights.safetensors")).eval()
+    return run.load_into(model, run.tensors("weights.safetensors"))
 
 
 def scaled(pixels: Tensor) -> Tensor:

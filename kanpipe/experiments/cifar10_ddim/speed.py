@@ -25,7 +25,7 @@ from kanpipe.runs import FinishedRun
 PUBLISHED_STEPS = 1563  # an epoch of batches of 32, which the source gives the time of
 PUBLISHED_LAYERS = "kanpipe.experiments.layer_speed.published_layers:torch_conv_kan"
 AS_PUBLISHED = {"grid_range": [-1, 1], "scaler": False}  # options that those layers cannot have otherwise
-ONLY_OURS = {"init", "input_norm", *AS_PUBLISHED}  # names that they do not know
+ONLY_OURS = {"init", "input_norm", "bias", "recompute", *AS_PUBLISHED}  # names that they do not know
 WARM_UP = 6  # steps: a CUDA graph is captured in one of the first
 
 COLUMNS = ["variant", "parameters", "batch", "precision", "compile", "device", "threads", "rounds", "block_seconds"]
@@ -70,7 +70,7 @@ def with_published_layers(spec: Trained) -> Trained | None:
     options = spec.variant.options
     if options.get("init") != "torch_conv_kan" or not options.items() >= AS_PUBLISHED.items():
         return None
-    if options.get("input_norm", "none") != "none":
+    if options.get("input_norm", "none") != "none" or options.get("bias"):
         return None
     whole = spec.model_dump(exclude_unset=True)
     variant = {key: value for key, value in whole["variant"].items() if key not in ONLY_OURS}

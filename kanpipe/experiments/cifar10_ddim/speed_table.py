@@ -4,7 +4,7 @@ import pandas as pd
 
 from kanpipe.experiments.cifar10_ddim.published import BATCH, DEVICE, PUBLISHED
 from kanpipe.experiments.cifar10_ddim.words import Names
-from kanpipe.reporting.tables import NOT_RUN, Table
+from kanpipe.reporting.tables import NOT_RUN, Table, with_interval
 
 
 def speed_table(speed: pd.DataFrame, names: Names, published: bool) -> Table:
@@ -61,8 +61,7 @@ def _compared(words: str, comparable: bool) -> str:
 
 
 def _ratio(row: pd.Series) -> str:
-    interval = "" if pd.isna(row["step_low"]) else f" [{row['step_low']:.2f}, {row['step_high']:.2f}]"
-    return f"{row['step_ratio']:.2f}{interval}"
+    return with_interval(row["step_ratio"], row["step_low"], row["step_high"])
 
 
 def _number(value: float, form: str, missing: str = NOT_RUN) -> str:

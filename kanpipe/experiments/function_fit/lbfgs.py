@@ -11,6 +11,7 @@ from kanpipe.experiments.function_fit.config import Training
 from kanpipe.experiments.function_fit.grids import follow
 from kanpipe.experiments.function_fit.networks import KAN, KANOnPoints
 from kanpipe.experiments.function_fit.problem import Points
+from kanpipe.training.validation import evaluating
 
 # torch's LBFGS drops a pair of step s and gradient difference y when y.s <= 1e-10, a threshold in units of the loss:
 # below a mean squared error of some 1e-8 it would learn no curvature any more. (pykan's copy lowers the threshold to
@@ -88,7 +89,7 @@ class Stage:
         return closure
 
 
-@torch.no_grad()
 def rmse(network: nn.Module, data: Points) -> float:
-    """The root of the mean squared error over points."""
-    return F.mse_loss(network(data[0]), data[1]).sqrt().item()
+    """The root of the mean squared error over points, of the network in eval mode."""
+    with evaluating(network):
+        return F.mse_loss(network(data[0]), data[1]).sqrt().item()

@@ -21,7 +21,9 @@ from kanpipe.experiments.kan_vae.forms import FORMS
 from kanpipe.experiments.protocol import FLOOR, Inputs
 from kanpipe.layers.affine import affine_on_bits
 from kanpipe.layers.diagnostics import record_outside
+from kanpipe.layers.finished import FinishedLayer, bare
 from kanpipe.layers.kan_layer import weights_kept_packed
+from kanpipe.layers.kan_linear import KANLinear
 from kanpipe.machine import Machine
 from kanpipe.models.vae import VAE
 from kanpipe.progress import Progress
@@ -131,12 +133,16 @@ class Evaluation:
 
         A layer with a norm over the pixels has none.
         """
-        variant = run.spec.variant
-        if variant.first_layer or variant.family != "kan" or model.encoder[0].layernorm is not None:
+        first = bare(model.encoder[0])
+        if run.spec.variant.family != "kan" or not isinstance(first, KANLinear) or first.layernorm is not None:
             return {}
         model = deepcopy(model).double()
         twin, images = deepcopy(model), self.test[:FEW_IMAGES].double()
-        twin.encoder[0] = affine_on_bits(model.encoder[0], images.shape[1])
+        affine = affine_on_bits(bare(model.encoder[0]), images.shape[1])
+        if isinstance(twin.encoder[0], FinishedLayer):
+            twin.encoder[0][0] = affine
+        else:
+            twin.encoder[0] = affine
         logits, others = (each.decode(each.encode(images)[0]) for each in (model, twin))
         return {"affine_difference": (logits - others).abs().max().item()}
 
@@ -152,9 +158,9 @@ class Evaluation:
         )
         with record_outside(model) as record:
             model(images, noise)
-        layers = {"hidden": "mean", "latent": "decoder.0", "decoded": f"decoder.{len(model.decoder) - 1}"}
-        shares = record.fractions()
-        return {f"outside_{name}": 100 * shares[layer].grid for name, layer in layers.items()}
+        layers = {"hidden": model.mean, "latent": model.decoder[0], "decoded": model.decoder[-1]}
+        names, shares = {module: name for name, module in model.named_modules()}, record.fractions()
+        return {f"outside_{place}": 100 * shares[names[bare(layer)]].grid for place, layer in layers.items()}
 
     def _latent_space(self, head: dict[str, Any], model: VAE) -> dict[str, float]:
         train, test = latent_means(model, self.train), latent_means(model, self.test)

@@ -42,4 +42,4 @@ def models(spec: Experiment) -> dict[str, VAE]:
 
 def restore(run: FinishedRun, weights: dict[str, Tensor], machine: Machine) -> VAE:
     """The run's autoencoder with these weights; UserError when they are those of another network."""
-    return run.load_into(build(run.spec.variant).to(machine.device), weights).eval()
+    return run.load_into(build(run.spec.variant).to(machine.device), weights)

@@ -8,7 +8,7 @@ from kanpipe.experiments.kan_vae.published import CURVE_ENDS, DATASET, FID
 from kanpipe.experiments.kan_vae.readings import FEATURES, readings_table
 from kanpipe.experiments.kan_vae.words import title
 from kanpipe.experiments.protocol import FLOOR
-from kanpipe.reporting.tables import NOT_RUN, Table, measured, summarise, with_columns
+from kanpipe.reporting.tables import NOT_RUN, Table, measured, summarise, with_columns, with_interval
 from kanpipe.reporting.variants import seeds
 
 DISTANCES = {  # column of the runs: (its title, its digits); every distance of grey samples
@@ -199,10 +199,7 @@ def _judge(degradations: pd.DataFrame) -> Table:
 def _speed(speed: pd.DataFrame) -> Table:
     def over(name: str) -> list[str]:
         columns = (speed[f"{name}_{column}"] for column in ("ratio", "low", "high"))
-        return [
-            f"{ratio:.2f} [{low:.2f}, {high:.2f}]".replace(" [nan, nan]", "")
-            for ratio, low, high in zip(*columns, strict=True)
-        ]
+        return [with_interval(*ends) for ends in zip(*columns, strict=True)]
 
     text = pd.DataFrame(
         {

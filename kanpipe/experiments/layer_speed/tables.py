@@ -4,7 +4,7 @@ import pandas as pd
 
 from kanpipe.experiments.layer_speed.published import REPORTED, Reported
 from kanpipe.experiments.layer_speed.words import CONTENDERS, PHASES, interval, setup_words, words
-from kanpipe.reporting.tables import Table
+from kanpipe.reporting.tables import Table, with_interval
 
 
 def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
@@ -56,8 +56,7 @@ def _published(runs: pd.DataFrame) -> Table:
     numbers = pd.DataFrame(rows, columns=COLUMNS)
     text = numbers.drop(columns=["low", "high"]).rename(columns={"ratio": "measured"})
     text["measured"] = [
-        f"{row['ratio']:.2f}" + ("" if pd.isna(row["low"]) else f" [{row['low']:.2f}, {row['high']:.2f}]")
-        for _, row in numbers.iterrows()
+        with_interval(*ends) for ends in zip(numbers["ratio"], numbers["low"], numbers["high"], strict=True)
     ]
     note = "How many times as long the first takes as the second. The reported ones were measured on a GPU."
     return Table(numbers, text.astype(str), note)

@@ -6,6 +6,7 @@ import pandas as pd
 
 from kanpipe.reporting.plots import INK, MUTED
 from kanpipe.reporting.style import FAMILY_COLOURS, OTHER, SHADES
+from kanpipe.reporting.tables import with_interval
 
 CONTENDERS = {
     "mlp": "ordinary layer",
@@ -62,7 +63,4 @@ def setup_words(row: pd.Series) -> str:
 
 def interval(row: pd.Series, column: str) -> str:
     """`1.25 [1.23, 1.28]`; the median alone where there are too few rounds; nothing for what was not timed."""
-    if column not in row or pd.isna(row[column]):
-        return ""
-    low, high = row[f"{column}_low"], row[f"{column}_high"]
-    return f"{row[column]:.2f}" + ("" if pd.isna(low) else f" [{low:.2f}, {high:.2f}]")
+    return with_interval(row[column], row[f"{column}_low"], row[f"{column}_high"]) if column in row else ""

@@ -69,7 +69,7 @@ def placed(model: DigitClassifier, machine: Machine) -> DigitClassifier:
 
 def restore(run: FinishedRun, weights: dict[str, Tensor], machine: Machine) -> DigitClassifier:
     """The run's classifier with these weights, in eval mode; UserError when they are those of another network."""
-    return run.load_into(placed(build(run.spec.variant), machine), weights).eval()
+    return run.load_into(placed(build(run.spec.variant), machine), weights)
 
 
 @torch.no_grad()

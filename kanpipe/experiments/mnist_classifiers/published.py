@@ -153,7 +153,6 @@ TABLES = {
     "mlp": LayerTable(MLP_ROWS, 3_272_842, 3_272_842, 0.00, 3.71, 12.48, 16.19),
     "fasterkan": LayerTable(FASTERKAN_ROWS, 1_427_488, 1_427_488, 0.00, 2.04, 5.45, 7.49),
 }
-NON_TRAINABLE = 0  # of both tables, though the second network has 45 frozen parameters that the tool does not see
 
 # The line above the first table, "Total parameters: 3272843", counts what the tool misses; the second has none.
 TOTAL_PARAMETERS = {"mlp": 3_272_843}

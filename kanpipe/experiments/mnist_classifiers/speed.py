@@ -88,9 +88,10 @@ def _built(variant: Classifier, spec: Experiment, machine: Machine) -> DigitClas
 
 
 def _published_head(variant: Classifier, machine: Machine) -> nn.Module:
-    """The head of the variant made of the layers of their authors."""
-    widths = problem.widths(variant)
-    layers = [FasterKANLayer(*pair) for pair in zip(widths[:-1], widths[1:], strict=True)]
+    """The head of the variant made of the layers of their authors, with as many centres and the same norms."""
+    widths, options = problem.widths(variant), variant.options
+    chosen = {name: options[name] for name in ("centres", "layer_norm") if name in options}
+    layers = [FasterKANLayer(*pair, **chosen) for pair in zip(widths[:-1], widths[1:], strict=True)]
     return nn.Sequential(*layers).to(machine.device)
 
 

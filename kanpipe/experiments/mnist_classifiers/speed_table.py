@@ -3,7 +3,7 @@
 import pandas as pd
 
 from kanpipe.experiments.mnist_classifiers.published import SECONDS_PER_EPOCH
-from kanpipe.reporting.tables import Table
+from kanpipe.reporting.tables import Table, with_interval
 
 
 def speed_table(speed: pd.DataFrame) -> Table:
@@ -33,10 +33,8 @@ def _with_quartiles(row: pd.Series) -> str:
 
 def _ratio(row: pd.Series, name: str) -> str:
     """The ratio with its interval, where there is one."""
-    if pd.isna(row.get(f"{name}_ratio")):
-        return ""
-    ends = f" [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]" if pd.notna(row[f"{name}_low"]) else ""
-    return f"{row[f'{name}_ratio']:.3f}{ends}"
+    value, low, high = (row.get(f"{name}_{end}") for end in ("ratio", "low", "high"))
+    return with_interval(value, low, high, digits=3)
 
 
 def _note(row: pd.Series) -> str:

@@ -16,6 +16,9 @@ from kanpipe.config.models import (
     fault,
 )
 
+FAMILIES = ("kan", "mlp")
+STARTS = ("kaiming", "pykan", "power_law", "torch_conv_kan")  # of B-spline layers, the first the usual one
+
 
 class Classifier(Variant, OfFamily):
     """A classifier."""
@@ -24,6 +27,14 @@ class Classifier(Variant, OfFamily):
     hidden: list[Width] = Field(
         min_length=1, description="widths of the hidden layers, each at least 1; one layer at least"
     )
+
+    @model_validator(mode="after")
+    def _has_a_grid_or_no_edges(self) -> "Classifier":
+        if self.family not in FAMILIES:
+            raise fault(f"{self.family} has no range and start to compare: choose {' or '.join(FAMILIES)}", "family")
+        if (init := self.options.get("init", STARTS[0])) not in STARTS:
+            raise fault(f"{init} is no start of B-splines: choose one of {', '.join(STARTS)}", "init")
+        return self
 
 
 class Problem(Section):

@@ -1,7 +1,8 @@
 """The figure of the experiment: what range and initialisation do to the accuracy, and why."""
 
+from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -23,6 +24,7 @@ ORANGE, GOLD, DARK, PALE = SHADES["kan"]
 COLOURS = {"pykan": DARK, "kaiming": ORANGE, "power_law": GOLD, "torch_conv_kan": PALE}  # all are KANs
 NAMES = {"kaiming": "Kaiming (efficient-kan)", "power_law": "power law", "torch_conv_kan": "torch-conv-kan"}
 MARKERS = "os^Dv"
+DASHES: tuple[Literal["--", ":", "-."], ...] = ("--", ":", "-.")  # of MLPs
 APART = 1.06  # the factor on the axis of ranges from one initialisation to the next, so that no mark hides another
 
 
@@ -38,7 +40,7 @@ def _figure(rows: pd.DataFrame, epochs: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(FULL, 3.3), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     kans, mlps = rows[rows["range"].notna()], rows[rows["range"].isna()]
-    shapes = dict(zip(sorted(kans["range"].unique()), MARKERS, strict=False))
+    shapes = dict(zip(sorted(kans["range"].unique()), cycle(MARKERS), strict=False))
     published = were_published(rows)
     _by_range(left, kans, mlps, shapes, published)
     courses = epochs[epochs["range"].notna()]
@@ -93,8 +95,8 @@ def _over_training(axes: Axes, epochs: pd.DataFrame, column: str, shapes: dict[f
 
 
 def _mlp(axes: Axes, mlps: pd.DataFrame) -> None:
-    if len(mlps):
-        axes.axhline(mlps["accuracy"].mean(), color=FAMILY_COLOURS["mlp"], linewidth=1, linestyle="--")
+    for (_, rows), dashes in zip(mlps.groupby("variant", sort=False), cycle(DASHES), strict=False):
+        axes.axhline(rows["accuracy"].mean(), color=FAMILY_COLOURS["mlp"], linewidth=1, linestyle=dashes)
 
 
 def _interval(reach: float) -> str:
@@ -106,9 +108,9 @@ def _legend(figure: Figure, kans: pd.DataFrame, shapes: dict[float, str], mlps: 
     lines = [Line2D([], [], color=COLOURS[init], label=NAMES.get(init, init)) for init in kans["init"].unique()]
     handles: list[Line2D | Patch] = [*lines]
     handles += [_dot(shape, _interval(reach)) for reach, shape in shapes.items()]
-    if len(mlps):
-        words = f"MLP ({mlps['parameters'].iloc[0]:,} parameters), mean of {seeds(len(mlps))}"
-        handles.append(Line2D([], [], color=FAMILY_COLOURS["mlp"], linestyle="--", label=words))
+    for (_, rows), dashes in zip(mlps.groupby("variant", sort=False), cycle(DASHES), strict=False):
+        words = f"MLP ({rows['parameters'].iloc[0]:,} parameters), mean of {seeds(len(rows))}"
+        handles.append(Line2D([], [], color=FAMILY_COLOURS["mlp"], linestyle=dashes, label=words))
     if published:
         handles.append(_dot("_", "published, best of 20 epochs", color=COLOURS["pykan"]))
     handles.append(Patch(color=MUTED, alpha=0.2, linewidth=0, label="b, c: mean and range of the seeds, which overlap"))
