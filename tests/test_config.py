@@ -94,6 +94,14 @@ def test_only_keeps_what_it_names_at_any_depth_and_reaches_no_stage():
     assert "only" not in entry
 
 
+@pytest.mark.parametrize("extractor", ["inception", "efficientnet_lite0"])
+def test_layer_for_some_variants_keeps_those_that_are_left(extractor):
+    of_layer = {"only": {64 if extractor == "inception" else 1280: ["vae_h400_z20", "kan_vae_h35_z15"]}}
+    changes = {"only": {"variants": ["kan_vae_h35_z15"]}, "evaluation": {"extractors": {extractor: of_layer}}}
+    entry = effective(overlaid(PAPER, {"experiments": {"kan_vae": changes}}))["experiments"]["kan_vae"]
+    assert list(entry["evaluation"]["extractors"][extractor]["only"].values()) == [["kan_vae_h35_z15"]]
+
+
 def test_what_is_said_of_variants_reaches_figures_alone():
     entry = effective(PAPER)["experiments"]["cifar10_ddim"]
     of_figures, of_models = (blocks(entry, stage)["variants"]["unet"] for stage in ("figures", "models"))

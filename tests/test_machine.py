@@ -76,6 +76,12 @@ def test_auto_is_the_cpu_without_a_gpu(monkeypatch, threads_restored, available,
     assert Machine.prepare("auto", gpus=gpus).device == torch.device("cpu")
 
 
+@pytest.mark.parametrize("available", [False, True])
+def test_job_without_a_gpu_computes_on_the_cpu_whatever_is_asked_for(monkeypatch, threads_restored, available):
+    cuda(monkeypatch, available)
+    assert Machine.prepare("cuda", gpus=0).device == torch.device("cpu")
+
+
 def test_threads_are_those_of_torch(threads_restored):
     assert Machine.prepare("cpu", threads=2).threads == torch.get_num_threads() == 2
 

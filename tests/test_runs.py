@@ -7,6 +7,7 @@ import pytest
 import torch
 from run_records import record, recorded, sealed_npz
 from safetensors.torch import save_file
+from torch import nn
 
 from kanpipe.config.kinds import trained
 from kanpipe.digests import of_json
@@ -160,3 +161,8 @@ def test_snapshots_are_told_apart_by_their_steps(tmp_path):
     found = recorded(tmp_path).snapshots()
     assert list(found) == [4, 30] and set(found[4]) == {"net.weight", "net.bias"}
     assert torch.equal(found[30]["net.weight"], torch.ones(2))
+
+
+def test_model_with_the_weights_of_a_run_is_in_eval_mode(tmp_path):
+    model = nn.BatchNorm1d(2)
+    assert not recorded(tmp_path).load_into(model, model.state_dict()).training

@@ -1,5 +1,7 @@
 """Scores of few samples, on Gaussian features whose truth is known."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ REAL, OTHERS = DRAW.normal(size=(2, 400, 8)).astype(np.float32)
 
 
 def values(drawn):
-    return {name: value for name, (value, _) in few_sample_scores(drawn, REAL, 0).items()}
+    return {name: score.value for name, score in few_sample_scores(drawn, REAL, 0).items()}
 
 
 def test_other_samples_of_the_same_are_as_good_as_can_be():
@@ -24,8 +26,15 @@ def test_kernel_distance_is_that_of_the_kernel():
     kernel = lambda a, b: (a @ b.T / 8 + 1) ** 3  # noqa: E731
     off = ~np.eye(40, dtype=bool)
     expected = kernel(x, x)[off].mean() + kernel(y, y)[off].mean() - 2 * kernel(x, y).mean()
-    found, spread = few_sample_scores((OTHERS[:40] + 1), REAL[:40], 0)["kid"]
-    assert found == pytest.approx(expected, rel=1e-5) and spread == pytest.approx(0, abs=1e-9)
+    found = few_sample_scores((OTHERS[:40] + 1), REAL[:40], 0)["kid"]
+    assert found.value == pytest.approx(expected, rel=1e-5)
+    assert math.isnan(found.sd), "every subset is all there is"
+
+
+def test_scores_say_of_how_many_images_they_are():
+    found = few_sample_scores(OTHERS[:40], REAL, 0)
+    assert (found["kid"].n, found["kid"].n_reference) == (40, 400) and found["kid"].sd > 0
+    assert {(found[name].n, found[name].n_reference) for name in ("precision", "recall")} == {(40, 40)}
 
 
 def test_a_sampler_that_draws_one_kind_has_no_recall_and_one_that_blurs_no_precision():

@@ -173,7 +173,7 @@ def test_features_and_logits_come_from_one_pass_and_are_both_kept(images, machin
     assert sum(file.stat().st_size for file in tmp_path.glob("*logits*")) < 2000, "a score is three numbers"
 
 
-@pytest.mark.parametrize("module", ["efficientnet_lite", "inception_score"])
+@pytest.mark.parametrize("module", ["feature_extractors", "inception_score"])
 def test_code_that_decides_what_is_found_makes_it_another(images, machine, tmp_path, extractions, monkeypatch, module):
     for version in ("old", "new"):
         monkeypatch.setattr(fidelity, "code_hash", lambda name, v=version: v if name.endswith(module) else "")
@@ -302,3 +302,11 @@ def test_real_weights_reach_the_last_layer_or_say_that_they_do_not(machine):
     else:
         with pytest.raises(UserError, match="layer 2048 of inception gives values that are not numbers"):
             statistics(read_idx(TEST_IMAGES)[:2], extractor, machine)
+
+
+def test_what_was_kept_of_fewer_single_rows_is_not_taken(images, machine, tmp_path, extractions, monkeypatch):
+    few = images[:3]
+    statistics(few, EFFICIENTNET, machine, tmp_path)
+    monkeypatch.setattr(fidelity, "FIRST", 2)
+    assert len(statistics(few, EFFICIENTNET, machine, tmp_path)["1280"].rows) == 2
+    assert len(extractions) == 2

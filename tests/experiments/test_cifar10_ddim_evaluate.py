@@ -143,7 +143,9 @@ def test_scores_are_those_of_the_images_against_the_first_training_images(runs, 
         assert rows.loc["isc", ["value", "sd"]].tolist() == [found["logits"].mean, found["logits"].sd]
         assert set(rows.index) == {"fid", "isc", *scores.OF_FEW}
         few = few_sample_scores(found["1280"].rows, real["1280"].rows, EVALUATION["seed"])
-        assert {name: rows.loc[name, "value"] for name in few} == {name: value for name, (value, _) in few.items()}
+        for name, score in few.items():
+            expected = [score.value, score.n, score.n_reference]
+            assert rows.loc[name, ["value", "n", "n_reference"]].tolist() == expected
         assert rows.loc["fid", "n_reference"] == 24 and np.isnan(rows.loc["isc", "n_reference"])
         assert rows["layer"].to_dict() == {"isc": "logits"} | dict.fromkeys(("fid", *scores.OF_FEW), "1280")
 

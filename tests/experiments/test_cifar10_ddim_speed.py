@@ -116,8 +116,9 @@ def take_weights(ours, theirs):
             own.spline_weight.copy_(spline.reshape_as(own.spline_weight))
 
 
-def test_published_layers_make_the_same_network(monkeypatch):
-    monkeypatch.setitem(VARIANTS, "kan_unet", OF_TORCH_CONV_KAN | {"conv_out": {"conv_norm": "none"}})
+@pytest.mark.parametrize("ours_alone", [{}, {"recompute": True, "bias": False}])
+def test_published_layers_make_the_same_network(monkeypatch, ours_alone):
+    monkeypatch.setitem(VARIANTS, "kan_unet", OF_TORCH_CONV_KAN | ours_alone | {"conv_out": {"conv_norm": "none"}})
     spec = run("kan_unet").spec
     variants = spec.variant, speed.with_published_layers(spec).variant
     ours, theirs = (problem.build(spec.problem, variant) for variant in variants)
@@ -127,7 +128,7 @@ def test_published_layers_make_the_same_network(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "other", [{"init": "kaiming"}, {"grid_range": [-2, 2]}, {"scaler": True}, {"input_norm": "layer"}]
+    "other", [{"init": "kaiming"}, {"grid_range": [-2, 2]}, {"scaler": True}, {"input_norm": "layer"}, {"bias": True}]
 )
 def test_a_network_of_other_layers_has_no_published_ones(monkeypatch, other):
     monkeypatch.setitem(VARIANTS, "kan_unet", OF_TORCH_CONV_KAN | other)

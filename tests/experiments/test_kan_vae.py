@@ -206,6 +206,22 @@ def test_first_layer_behind_a_norm_has_no_affine_twin():
     assert scoring.Evaluation._affine(None, run, problem.build(variant)) == {}
 
 
+@torch.no_grad()
+def test_layers_before_a_norm_and_an_activation_are_found(data):
+    """What stands behind the layers hides them from their names."""
+    behind = {"linear_norm": "layer", "output_activation": "silu"}
+    values = {"problem": PROBLEM, "training": TRAINING, "variant": VARIANTS["kan_vae_h3_z2"] | behind}
+    variant = kinds.trained("kan_vae", values).variant
+    images = torch.from_numpy(np.load(data)["test_images"] > 127.5).flatten(1)
+    self = SimpleNamespace(test=images, machine=CPU, _draw=lambda *key: CPU.generator(*key))
+    run = SimpleNamespace(spec=SimpleNamespace(variant=variant), seed=0)
+    model = problem.build(variant).eval()
+    assert scoring.Evaluation._affine(self, run, model)["affine_difference"] < 1e-10
+    hidden = model.encoder(images.float())
+    found = scoring.Evaluation._outside(self, run, model)
+    assert found["outside_hidden"] == pytest.approx(100 * (hidden.abs() > 1).float().mean().item())
+
+
 def test_stages_have_the_weights_of_their_updates(finished, frames):
     stages = frames["stages"].query("variant == 'vae_h8_z2' and seed == 0").set_index("updates")
     assert list(stages.index) == [5, 10]  # 150 images in batches of 30

@@ -6,13 +6,24 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small_mnist_classifiers import EVALUATION, KIND, SEEDS, TRAINING, VARIANTS, experiment, train, write_images
+from small_mnist_classifiers import (
+    EVALUATION,
+    KIND,
+    PROBLEM,
+    SEEDS,
+    TRAINING,
+    VARIANTS,
+    experiment,
+    train,
+    write_images,
+)
 
 from kanpipe.claims.file import load_claims
 from kanpipe.claims.judge import judge
+from kanpipe.config.kinds import trained
 from kanpipe.evaluation.classifier_comparison import resolvable_difference
 from kanpipe.experiments import stage
-from kanpipe.experiments.mnist_classifiers import problem, tables
+from kanpipe.experiments.mnist_classifiers import problem, speed, tables
 from kanpipe.experiments.mnist_classifiers.comparison import comparisons, judgements
 from kanpipe.experiments.mnist_classifiers.figures.cost import cost
 from kanpipe.experiments.mnist_classifiers.figures.curves import curves
@@ -25,6 +36,7 @@ from kanpipe.experiments.mnist_classifiers.words import title
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.files import read_table, write_table
 from kanpipe.machine import Machine
+from kanpipe.models import parameter_count
 
 CLAIMS = Path(__file__).parents[2] / "workflow/claims/mnist_classifiers.yaml"
 KEPT = Path(__file__).parents[2] / "results/reference/mnist_classifiers"
@@ -286,3 +298,10 @@ def test_diverged_run_has_no_scores_and_leaves_the_others_theirs(runs, data, mac
     found = stage(KIND, "evaluate")([*runs[:2], broken], experiment(evaluation=EVALUATION), Inputs(data=data), machine)
     assert found["runs"]["accuracy"].isna().tolist() == [False, False, True]
     assert set(found["confusion"]["runs"]) == {2}
+
+
+def test_layers_of_the_authors_have_as_many_centres_and_the_same_norms():
+    options = {"extractor": "none", "head": "fasterkan", "hidden": [4], "centres": 5, "layer_norm": False}
+    variant = trained(KIND, {"problem": PROBLEM, "training": TRAINING, "variant": options}).variant
+    ours, machine = problem.build(variant).head, Machine.prepare("cpu", 1)
+    assert parameter_count(speed._published_head(variant, machine)) == parameter_count(ours)

@@ -4,8 +4,10 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from pydantic import ValidationError
 from run_records import sealed_npz
 from safetensors.torch import load_file
 
@@ -240,3 +242,27 @@ def test_configured_variants_differ_in_range_and_start_alone():
         )
         == 1
     )
+
+
+@pytest.mark.parametrize(
+    ("variant", "sentence"),
+    [
+        (
+            {"family": "chebykan", "hidden": [4]},
+            "chebykan has no range and start to compare: choose kan or mlp",
+        ),
+        (KAN | {"init": "fast_kan"}, "fast_kan is no start of B-splines: choose one of kaiming, pykan"),
+    ],
+)
+def test_what_has_no_place_in_the_figure_is_refused(variant, sentence):
+    with pytest.raises(ValidationError, match=sentence):
+        trained("range_init", BLOCKS | {"variant": variant})
+
+
+def test_many_ranges_and_two_mlps_are_drawn(frames):
+    runs, epochs = frames["runs"], frames["epochs"]
+    wider = [runs[runs["range"] == 4].assign(range=2.0**power) for power in range(3, 8)]
+    other = runs[runs["variant"] == "mlp"].assign(variant="wide_mlp", accuracy=50.0, parameters=7)
+    figure = _figure(pd.concat([runs, *wider, other]), epochs)
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert sum("MLP" in each for each in words) == 2 and "MLP (7 parameters), mean of 2 seeds" in words

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from kanpipe.layers import KANLinear, family
+from kanpipe.layers.registry import FAMILIES
 from kanpipe.machine import seeded
 from kanpipe.models import SwissRollDenoiser, parameter_count
 
@@ -61,12 +62,18 @@ def test_ordinary_layers_start_as_published():
         assert torch.equal(layer.bias, torch.full_like(layer.bias, 0.01))
 
 
-def test_kan_layers_keep_their_own_start():
+@pytest.mark.parametrize("name", sorted(set(FAMILIES) - {"mlp"}))
+def test_other_layers_keep_their_own_start(name):
     with seeded(0, "init"):
-        layers = [KANLinear(3, 32), KANLinear(32, 2)]
+        layers = [family(name).linear(*widths) for widths in ((3, 32), (32, 2))]
     expected = [parameter for layer in layers for parameter in layer.parameters()]
-    ours = denoiser("kan", (32,)).parameters()
+    ours = denoiser(name, (32,)).parameters()
     assert all(torch.equal(a, b) for a, b in zip(ours, expected, strict=True))
+
+
+def test_ordinary_layer_starts_as_published_before_a_norm_too():
+    with_norm = SwissRollDenoiser(family("mlp", linear_norm="layer"), (32,))
+    assert torch.equal(with_norm.net[0][0].bias, torch.full((32,), 0.01))
 
 
 @pytest.mark.parametrize("name", ["mlp", "kan"])

@@ -79,16 +79,20 @@ def test_unknown_precision_is_refused():
         StepOptions(precision="fp16")
 
 
-def test_compiler_that_fails_is_told_with_the_way_out(monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(RuntimeError("no C++ compiler\nmore"), r"no C\+\+ compiler"), (AssertionError(), "AssertionError")],
+)
+def test_compiler_that_fails_is_told_with_the_way_out(monkeypatch, error, words):
     def broken(function, **options):
         def compiled(*tensors):
-            raise torch._dynamo.exc.BackendCompilerFailed(lambda: None, RuntimeError("no C++ compiler\nmore"), None)
+            raise torch._dynamo.exc.BackendCompilerFailed(lambda: None, error, None)
 
         return compiled
 
     monkeypatch.setattr(torch, "compile", broken)
     evaluate = _evaluator(objective, model(), StepOptions(compile=True))
-    with pytest.raises(UserError, match=r"torch.compile failed \(no C\+\+ compiler\); set `compile: false`"):
+    with pytest.raises(UserError, match=rf"torch.compile failed \({words}\); set `compile: false`"):
         evaluate(*batch())
 
 
