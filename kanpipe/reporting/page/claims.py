@@ -42,6 +42,12 @@ TONES = {  # of a verdict: what it says, for colours and marks
 }  # and "silent", where nothing was measured that speaks to the claim
 JUDGED = tuple(marked(verdict, lost) for verdict in TONES for lost in (False, True))
 VERDICTS = (*JUDGED, "not comparable", "undecidable", "not run")  # in the order in which they are counted
+TOGETHER = {  # what a column of the table of verdicts counts together; all others have a column each
+    "reproduced": "holds",
+    "supported": "holds",
+    "not reproduced": "does not hold",
+    "refuted": "does not hold",
+} | {verdict: "open" for verdict, tone in TONES.items() if tone == "open"}
 
 
 @dataclass(frozen=True)
@@ -174,16 +180,20 @@ def by_source(claims: list[Judged]) -> dict[str, list[Judged]]:
 def verdict_table(claims: list[Judged]) -> Table:
     """The numbers of claims, and of verdicts on them by source; in brackets what Holm's correction takes away.
 
-    A claim that is read in several ways has several verdicts.
+    A claim that is read in several ways has several verdicts. The text counts some verdicts together.
     """
     sources = by_source(claims) | {"all": claims}
     verdicts = [verdict for verdict in VERDICTS if any(claim.verdict == verdict for claim in claims)]
+    columns = dict.fromkeys(TOGETHER.get(verdict, verdict) for verdict in verdicts)
     counts, texts = [], []
     for name, own in sources.items():
-        found = {verdict: [claim.lost for claim in own if claim.verdict == verdict] for verdict in verdicts}
         head = {"source": name, "claims": len({claim.asked for claim in own}), "verdicts": len(own)}
-        counts.append(head | {verdict: len(lost) for verdict, lost in found.items()})
-        texts.append({key: str(value) for key, value in head.items()} | {v: _cell(lost) for v, lost in found.items()})
+        counts.append(head | {verdict: sum(claim.verdict == verdict for claim in own) for verdict in verdicts})
+        lost = {
+            column: [claim.lost for claim in own if TOGETHER.get(claim.verdict, claim.verdict) == column]
+            for column in columns
+        }
+        texts.append({key: str(value) for key, value in head.items()} | {v: _cell(each) for v, each in lost.items()})
     return Table(pd.DataFrame(counts), pd.DataFrame(texts), "In brackets: what Holm's correction takes away.")
 
 
