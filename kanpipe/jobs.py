@@ -71,6 +71,16 @@ def last_words(folders: Iterable[Path], since: float) -> dict[Path, str]:
     return found
 
 
+def where_results_are(results: Path, data: Path) -> str:
+    """The last line of a workflow that ended well: the places that are there."""
+    places = [str(results / "tables")] if (results / "tables").is_dir() else []
+    places += [f"{results}/*/figures"] if any(results.glob("*/figures")) else []
+    page = results / "index.html"
+    if not places:
+        return f"Done: the data are in {data}"
+    return f"Results: {' and '.join(places)}" + (f"; all on one page: {page}" if page.exists() else "")
+
+
 def _log_to(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(

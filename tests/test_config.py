@@ -304,6 +304,18 @@ def test_scored_parts_are_known_and_within_their_limits(key, value, words):
         assert words in fault(config)
 
 
+@pytest.mark.parametrize(("said", "written"), [("1e-3", "0.001"), ("2e5", "200000"), ("many", None)])
+def test_number_that_yaml_takes_for_text_is_told_with_how_to_write_it(said, written):
+    words = fault(changed("experiments.swiss_roll.training.learning_rate", said))
+    assert f"'{said}' is not of type 'number'" in words
+    assert ("YAML takes it for text" in words) == bool(written) and (written or "") in words
+
+
+def test_misspelt_key_is_the_fault_and_not_the_key_that_is_missing():
+    variant = {"family": "kan", "hiden": [32]}
+    assert "unknown key hiden; known here: " in fault(changed("experiments.swiss_roll.variants.kan", variant))
+
+
 def test_unknown_family_is_the_fault_and_not_its_options():
     variant = {"family": "kann", "hidden": [32], "grid_size": 5}
     assert "'kann' is not one of" in fault(changed("experiments.swiss_roll.variants.kan", variant))

@@ -12,7 +12,7 @@ import pytest
 from safetensors import SafetensorError
 
 from kanpipe.errors import UserError
-from kanpipe.jobs import job, last_words, set_environment
+from kanpipe.jobs import job, last_words, set_environment, where_results_are
 
 
 @pytest.fixture(autouse=True)
@@ -164,3 +164,14 @@ def test_environment_lets_idle_threads_sleep_and_has_no_empty_path(monkeypatch, 
     del os.environ["OMP_WAIT_POLICY"]
     set_environment(tmp_path)
     assert (os.environ["PYTHONPATH"], os.environ["OMP_WAIT_POLICY"]) == (str(tmp_path), "passive")
+
+
+def test_last_line_names_what_is_there(tmp_path):
+    results, data = tmp_path / "results/quick", tmp_path / "data"
+    assert where_results_are(results, data) == f"Done: the data are in {data}"
+    (results / "tables").mkdir(parents=True)
+    assert where_results_are(results, data) == f"Results: {results}/tables"
+    (results / "swiss_roll/figures").mkdir(parents=True)
+    (results / "index.html").touch()
+    expected = f"Results: {results}/tables and {results}/*/figures; all on one page: {results}/index.html"
+    assert where_results_are(results, data) == expected

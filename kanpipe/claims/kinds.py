@@ -1,7 +1,7 @@
 """What each kind of claim measures: one function a kind, from the rows of a claim to a finding."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,8 +58,18 @@ def compared(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Fin
     if ratio and min(left.min(axis=None), right.min(axis=None)) <= 0:
         raise NotRun(f"{test.metric} is not positive, so that it has no ratio")
     effect = effects.difference(left, right, ratio, claim.unit) if len(left) and len(right) else None
-    measured = " against ".join(map(_mean, effects.compared_runs(left, right)))
-    return _finding(claim, _known(effect), measured, sides, rows.few(left, right))
+    means = map(_mean, effects.compared_runs(left, right))
+    return _finding(claim, _known(effect), _named(means, map(_name, sides)), sides, rows.few(left, right))
+
+
+def _name(side: pd.DataFrame) -> str:
+    return side["variant"].iloc[0]
+
+
+def _named(values: Iterable[str], names: Iterable[str]) -> str:
+    """`56.82 (vae) against 54.95 (kan)`; one value alone as it is."""
+    pairs = list(zip(values, names, strict=True))
+    return " against ".join(f"{value} ({name})" for value, name in pairs) if len(pairs) > 1 else pairs[0][0]
 
 
 def _known(effect: Effect | None) -> Effect:
@@ -82,12 +92,13 @@ def least(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Findin
     test: Any = claim.test
     sides = [of_variant(frame, name) for name in (test.variant, *test.others)]
     first, *others = (scores(claim, side, test.metric) for side in sides)
-    names = [side["variant"].iloc[0] for side in sides[1:]]
+    names = [_name(side) for side in sides[1:]]
     means = {name: table.to_numpy().mean() for name, table in zip(names, others, strict=True) if len(table)}
     lowest = min(means, key=means.__getitem__, default="")
     beside = f"{number(means[lowest])} ({lowest}) and more" if means else "diverged"
     effect = effects.least(first, others) if len(first) and len(means) == len(others) else None
-    return _finding(claim, _known(effect), f"{_mean(first)} against {beside}", sides, rows.few(first, *others))
+    measured = f"{_mean(first)} ({_name(sides[0])}) against {beside}"
+    return _finding(claim, _known(effect), measured, sides, rows.few(first, *others))
 
 
 def trend(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Finding:
@@ -168,8 +179,9 @@ def exact(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Findin
     value = round(counts[0] - sum(counts[1:]), 9)  # as many digits as a sum of equal numbers leaves
     words, comparable = rows.scale(claim, pd.concat(sides))
     other = None if comparable else ("not comparable", words)
-    measured = " against ".join(map(number, counts))
-    return Finding(measured, Effect(value, value, value, "number", ""), words, other, ", ".join(names))
+    return Finding(
+        _named(map(number, counts), names), Effect(value, value, value, "number", ""), words, other, ", ".join(names)
+    )
 
 
 def _same_number(side: pd.DataFrame, metric: str) -> float:

@@ -34,7 +34,7 @@ NOT_TEXT = (
 def told(fault: ValidationError, schema: Schema) -> tuple[list, str]:
     """The path of the first of pydantic's errors, and a sentence for somebody who has never seen the models."""
     errors: list[dict[str, Any]] = list(map(dict, fault.errors(include_url=False)))
-    error = errors[0]
+    error = _most_telling(errors)
     place, context, value = schema.at(error["loc"]), error.get("ctx", {}), error["input"]
     match error["type"]:
         case "fault":
@@ -61,16 +61,36 @@ def told(fault: ValidationError, schema: Schema) -> tuple[list, str]:
     return place.path, _wrong(error["type"], value, context, place.node)
 
 
+def _most_telling(errors: list[dict[str, Any]]) -> dict[str, Any]:
+    """The first error; of a key that is missing where an unknown one stands, which is its misspelling, the latter."""
+    first = errors[0]
+    if first["type"] != "missing":
+        return first
+    beside = (e for e in errors if e["type"] == "extra_forbidden" and e["loc"][:-1] == first["loc"][:-1])
+    return next(beside, first)
+
+
 def _unknown(errors: list[dict[str, Any]], parent: dict[str, Any]) -> str:
-    place = errors[0]["loc"][:-1]
+    place = _most_telling(errors)["loc"][:-1]
     keys = [named(e["loc"][-1]) for e in errors if e["type"] == "extra_forbidden" and e["loc"][:-1] == place]
     return f"unknown key {', '.join(keys)}; known here: {', '.join(parent.get('properties', ()))}"
+
+
+def _as_number(kind: str, value: Any) -> str:
+    """How to write a number that YAML has taken for text, as it does 1e-3."""
+    if kind not in ("float_type", "int_type") or not isinstance(value, str):
+        return ""
+    try:
+        written = f"{float(value):.12f}".rstrip("0").rstrip(".")
+    except ValueError:
+        return ""
+    return f": YAML takes it for text; write {written}"
 
 
 def _wrong(kind: str, value: Any, context: dict[str, Any], node: dict[str, Any]) -> str:
     """What is wrong with a single value, with what the schema says of it."""
     if kind in TYPES:
-        words = f"{shown(value)} is not of type {TYPES[kind]!r}"
+        words = f"{shown(value)} is not of type {TYPES[kind]!r}{_as_number(kind, value)}"
     elif kind in BOUNDS:
         bound, relation = BOUNDS[kind]
         words = f"{shown(value)} is {relation} {str(context[bound]).removesuffix('.0')}"

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from kanpipe.errors import UserError
 from kanpipe.layers.registry import maker
 
 IN, OUT = 3, 4
@@ -23,6 +24,7 @@ NEEDS = {  # beside fully connected layers in float32, what a network may need, 
     FLOAT64: "functions are fitted in it",
     META: "the parameters of large networks are counted there",
 }
+NO_CONV2D = f"it has no method {CONV2D}, and {NEEDS[CONV2D]}"
 SHAPES: dict[
     str, list[tuple[tuple[int, ...], tuple[int, ...]]]
 ] = {  # of the input, by the method that makes the layer and what it is given; the output has OUT for IN
@@ -46,13 +48,15 @@ def faults(name: str, options: Mapping[str, Any] | None = None, needs: Sequence[
 
 
 def _family_faults(family: Any, needs: Sequence[str]) -> Iterator[str]:
-    methods = ["linear", *([CONV2D] if CONV2D in needs else []), "activation"]
-    if missing := [method for method in methods if not callable(getattr(family, method, None))]:
-        why = f", and {NEEDS[CONV2D]}" if CONV2D in missing else ""
-        yield f"it has no method {' and no method '.join(missing)}{why}"
+    methods = [method for method in ("linear", CONV2D) if method in needs or method != CONV2D]
+    if missing := [method for method in ("linear", "activation") if not callable(getattr(family, method, None))]:
+        yield f"it has no method {' and no method '.join(missing)}"
         return
+    if CONV2D in methods and not callable(getattr(family, CONV2D, None)):
+        methods.remove(CONV2D)
+        yield NO_CONV2D
     yield from _made_faults("activation()", family.activation)
-    for method in methods[:-1]:
+    for method in methods:
         for arguments, shape in SHAPES[method]:
             found = list(_layer_faults(family, method, arguments, shape, needs))
             yield from found
@@ -86,7 +90,7 @@ def _layer_faults(
     try:
         yield from _run_faults(call, make, shape, needs)
     except Exception as error:
-        yield f"{call} is a layer that raises {_words(error)}"
+        yield f"{call} is a layer that raises {_words(error)}, for an input of shape {shape}"
 
 
 def _run_faults(
@@ -105,6 +109,12 @@ def _run_faults(
         yield f"{call} makes of float32 {str(y.dtype).removeprefix('torch.')}"
     if not trained:
         yield f"{call} has no parameters to be trained: make them nn.Parameter of a registered module"
+        return
+    if not y.requires_grad:
+        yield f"{call} gives an output that has no gradient: it computes under no_grad, or from detached tensors"
+        return
+    if not torch.isfinite(y).all():
+        yield f"{call} gives values that are not finite, of a standard normal input"
         return
     yield from _gradient_faults(call, y, {"its input": x} | dict(layer.named_parameters()))
     yield from _start_faults(call, make, layer, x)
@@ -165,9 +175,12 @@ def _value(words: str) -> Any:
 def main() -> None:
     name, *given = sys.argv[1:]
     options = {key: _value(words) for key, _, words in (word.partition("=") for word in given)}
-    found = faults(name, options, tuple(NEEDS))
+    try:
+        found = faults(name, options, tuple(NEEDS))
+    except (UserError, ValueError) as error:
+        sys.exit(str(error))
     print("\n".join(found) if found else f"{name} does all that the networks ask for")
-    sys.exit(bool(found))
+    sys.exit(bool(set(found) - {NO_CONV2D}))  # it serves where no convolutions are
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def test_interval_without_pairs_is_welchs():
     # By hand: means 2 and 1, each variance 0.01, so the error is sqrt(0.02 / 3) and the degrees of freedom are 4.
     half = 2.7764451 * np.sqrt(0.02 / 3)
     assert (found["effect"], found["low"], found["high"]) == pytest.approx((1, 1 - half, 1 + half))
-    assert found["measured"] == "2.000 against 1.000"
+    assert found["measured"] == "2.000 (kan) against 1.000 (mlp)"
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_diverged_runs_are_not_left_out_in_silence():
     assert found["verdict"] == "diverged"
     assert found["why"].startswith("1 of 4 runs of kan diverged")
     frame["status"] = "diverged"
-    assert verdict(compared("above"), frame.assign(loss=np.nan))["measured"] == "diverged against diverged"
+    assert verdict(compared("above"), frame.assign(loss=np.nan))["measured"] == "diverged (kan) against diverged (mlp)"
 
 
 def test_diverged_runs_that_left_no_row_in_a_frame_are_counted():

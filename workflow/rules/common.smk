@@ -13,7 +13,7 @@ from kanpipe.data.sources import SOURCES
 from kanpipe.demands import Demands
 from kanpipe.errors import UserError
 from kanpipe.experiments.plan import Plan
-from kanpipe.jobs import last_words, set_environment
+from kanpipe.jobs import last_words, set_environment, where_results_are
 from kanpipe.provenance import code_hash
 from kanpipe.slurm import Watch
 from snakemake.utils import update_config

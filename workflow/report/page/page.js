@@ -9,7 +9,7 @@ function filter() {
   for (const claim of claims) claim.hidden = wanted.some(([name, value]) => claim.dataset[name] !== value);
   for (const group of groups) group.hidden = !group.querySelector(".claim:not([hidden])");
   const shown = claims.filter((claim) => !claim.hidden).length;
-  form.querySelector("output").textContent = `${shown} of ${claims.length} claims`;
+  form.querySelector("output").textContent = `${shown} of ${claims.length} verdicts`;
 }
 
 // A link to a claim shows and unfolds it, whatever the filters say.
