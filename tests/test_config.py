@@ -304,7 +304,10 @@ def test_scored_parts_are_known_and_within_their_limits(key, value, words):
         assert words in fault(config)
 
 
-@pytest.mark.parametrize(("said", "written"), [("1e-3", "0.001"), ("2e5", "200000"), ("many", None)])
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [("1e-3", "0.001"), ("1e-15", "0.000000000000001"), ("2e5", "200000"), ("many", None), ("nan", None)],
+)
 def test_number_that_yaml_takes_for_text_is_told_with_how_to_write_it(said, written):
     words = fault(changed("experiments.swiss_roll.training.learning_rate", said))
     assert f"'{said}' is not of type 'number'" in words

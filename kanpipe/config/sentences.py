@@ -1,5 +1,6 @@
 """What is wrong with a configuration, told in one sentence that names the key."""
 
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from pydantic import ValidationError
@@ -81,10 +82,10 @@ def _as_number(kind: str, value: Any) -> str:
     if kind not in ("float_type", "int_type") or not isinstance(value, str):
         return ""
     try:
-        written = f"{float(value):.12f}".rstrip("0").rstrip(".")
-    except ValueError:
+        number = Decimal(value)
+    except InvalidOperation:
         return ""
-    return f": YAML takes it for text; write {written}"
+    return f": YAML takes it for text; write {number:f}" if number.is_finite() else ""
 
 
 def _wrong(kind: str, value: Any, context: dict[str, Any], node: dict[str, Any]) -> str:

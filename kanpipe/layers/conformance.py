@@ -48,7 +48,7 @@ def faults(name: str, options: Mapping[str, Any] | None = None, needs: Sequence[
 
 
 def _family_faults(family: Any, needs: Sequence[str]) -> Iterator[str]:
-    methods = [method for method in ("linear", CONV2D) if method in needs or method != CONV2D]
+    methods = ["linear", *([CONV2D] if CONV2D in needs else [])]
     if missing := [method for method in ("linear", "activation") if not callable(getattr(family, method, None))]:
         yield f"it has no method {' and no method '.join(missing)}"
         return
