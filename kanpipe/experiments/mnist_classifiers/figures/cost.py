@@ -41,7 +41,8 @@ def cost(best: pd.DataFrame, speed: pd.DataFrame) -> Figure:
     machines = "the machine did other things too" if same else "machines differ"
     right.set(title="b  Errors and time, roughly", xlabel=f"seconds an epoch ({machines})")
     _steps(below.add_subplot(), timed, finished)
-    words = f"a, b: mean ± standard deviation of {seeds_of(finished)}; the larger the mark, the larger the extractor"
+    bars = "± standard deviation of errors, range of times"
+    words = f"a, b: mean of {seeds_of(finished)}, {bars}; large marks: with extractor"
     handles, labels = left.get_legend_handles_labels()
     place: Style = {"loc": "outside lower left", "ncols": 2, "columnspacing": 1.5, "alignment": "left"}
     above.legend(handles, labels, title=words, title_fontsize=SMALL, **place)
@@ -49,14 +50,14 @@ def cost(best: pd.DataFrame, speed: pd.DataFrame) -> Figure:
 
 
 def _network(axes: Axes, rows: pd.DataFrame, costs: str, look: Look) -> None:
-    """Means, with the standard deviations of the seeds; hollow with the published gradient."""
+    """Means, with the seeds' standard deviation of errors and range of costs; hollow with the published gradient."""
     row, errors, (hue, mark) = rows.iloc[0], 100 - rows["accuracy"], look
-    several = len(rows) > 1
+    several, spent = len(rows) > 1, rows[costs]
     axes.errorbar(
-        rows[costs].mean(),
+        spent.mean(),
         errors.mean(),
         yerr=errors.std(ddof=1) if several else 0.0,
-        xerr=rows[costs].std(ddof=1) if several and rows[costs].nunique() > 1 else None,
+        xerr=[[spent.mean() - spent.min()], [spent.max() - spent.mean()]] if spent.nunique() > 1 else None,
         color=hue,
         marker=mark,
         markerfacecolor="white" if row["published_gradient"] else hue,
