@@ -1,5 +1,6 @@
 """What a training run is and what it records about itself."""
 
+from collections.abc import Iterable
 from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -204,6 +205,16 @@ class FinishedRun:
         except RuntimeError as error:
             raise UserError(f"{self.folder} has the weights of another network; delete it and run again") from error
         return model.eval()
+
+
+def diverged_runs(folders: Iterable[Path]) -> list[str]:
+    """Those of the runs in these folders that diverged, where they are there: `swiss_roll/kan/seed0 at step 12`."""
+    records = [Record.read(folder) for folder in folders if (folder / "run.json").exists()]
+    return [
+        f"{record.experiment}/{record.variant}/seed{record.seed} at step {record.diverged_at_step}"
+        for record in records
+        if record.status == DIVERGED
+    ]
 
 
 def write_samples(out: Path, arrays: "dict[str, ndarray]", seconds: dict[str, float], compressed: bool = False) -> None:

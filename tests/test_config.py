@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kanpipe.config import check, check_writable, composed, effective, load_yaml, preset_file, without_nulls
+from kanpipe.config import check, check_writable, composed, effective, left_out, load_yaml, preset_file, without_nulls
 from kanpipe.config.document import SCHEMA_FILE, TABLE_FILE, schema_text, table_text
 from kanpipe.config.kinds import blocks, without_words
 from kanpipe.config.validation import configuration
@@ -157,6 +157,21 @@ def test_description_of_the_configuration_is_that_of_its_models(path, text):
 def test_unknown_preset_is_told_with_the_known_ones(config):
     with pytest.raises(UserError, match="^preset: there is no preset .*; choose one of cpu, paper, quick, tiny"):
         preset_file(config, PRESETS)
+
+
+def test_variant_that_a_preset_leaves_out_is_told_and_no_other():
+    known = overlaid(PAPER, load_yaml(PRESETS / "quick.yaml"))
+    mine = {"experiments": {"swiss_roll": {"variants": {"mine": {"family": "mlp", "hidden": [3]}}}}}
+    (sentence,) = left_out(overlaid(known, mine), known)
+    assert sentence.startswith("experiments.swiss_roll.variants.mine is left out: ")
+    for names in (["mlp", "mine"], ["mlp"]):  # of which the second was chosen by whoever wrote it
+        assert (
+            left_out(
+                overlaid(known, overlaid(mine, {"experiments": {"swiss_roll": {"only": {"variants": names}}}})), known
+            )
+            == []
+        )
+    assert left_out(known, known) == left_out(overlaid(PAPER, mine), PAPER) == []
 
 
 def test_nulls_leave_keys_out_at_any_depth():

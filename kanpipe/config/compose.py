@@ -41,6 +41,30 @@ def composed(config: dict[str, Any]) -> dict[str, Any]:
     return config | {"experiments": with_kinds(config["experiments"])} if "experiments" in config else config
 
 
+def left_out(config: dict[str, Any], known: dict[str, Any]) -> list[str]:
+    """A sentence for each variant that was added to the `known` configuration, and that its `only` does not name.
+
+    Who writes a list `only` of their own has chosen what it leaves out, and is told nothing.
+    """
+    said = []
+    for name, entry in _dictionary(config, "experiments").items():
+        before = _dictionary(_dictionary(known, "experiments"), name)
+        names = _dictionary(entry, "only").get("variants") if isinstance(entry, dict) else None
+        if not isinstance(names, list) or names != _dictionary(before, "only").get("variants"):
+            continue
+        added = [
+            variant for variant in _dictionary(entry, "variants") if variant not in _dictionary(before, "variants")
+        ]
+        place = f"experiments.{name}"
+        said += [
+            f"{named(f'{place}.variants.{variant}')} is left out: the preset trains what {place}.only.variants names; "
+            f"to train it, list it there with those that it is to be compared with"
+            for variant in added
+            if variant not in names
+        ]
+    return said
+
+
 def without_nulls(value: Any) -> Any:
     """The configuration without the keys that an overlay has set to null, which is how a user leaves something out."""
     if isinstance(value, dict):

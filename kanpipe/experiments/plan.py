@@ -9,6 +9,7 @@ from typing import Any
 from kanpipe.config.kinds import blocks, parsed, without_words
 from kanpipe.experiments import has_stage, outputs, stage_module
 from kanpipe.experiments.protocol import Outputs, table_name
+from kanpipe.layers.registry import is_brought
 from kanpipe.provenance import code_hash, named_families
 
 RUN = "{variant}/seed{seed}"  # the folder of a run below that of its experiment
@@ -50,6 +51,20 @@ class Plan:
     def pictured(self) -> list[str]:
         """The variants that figures show which have no room for all."""
         return self.settings.get("figures", {}).get("variants", [])
+
+    @property
+    def brought(self) -> list[str]:
+        """The variants with layers of other packages."""
+        return [
+            name
+            for name in self.settings.get("variants", {})
+            if any(map(is_brought, named_families(self.variant(name))))
+        ]
+
+    @property
+    def on_page(self) -> dict[str, Any]:
+        """What the page needs to know of the entry, as `kanpipe.reporting.page.contents.Entry` takes it."""
+        return {"kind": self.kind, "pictured": self.pictured, "brought": self.brought}
 
     @cached_property
     def tables(self) -> list[str]:

@@ -40,6 +40,11 @@ def is_family(name: str) -> bool:
     return name in FAMILIES or PLACE.fullmatch(name) is not None or name in registered()
 
 
+def is_brought(name: str) -> bool:
+    """Whether the name stands for a family that is none of these."""
+    return is_family(name) and name not in FAMILIES
+
+
 def place(name: str) -> str:
     """Where the family called `name` is found, as `module:attribute`; ValueError when it stands for none."""
     if not is_family(name):

@@ -6,7 +6,8 @@ The page begins with it, as a quotation, and names the verdicts in a comment bel
 
     <!-- rests on: loss_hides_it borderline; repaired.silu, repaired.linear not run -->
 
-When one of them changes, what is to believe has to be read again.
+When one of them changes, what is to believe has to be read again. The page of all results names claims by their whole
+ids, `swiss_roll.loss_hides_it`; that of an experiment leaves its own name out.
 """
 
 import re
@@ -35,10 +36,12 @@ def changed(page: Path) -> list[str]:
     found = RESTS_ON.search(page.read_text())
     if found is None:
         raise UserError(f"{page} does not say which verdicts it rests on (<!-- rests on: claim verdict; ... -->)")
-    claims = _verdicts(page.parent / "tables/claims.csv")
+    is_of_all = not (page.parent / "tables").is_dir()
+    tables = sorted(page.parent.glob("*/tables/claims.csv")) if is_of_all else [page.parent / "tables/claims.csv"]
+    claims = pd.concat([_verdicts(table) for table in tables])
     sentences = []
     for name, said in _rests(found[1]):
-        if (claim := f"{page.parent.name}.{name}") not in claims:
+        if (claim := name if is_of_all else f"{page.parent.name}.{name}") not in claims:
             raise UserError(f"{page} rests on {claim}, which is no claim")
         if claims[claim] != said:
             sentences.append(f"{page} rests on {claim} being {said}, and it is {claims[claim]}: read it again")

@@ -18,6 +18,7 @@ import argparse
 import re
 import sys
 from pathlib import Path
+from textwrap import fill
 
 import pandas as pd
 from jinja2 import TemplateError
@@ -28,7 +29,7 @@ from kanpipe.errors import UserError
 from kanpipe.experiments.plan import Plan
 from kanpipe.files import atomic, read_table
 from kanpipe.reporting.bases import COMPARISONS, bases_table
-from kanpipe.reporting.beliefs import changed
+from kanpipe.reporting.beliefs import belief, changed
 from kanpipe.reporting.entries import KEPT, entries_of
 from kanpipe.reporting.folders import SOURCE, Results
 from kanpipe.reporting.page.captions import Caption
@@ -39,13 +40,18 @@ from kanpipe.reporting.typed import allowed_numbers, faults
 from kanpipe.reporting.values import METHODS, Values, environment
 
 VALUE = re.compile(r"<!-- value: (?P<name>[\w.]+) -->(?P<text>.*?)<!-- -->", re.DOTALL)
-ALL_VERDICTS, ALL_BASES = "all.verdicts", "all.bases"  # those that are of no one experiment
+ALL_VERDICTS, ALL_BASES, CONCLUSION = (
+    "all.verdicts",
+    "all.bases",
+    "all.conclusion",
+)  # those that are of no one experiment
 
 
 def numbers(reference: Path) -> dict[str, str]:
     """What every name stands for, as text; UserError for one that has no value, or is no expression."""
     claims = all_claims(Results(reference))
-    known = {ALL_VERDICTS: _verdicts(reference, claims), ALL_BASES: _bases(reference)} | _figures(reference, claims)
+    known = {ALL_VERDICTS: _verdicts(reference, claims), ALL_BASES: _bases(reference)}
+    known |= {CONCLUSION: _conclusion(reference)} | _figures(reference, claims)
     for experiment, expressions in load_yaml(reference / "numbers.yaml").items():
         values = Values(reference / experiment, reference / experiment / "tables")
         names = {method: getattr(values, method) for method in METHODS}
@@ -76,6 +82,11 @@ def _bases(reference: Path) -> str:
     """The comparison of bases, with its note."""
     table = bases_table({name: Results(reference).runs(name) for name in COMPARISONS})
     return f"{table.text.to_markdown(index=False, disable_numparse=True)}\n\n{table.note}"
+
+
+def _conclusion(reference: Path) -> str:
+    """What is to believe of all that is kept, as a paragraph."""
+    return fill(belief(reference / "README.md"), 120, break_on_hyphens=False)
 
 
 def _figures(reference: Path, claims: list[Judged]) -> dict[str, str]:
@@ -128,7 +139,12 @@ def drifted(pages: list[Path], known: dict[str, str], write: bool) -> list[Path]
 
 def all_pages(reference: Path) -> list[Path]:
     """The README, the documentation, and the pages of kept results."""
-    return [SOURCE / "README.md", *sorted((SOURCE / "docs").glob("*.md")), *sorted(reference.glob("*/README.md"))]
+    return [SOURCE / "README.md", *sorted((SOURCE / "docs").glob("*.md")), *believed_pages(reference)]
+
+
+def believed_pages(reference: Path) -> list[Path]:
+    """Those that say what is to believe: of all that is kept, and of each experiment."""
+    return [reference / "README.md", *sorted(reference.glob("*/README.md"))]
 
 
 def all_typed(reference: Path) -> list[str]:
@@ -143,7 +159,7 @@ def main() -> None:
     check, reference = options.parse_args().check, SOURCE / "results/reference"
     try:
         found = drifted(all_pages(reference), numbers(reference), write=not check)
-        changes = [sentence for page in sorted(reference.glob("*/README.md")) for sentence in changed(page)]
+        changes = [sentence for page in believed_pages(reference) for sentence in changed(page)]
         faulty = changes + all_typed(reference)
     except UserError as error:
         sys.exit(f"kanpipe: {error}")

@@ -57,6 +57,8 @@ def fit(run: Run, recipe: Recipe, machine: Machine) -> None:
         state.devices.append(machine.name)
         with machine.enough_memory(MEMORY_ADVICE):
             _train(run, state, checkpoint)
+        if (step := state.diverged_at()) is not None:
+            log.warning("%s: diverged: the loss of step %d is not finite", run.label, step)
         with checkpoint.results() as folder:
             write_results(run, state, machine, folder)
 

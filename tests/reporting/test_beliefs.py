@@ -6,9 +6,10 @@ import pytest
 
 from kanpipe.errors import UserError
 from kanpipe.reporting.beliefs import belief, changed
+from kanpipe.reporting.prose import believed_pages
 
 KEPT = Path(__file__).parents[2] / "results/reference"
-PAGES = sorted(KEPT.glob("*/README.md"))
+PAGES = believed_pages(KEPT)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
@@ -43,6 +44,13 @@ def test_nothing_is_said_while_verdicts_stand(page):
 def test_changed_verdict_is_named(page):
     (sentence,) = changed(page("<!-- rests on: a, d not run; b.c refuted -->"))
     assert sentence.endswith("rests on toy.b.c being refuted, and it is supported: read it again")
+
+
+def test_page_of_all_names_whole_ids(page):
+    of_all = page("").parent.parent / "README.md"
+    of_all.write_text("# All\n\n> Believe it.\n\n<!-- rests on: toy.a, toy.b.c supported -->\n")
+    (sentence,) = changed(of_all)
+    assert sentence.endswith("rests on toy.a being supported, and it is not run: read it again")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from kanpipe.reporting.folders import Results
 from kanpipe.reporting.page import contents, forest
 from kanpipe.reporting.page.__main__ import page_of
 from kanpipe.reporting.page.claims import verdict_table
+from kanpipe.reporting.page.contents import Entry
 from kanpipe.reporting.page.forest import WIDTH, mark
 from kanpipe.reporting.page.pictures import embedded
 from kanpipe.reporting.page.render import Page, gathered
@@ -97,7 +98,7 @@ class Read(HTMLParser):
 
 @pytest.fixture
 def page(tmp_path) -> Page:
-    return gathered(small_results(tmp_path), {"swiss_roll": "swiss_roll"}, {"swiss_roll": []}, WORKFLOW)
+    return gathered(small_results(tmp_path), {"swiss_roll": Entry("swiss_roll")}, WORKFLOW)
 
 
 @pytest.fixture
@@ -153,9 +154,24 @@ def test_primary_predictions_of_this_project_stand_below_what_sources_claim(page
 
 def test_first_section_has_the_sources_first_and_names_what_was_not_run(tmp_path):
     kinds = {"my_roll": "swiss_roll", "swiss_roll": "swiss_roll", "mnist_ddim": "cifar10_ddim"}
-    page = gathered(small_results(tmp_path), kinds, dict.fromkeys(kinds, []), WORKFLOW)
+    page = gathered(small_results(tmp_path), {name: Entry(kind) for name, kind in kinds.items()}, WORKFLOW)
     assert [e.name for e in page.of_sources] == ["swiss_roll"] and page.of_this_project == []
     assert [e.name for e in page.not_run] == ["mnist_ddim", "my_roll"]
+
+
+def test_what_is_to_believe_of_all_stands_first(tmp_path):
+    (tmp_path / "README.md").write_text("# All\n\n> Hardly\n> any.\n")
+    page = gathered(small_results(tmp_path), {"swiss_roll": Entry("swiss_roll")}, WORKFLOW)
+    page.write(tmp_path / "index.html")
+    words = " ".join(Read((tmp_path / "index.html").read_text()).text)
+    assert words.index("In a minute") < words.index("Hardly any.") < words.index("Verdicts by source")
+
+
+def test_layer_that_is_brought_has_its_rows_beside_the_published_ones(tmp_path):
+    (small_results(tmp_path) / "tables/swiss_roll_epochs.csv").write_text("variant,n\nmlp,2\nmlp_as_kan,2\n")
+    entries = {"swiss_roll": Entry("swiss_roll", brought=["mlp_as_kan"]), "my_roll": Entry("swiss_roll")}
+    shown = [e.headline.rows for e in gathered(tmp_path, entries, WORKFLOW).experiments if e.headline]
+    assert [[row[0] for row in rows] for rows in shown] == [["MLP", "KAN-sized MLP"]]
 
 
 def test_sentence_of_whose_numbers_none_was_run_is_left_out():
@@ -176,7 +192,7 @@ def test_readings_of_a_claim_are_verdicts_and_no_claims(page):
 
 def test_sections_stand_in_the_order_of_the_navigation(tmp_path):
     names = ["cifar10_ddim", "swiss_roll_to_noise", "swiss_roll"]
-    page = gathered(small_results(tmp_path), dict.fromkeys(names, "swiss_roll"), dict.fromkeys(names, []), WORKFLOW)
+    page = gathered(small_results(tmp_path), dict.fromkeys(names, Entry("swiss_roll")), WORKFLOW)
     page.write(tmp_path / "index.html")
     read = Read((tmp_path / "index.html").read_text())
     assert [name for name in read.ids if name in names] == ["swiss_roll", "cifar10_ddim", "swiss_roll_to_noise"]
@@ -185,9 +201,8 @@ def test_sections_stand_in_the_order_of_the_navigation(tmp_path):
 
 
 def test_what_no_source_is_about_is_only_measured(tmp_path):
-    kinds = {"swiss_roll_to_noise": "swiss_roll"}
     (tmp_path / "swiss_roll_to_noise").mkdir()
-    gathered(tmp_path, kinds, {"swiss_roll_to_noise": []}, WORKFLOW).write(tmp_path / "index.html")
+    gathered(tmp_path, {"swiss_roll_to_noise": Entry("swiss_roll")}, WORKFLOW).write(tmp_path / "index.html")
     words = " ".join(Read((tmp_path / "index.html").read_text()).text)
     assert "Measured" in words and "Reported and measured" not in words
     assert "What the source left out" not in words and "Nothing was published" not in words
@@ -230,7 +245,7 @@ def test_every_kind_has_words_for_what_it_leaves(plan):
 
 
 def test_entry_without_words_of_its_own_says_that_it_is_another_problem(tmp_path):
-    page = gathered(small_results(tmp_path), {"my_roll": "swiss_roll"}, {"my_roll": []}, WORKFLOW)
+    page = gathered(small_results(tmp_path), {"my_roll": Entry("swiss_roll")}, WORKFLOW)
     (mine,) = page.experiments
     assert mine.words["title"] == "Swiss-roll diffusion: my_roll" and mine.words["claimed"].startswith("Nothing")
     assert page.claims == [] and mine.headline is None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from small_results import small_results
 
+from kanpipe.reporting.page.contents import Entry
 from kanpipe.reporting.page.render import gathered
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +84,7 @@ addEventListener("message", (event) => {
 def page(tmp_path_factory) -> Path:
     """The page of small results."""
     folder = small_results(tmp_path_factory.mktemp("results"))
-    gathered(folder, {"swiss_roll": "swiss_roll"}, {"swiss_roll": []}, ROOT / "workflow").write(
+    gathered(folder, {"swiss_roll": Entry("swiss_roll")}, ROOT / "workflow").write(
         folder / "index.html", preset="small"
     )
     return folder / "index.html"

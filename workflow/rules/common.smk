@@ -7,14 +7,15 @@ ROOT = WORKFLOW.parent
 sys.path.insert(0, str(ROOT))
 
 from kanpipe.claims.file import claim_files, load_claims
-from kanpipe.config import check_writable, effective, load_section, preset_file
+from kanpipe.config import check_writable, effective, left_out, load_section, preset_file
 from kanpipe.data.inception import inception_weights
 from kanpipe.data.sources import SOURCES
 from kanpipe.demands import Demands
 from kanpipe.errors import UserError
-from kanpipe.experiments.plan import Plan
+from kanpipe.experiments.plan import RUN, Plan
 from kanpipe.jobs import last_words, set_environment, where_results_are
 from kanpipe.provenance import code_hash
+from kanpipe.runs import diverged_runs
 from kanpipe.slurm import Watch
 from snakemake.utils import update_config
 
@@ -33,8 +34,9 @@ def told(function, *arguments):
 # A module is given its configuration, and `configfile` does nothing in it.
 IS_MODULE = workflow.modifier.skip_configfile
 
+known = {}
 if not IS_MODULE:
-    told(load_section, Path("config.yaml"))
+    update_config(known, told(load_section, Path("config.yaml")))
 
 
 configfile: "config.yaml"
@@ -42,7 +44,7 @@ configfile: "config.yaml"
 
 # What the command line sets is laid over the preset by Snakemake.
 preset = told(preset_file, config, WORKFLOW / "presets")
-told(load_section, Path(preset))
+update_config(known, told(load_section, Path(preset)))
 
 
 configfile: preset
@@ -51,7 +53,9 @@ configfile: preset
 if IS_MODULE:
     update_config(config, told(load_section, Path(preset)))
 
-config = told(effective, config)
+chosen, config = config, told(effective, config)
+for sentence in [] if IS_MODULE else left_out(chosen, known):
+    print(f"kanpipe: {sentence}", file=sys.stderr)
 
 PLANS = {name: Plan(name, entry) for name, entry in config["experiments"].items()}
 RESULTS = f"{config['results_dir']}/{config['preset']}"

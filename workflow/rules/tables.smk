@@ -100,8 +100,7 @@ rule page:
     conda:
         "../../envs/kanpipe.yaml"
     params:
-        kinds={name: plan.kind for name, plan in PLANS.items()},
-        pictured={name: plan.pictured for name, plan in PLANS.items()},
+        entries={name: plan.on_page for name, plan in PLANS.items()},
         code=lambda wildcards: code_hash("kanpipe.reporting.page.render"),
     message:
         "writing the page of all results"

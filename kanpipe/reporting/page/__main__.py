@@ -14,14 +14,14 @@ from kanpipe.errors import UserError
 from kanpipe.experiments.plan import Plan
 from kanpipe.reporting.entries import KEPT, entries_of
 from kanpipe.reporting.folders import SOURCE
+from kanpipe.reporting.page.contents import Entry
 from kanpipe.reporting.page.render import Page, gathered
 
 
 def page_of(root: Path, preset: str) -> Page:
     """The page of the results below `root`, runs of a preset."""
     plans = [Plan(name, entry) for name, entry in entries_of(preset).items()]
-    kinds, pictured = {plan.name: plan.kind for plan in plans}, {plan.name: plan.pictured for plan in plans}
-    return gathered(root, kinds, pictured, SOURCE / "workflow")
+    return gathered(root, {plan.name: Entry(**plan.on_page) for plan in plans}, SOURCE / "workflow")
 
 
 def main() -> None:

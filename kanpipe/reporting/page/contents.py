@@ -39,6 +39,18 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """What the page needs to know of an entry of the configuration.
+
+    Its kind, the variants that figures show which have no room for all, and those with layers of other packages.
+    """
+
+    kind: str
+    pictured: Sequence[str] = ()
+    brought: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One experiment as it is shown; `words` are its own or those of its kind in sources.yaml."""
 
@@ -109,14 +121,13 @@ def _complete(table: pd.DataFrame) -> pd.DataFrame:
 
 def experiment(
     name: str,
-    kind: str,
+    entry: Entry,
     words: Mapping[str, Any],
     results: Results,
     claims: list[Judged],
     jinja: SandboxedEnvironment,
-    pictured: Sequence[str],
 ) -> Experiment:
-    """The section of one experiment; `pictured` are the variants that figures show which have no room for all."""
+    """The section of one experiment."""
     values = Values(results.root / name, results.tables(name))
     readme = results.root / name / "README.md"
     runs = results.runs(name)
@@ -130,8 +141,8 @@ def experiment(
         scale=_scale(runs, results.kept, at_published_scale(own)),
         partial=_partial(own),
         claims=own,
-        headline=headline(results, name, kind, words["table"]),
-        figures=_figures(results, name, words["figures"], pictured, at_published_scale(own)),
+        headline=headline(results, name, entry.kind, words["table"], entry.brought),
+        figures=_figures(results, name, words["figures"], entry.pictured, at_published_scale(own)),
         readme=Link("the page of this experiment", f"{name}/README.md") if readme.exists() else None,
         believe=belief(readme),
     )

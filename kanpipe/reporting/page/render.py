@@ -1,6 +1,6 @@
 """The page, one file that needs no other and has links to what lies beside it, and its first section as tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,18 +11,20 @@ from jinja2 import FileSystemLoader
 from jinja2.sandbox import SandboxedEnvironment
 
 from kanpipe.files import atomic
+from kanpipe.reporting.beliefs import belief
 from kanpipe.reporting.folders import Results
 from kanpipe.reporting.page import contents, forest
 from kanpipe.reporting.page.claims import Judged, by_group, by_source, counted, present, verdict_table
-from kanpipe.reporting.page.contents import Experiment
+from kanpipe.reporting.page.contents import Entry, Experiment
 from kanpipe.reporting.tables import Table
 from kanpipe.reporting.values import environment
 
 
 @dataclass(frozen=True)
 class Page:
-    """All that is shown of some results: experiments and claims in the order of the page."""
+    """All that is shown of some results: what is to believe, experiments and claims in the order of the page."""
 
+    believe: str
     experiments: list[Experiment]
     claims: list[Judged]
     origin: dict[str, Any]
@@ -83,26 +85,22 @@ class Page:
         return {"headlines": Table(said, said), "verdicts": self.verdict_table}
 
 
-def gathered(root: Path, kinds: Mapping[str, str], pictured: Mapping[str, Sequence[str]], workflow: Path) -> Page:
-    """The page of the results below `root`.
+def gathered(root: Path, entries: Mapping[str, Entry], workflow: Path) -> Page:
+    """The page of the results of some entries below `root`; `workflow` is the folder of sources.yaml and the template.
 
-    By the name of every experiment `kinds` has its kind, and `pictured` the variants that figures show which have no
-    room for all; `workflow` is the folder of sources.yaml and the template.
     Raises UserError for words that are incomplete.
     """
     results = Results(root)
     loader = FileSystemLoader(workflow / "report/page")
     jinja = environment(loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=True)
     words = contents.load_words(workflow / "sources.yaml")
-    said = {name: name if name in words else kind for name, kind in kinds.items()}
-    names = sorted((name for name in kinds if said[name] in words), key=lambda name: list(words).index(said[name]))
+    said = {name: name if name in words else entry.kind for name, entry in entries.items()}
+    names = sorted((name for name in entries if said[name] in words), key=lambda name: list(words).index(said[name]))
     claims = [c for c in contents.all_claims(results) if c.experiment in names]
     claims.sort(key=lambda claim: (claim.rank, names.index(claim.experiment)))
     own = {name: contents.of_entry(name, said[name], words[said[name]]) for name in names}
-    experiments = [
-        contents.experiment(name, kinds[name], own[name], results, claims, jinja, pictured[name]) for name in names
-    ]
-    return Page(experiments, claims, _origin(results), jinja)
+    experiments = [contents.experiment(name, entries[name], own[name], results, claims, jinja) for name in names]
+    return Page(belief(root / "README.md"), experiments, claims, _origin(results), jinja)
 
 
 def _origin(results: Results) -> dict[str, Any]:
