@@ -12,6 +12,7 @@ from kanpipe.config.document import SCHEMA_FILE, TABLE_FILE, schema_text, table_
 from kanpipe.config.kinds import blocks, without_words
 from kanpipe.config.validation import configuration
 from kanpipe.errors import UserError
+from kanpipe.layers.registry import FAMILIES
 
 ROOT = Path(__file__).parents[1]
 PRESETS = ROOT / "workflow" / "presets"
@@ -151,6 +152,16 @@ def test_published_role_leaves_out_controls_and_ablations():
 @pytest.mark.parametrize(("path", "text"), [(SCHEMA_FILE, schema_text), (TABLE_FILE, table_text)])
 def test_description_of_the_configuration_is_that_of_its_models(path, text):
     assert path.read_text() == text(), "run `python -m kanpipe.config.document`"
+
+
+@pytest.mark.parametrize("key", ["variants.<name>.head", "problem.added.<name>.family"])
+def test_description_names_every_choice_and_that_layers_may_be_brought(key):
+    rows = [row for row in table_text().splitlines() if row.startswith(f"| `{key}`")]
+    families = {*FAMILIES, *(["linear"] if key.endswith("head") else [])}
+    assert rows
+    for row in rows:
+        kinds = row.split(" | ")[1]
+        assert {name.strip("`") for name in kinds.split(" or ")[:-1]} == families and "module:Family" in kinds
 
 
 @pytest.mark.parametrize("config", [{"preset": "papper"}, {"preset": None}, {"preset": ["quick"]}, {}])

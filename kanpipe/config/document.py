@@ -6,7 +6,7 @@ writes workflow/schemas/config.schema.json, for editors, and config/README.md, f
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +72,9 @@ def _section(schema: Schema, title: str, prefix: str, node: dict[str, Any]) -> s
 
 
 def _rows(schema: Schema, node: dict[str, Any], path: str) -> Iterator[tuple[str, str, str, str]]:
-    """A row for every key below a node; a key that not all families have names those that have it."""
-    families = schema.members(node)
-    members = families or {"": node}
+    """A row for every key below a node; a key that not all members of a union have names those that have it."""
+    union = schema.members(node)
+    members, tag = union or {"": node}, node.get("discriminator", {}).get("propertyName")
     owners: dict[str, list[str]] = {}
     for family, member in members.items():
         for key in member.get("properties", {}):
@@ -86,9 +86,20 @@ def _rows(schema: Schema, node: dict[str, Any], path: str) -> Iterator[tuple[str
         default = "required" if key in member.get("required", []) else f"`{json.dumps(written.get('default'))}`"
         meaning = inner.get("description", "").replace("|", "\\|")
         limits = f" ({', '.join(own)})" if len(own) < len(members) else ""
-        kind = " or ".join(f"`{name}`" for name in families) if key == "family" and families else _type(schema, inner)
+        kind = _choices(node, union) if key == tag else _type(schema, inner)
         yield f"`{path}{key}`", kind, default, meaning + limits
         yield from _below(schema, inner, f"{path}{key}.")
+
+
+def _choices(node: dict[str, Any], union: Iterable[str]) -> str:
+    """The names that the key may have by which the members of a union are told apart."""
+    is_brought = any("required" in member for member in node.get("oneOf", []))
+    return " or ".join(
+        [
+            *(f"`{name}`" for name in union),
+            *(["[`module:Family`](../docs/bring_your_own_layer.md)"] if is_brought else []),
+        ]
+    )
 
 
 def _below(schema: Schema, node: dict[str, Any], path: str) -> Iterator[tuple[str, str, str, str]]:
