@@ -46,6 +46,7 @@ def test_configured_variants_have_the_reported_parameters(counts):
         ("vae_h99_z5", "kan_vae_h10_z5"),
         ("vae_h199_z10", "kan_vae_h20_z10"),
         ("vae_h349_z15", "kan_vae_h35_z15"),
+        ("vae_h3995_z20", "kan_vae_h400_z20"),
         ("vae_h400_z20", "kan_vae_h40_z20"),
     ],
 )
