@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from kanpipe.layers.cox_de_boor import KnotSpline
-from kanpipe.layers.diagnostics import observe_inputs
+from kanpipe.layers.diagnostics import observe_inputs, seen_by_bases
 from kanpipe.layers.kan_layer import KANLayer
 from kanpipe.layers.kan_linear import BasisLinear
 from kanpipe.layers.splines import UniformSpline
@@ -119,13 +119,15 @@ def _unexplained(terms: np.ndarray, y: np.ndarray) -> np.ndarray:
 def read_edges(model: nn.Module | Sequence[BasisLinear], inputs: Tensor) -> list[Edge]:
     """All edges of a fully connected KAN layer, of those of a model, or of layers that follow one another.
 
-    `inputs` is what the model takes, (n, in). Raises ValueError when there is no such layer.
+    `inputs` is what the model takes, (n, in). Where the bases see a norm of x and the base x itself, an edge is no
+    function of one variable: its curve is what the bases add, over what they see, and its share counts both. Raises
+    ValueError when there is no such layer.
     """
     seen: list[tuple[BasisLinear, Tensor]] = []
 
     def see(name: str, layer: KANLayer, x: Tensor) -> None:
         if isinstance(layer, BasisLinear):
-            seen.append((layer, layer.basis_input(x).reshape(-1, layer.in_features)))
+            seen.append((layer, x.reshape(-1, layer.in_features)))
 
     if isinstance(model, nn.Module):
         with observe_inputs(model, see):
@@ -143,8 +145,11 @@ def read_edges(model: nn.Module | Sequence[BasisLinear], inputs: Tensor) -> list
 
 def _shares(layer: BasisLinear, inputs: Tensor) -> np.ndarray:
     """(out, in): the share of each edge in the variance that its target is sent by all of the layer."""
-    on_data = torch.stack([layer.edge_functions(column)[:, i] for i, column in enumerate(inputs.T)], dim=1)
-    variance = on_data.double().var(-1)
+    features = layer.features(inputs).double().unflatten(-1, (-1, layer.in_features))  # (n, parts, in)
+    features = features - features.mean(0)
+    covariance = torch.einsum("npi,nqi->ipq", features, features)
+    weight = layer.packed_weight().double().unflatten(1, (-1, layer.in_features))  # (out, parts, in)
+    variance = torch.einsum("opi,ipq,oqi->oi", weight, covariance, weight).clamp_min(0)
     return (variance / variance.sum(1, keepdim=True).clamp_min(1e-300)).cpu().numpy()
 
 
@@ -164,13 +169,13 @@ def _weights(shares: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def _edges(number: int, layer: BasisLinear, inputs: Tensor, share: np.ndarray, weight: np.ndarray) -> list[Edge]:
-    """The edges of one layer, whose bases see `inputs` (n, in)."""
+    """The edges of one layer with `inputs` (n, in), over what its bases see of them."""
     edges = []
-    for i, column in enumerate(inputs.T):
+    for i, column in enumerate(seen_by_bases(layer, inputs).T):
         seen = column.double().cpu()
         low, high = torch.quantile(seen, torch.tensor([0.01, 0.99], dtype=torch.float64))
         points = torch.linspace(float(low), float(high), SAMPLES, dtype=column.dtype, device=column.device)
-        curves = layer.edge_functions(points)[:, i].double().cpu().numpy()
+        curves = layer.edge_functions(points, with_base=layer.layernorm is None)[:, i].double().cpu().numpy()
         x, knots = points.double().cpu().numpy(), _knots(layer, i)
         inside = knots[(knots >= x[0]) & (knots <= x[-1])]
         edges += [

@@ -93,6 +93,18 @@ def test_edges_of_a_layer(draw):
     assert sine.y == pytest.approx(np.sin(3 * sine.x), abs=1e-4)
 
 
+def test_shares_and_curves_where_bases_see_a_norm(draw):
+    layer = FastKANLinear(3, 1)
+    with torch.no_grad():
+        layer.base_weight.fill_(1)
+        layer.spline_weight.zero_()
+    x = torch.randn((500, 3), generator=draw) * torch.tensor([10, 1, 0.1])
+    edges = read_edges(layer, x)
+    variance = nn.functional.silu(x).var(0)
+    assert [edge.share for edge in edges] == pytest.approx((variance / variance.sum()).tolist(), rel=1e-4)
+    assert not any(edge.y.any() for edge in edges), "a curve is what the bases add, which is nothing here"
+
+
 def test_layers_are_read_in_a_model_and_one_after_another(draw):
     layers, x = [KANLinear(2, 3), KANLinear(3, 1)], torch.rand((200, 2), generator=draw)
     in_model, in_turn = read_edges(nn.Sequential(*layers), x), read_edges(layers, x)

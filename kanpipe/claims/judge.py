@@ -22,6 +22,7 @@ WORDS = {  # group: the claim holds, it fails, the interval holds both
 }
 BORDERLINE = "borderline"  # a tight interval across a bound, or beside the number that it is within the margin of
 TIGHT = 0.1  # of what is claimed: the width between two bounds, or the size of the one
+STRICT = ("above", "least")  # claims that do not hold of what is equal
 UNDECIDABLE = "undecidable"
 NOTE = (
     "A claim holds where its effect lies between its bounds; the verdict is read from the 95 % interval of the effect "
@@ -108,7 +109,7 @@ def _verdict(claim: Claim, finding: Finding) -> tuple[str, float, str]:
     if finding.unjudged and finding.unjudged[0] != "preliminary":
         return finding.unjudged[0], math.nan, finding.unjudged[1]
     assert finding.effect is not None
-    reading, p = read(finding.effect, bounds)
+    reading, p = read(finding.effect, bounds, claim.test.kind in STRICT)
     narrow = reading == 2 and tight(finding.effect, bounds)
     verdict = BORDERLINE if narrow or (reading == 0 and _misses(claim, finding.effect)) else words[reading]
     if finding.unjudged:
@@ -117,11 +118,16 @@ def _verdict(claim: Claim, finding: Finding) -> tuple[str, float, str]:
     return verdict, p, _why(claim, finding.effect, bounds)
 
 
-def read(effect: Effect, bounds: Bounds) -> tuple[int, float]:
-    """0 where the effect lies between the bounds, 1 where it does not, 2 where both are left; and p."""
+def read(effect: Effect, bounds: Bounds, is_strict: bool = False) -> tuple[int, float]:
+    """0 where the effect lies between the bounds, 1 where it does not, 2 where both are left; and p.
+
+    An effect without noise that is a bound itself lies between them, unless the claim `is_strict`.
+    """
     low, high = bounds
     inside = low <= effect.value <= high
     if effect.p is None:  # the interval alone is known, or there is no noise
+        if is_strict and effect.low == effect.high and effect.value in bounds:
+            return 1, math.nan
         if low <= effect.low and effect.high <= high:
             return 0, math.nan
         return (1 if effect.high < low or high < effect.low else 2), math.nan

@@ -55,7 +55,7 @@ def compared(claim: Claim, frame: pd.DataFrame, parameters: pd.DataFrame) -> Fin
     sides = [of_variant(frame, side) for side in (test.left, test.right)]
     left, right = (scores(claim, side, test.metric) for side in sides)
     ratio = getattr(test, "times", None) is not None
-    if ratio and min(left.min(axis=None), right.min(axis=None)) <= 0:
+    if ratio and any((side <= 0).any(axis=None) for side in (left, right)):
         raise NotRun(f"{test.metric} is not positive, so that it has no ratio")
     effect = effects.difference(left, right, ratio, claim.unit) if len(left) and len(right) else None
     means = map(_mean, effects.compared_runs(left, right))

@@ -41,7 +41,7 @@ def rows_of(claim: Claim, frames: Frames) -> pd.DataFrame:
     _check_columns(claim, rows)
     for column, value in claim.where.items():
         rows = rows[rows[column] == value]
-    return rows if runs is None else _with_lost(rows, runs)
+    return rows if runs is None else _with_lost(rows, runs, claim.where)
 
 
 def _filled(rows: pd.DataFrame, runs: pd.DataFrame, columns: set[str]) -> pd.DataFrame:
@@ -51,8 +51,11 @@ def _filled(rows: pd.DataFrame, runs: pd.DataFrame, columns: set[str]) -> pd.Dat
     return rows.assign(**{column: rows[column].fillna(said[column]) for column in silent})
 
 
-def _with_lost(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+def _with_lost(rows: pd.DataFrame, runs: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:
+    """With the runs that diverged, so that they have no rows, of those that the claim is about."""
     gone = runs[runs["status"] != FINISHED] if "status" in runs else runs[:0]
+    for column in where.keys() & set(gone):
+        gone = gone[gone[column] == where[column]]
     unseen = ~pd.MultiIndex.from_frame(gone[RUN]).isin(pd.MultiIndex.from_frame(rows[RUN]))
     return pd.concat([rows, gone[unseen]], ignore_index=True) if unseen.any() else rows
 

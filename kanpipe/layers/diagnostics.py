@@ -35,7 +35,7 @@ class OutsideRecord:
 
     def add(self, name: str, layer: KANLayer, x: Tensor) -> None:
         """Count the inputs `x` of the layer called `name`."""
-        u = layer.basis_input(x)
+        u = seen_by_bases(layer, x)
         counts = outside_counts(layer, u)
         self._counts[name] = self._counts[name] + counts if name in self._counts else counts
         self._inputs[name] = self._inputs.get(name, 0) + u.numel()
@@ -44,6 +44,16 @@ class OutsideRecord:
         """The shares of every layer that had an input, by its name in the model."""
         totals = {name: counts.tolist() for name, counts in self._counts.items()}
         return {name: Outside(*(n / self._inputs[name] for n in pair)) for name, pair in totals.items()}
+
+
+@torch.no_grad()
+def seen_by_bases(layer: KANLayer, x: Tensor) -> Tensor:
+    """What the bases of the layer see of `x`; a norm that counts its batches does not count this look."""
+    buffers = [] if layer.layernorm is None else [(buffer, buffer.clone()) for buffer in layer.layernorm.buffers()]
+    u = layer.basis_input(x)
+    for buffer, before in buffers:
+        buffer.copy_(before)
+    return u
 
 
 def outside_counts(layer: KANLayer, u: Tensor) -> Tensor:

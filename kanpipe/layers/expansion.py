@@ -97,8 +97,9 @@ class Expansion:
             return list(grad.chunk(self.parts, dim=self.dim))
         at = grad.dim() + self.dim  # shapes are written out, since `unflatten` takes no batch of gradients
         before, after = grad.shape[:at], grad.shape[at + 1 :]
-        grouped = grad.view(*before, self.groups, -1, *after).chunk(self.parts, dim=self.dim)
-        return [part.reshape(*before, -1, *after) for part in grouped]
+        size = grad.shape[at] // self.groups  # and no -1, which is not known of an empty batch
+        grouped = grad.view(*before, self.groups, size, *after).chunk(self.parts, dim=self.dim)
+        return [part.reshape(*before, grad.shape[at] // self.parts, *after) for part in grouped]
 
 
 def _wide(x: Tensor) -> Tensor:

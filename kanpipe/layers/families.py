@@ -10,12 +10,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from kanpipe.layers.finished import FinishedLayer
 from kanpipe.layers.registry import maker
 
-LINEAR_NORMS: dict[str, Callable[[int], nn.Module]] = {"layer": nn.LayerNorm, "batch": nn.BatchNorm1d}
+
+class BatchNorm(nn.BatchNorm1d):
+    """Normalises the last dimension over all others: (..., features) -> (..., features)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.flatten(0, -2)).view(x.shape) if x.dim() > 2 else super().forward(x)
+
+
+LINEAR_NORMS: dict[str, Callable[[int], nn.Module]] = {"layer": nn.LayerNorm, "batch": BatchNorm}
 CONV_NORMS: dict[str, Callable[[int], nn.Module]] = {
     "instance": nn.InstanceNorm2d,
     "instance_affine": partial(nn.InstanceNorm2d, affine=True),

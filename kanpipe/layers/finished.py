@@ -38,13 +38,12 @@ def _from_torch_conv_kan(finished: FinishedLayer, state: dict[str, Tensor], pref
         if not new.startswith("None"):  # torch refuses an entry that has no place here
             joined.setdefault(prefix + new, []).append(state.pop(name))
     for name, values in joined.items():
-        state[name] = _of_all_groups(name, values)
+        is_one = values[0].dim() == 0 or name.startswith(f"{prefix}{places['prelu']}.")
+        state[name] = _same_in_all(name, values) if is_one else torch.cat(values)
 
 
-def _of_all_groups(name: str, values: list[Tensor]) -> Tensor:
-    """The entries of all groups as one: joined, but for numbers that must be the same in all."""
-    if values[0].numel() > 1:
-        return torch.cat(values)
+def _same_in_all(name: str, values: list[Tensor]) -> Tensor:
+    """The entry that all groups must have alike."""
     if any(not torch.equal(value, values[0]) for value in values):
         slopes = ", ".join(f"{value.item():g}" for value in values)
         raise ValueError(f"{name} is {slopes} in the saved groups; this layer has one for all")

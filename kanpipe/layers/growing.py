@@ -7,7 +7,8 @@ much wider; averages of gradients are carried by r P, averages of their squares 
 takes. So Adam goes on with steps of the same size where a new optimizer would begin again.
 
 Whatever else holds the weights must be told: an optimizer that is not given goes on with the old ones, and averages of
-weights keep their shape. A compiled model is compiled once more. A state dict has the shapes of the grid as it is now.
+weights keep their shape. A compiled model is compiled once more. A state dict has the shapes of the grid as it is now;
+a range that all features share is not in it: make the layer that is to load it with `grid_range=layer.grid_range`.
 """
 
 from dataclasses import replace

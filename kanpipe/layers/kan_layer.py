@@ -76,9 +76,9 @@ class KANLayer(nn.Module):
             nn.init.zeros_(self.bias)
         INITIALISATIONS[self.init](self)
         if self.layernorm is not None:
-            reset = self.layernorm.reset_parameters
-            assert callable(reset)
-            reset()
+            for module in self.layernorm.modules():
+                if callable(reset := getattr(module, "reset_parameters", None)):
+                    reset()
 
     @property
     def basis(self) -> Basis:

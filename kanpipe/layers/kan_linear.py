@@ -31,11 +31,16 @@ class BasisLinear(KANLayer):
         return self._forward(x)
 
     @torch.no_grad()
-    def edge_functions(self, points: Tensor) -> Tensor:
-        """Every edge's function, sampled at u = x = points: (points,) -> (out_features, in_features, points)."""
+    def edge_functions(self, points: Tensor, with_base: bool = True) -> Tensor:
+        """Every edge's function, sampled at u = x = points: (points,) -> (out_features, in_features, points).
+
+        Without the base it is what the bases add at u = points, whatever x is.
+        """
         x = points.unsqueeze(-1).expand(-1, self.in_features)
         features = self.expansion.features(x, x, self._grid())
-        return torch.einsum("oji,pji->oip", self._parts(self.packed_weight()), self._parts(features))
+        first = 0 if with_base or self.expansion.base_activation is None else 1
+        weight = self._parts(self.packed_weight().to(features.dtype))[:, first:]
+        return torch.einsum("oji,pji->oip", weight, self._parts(features)[:, first:])
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, {self._representation()}"

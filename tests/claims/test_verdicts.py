@@ -37,6 +37,26 @@ def test_two_variants(kind, bounds, kan, expected):
     assert verdict(compared(kind, **bounds), rows(kan=kan, mlp=LOW))["verdict"] == expected
 
 
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        (COMPARED | {"kind": "above"}, "not reproduced"),
+        (COMPARED | {"kind": "above", "left": "mlp", "right": "kan"}, "not reproduced"),
+        ({"kind": "least", "metric": "loss", "variant": "kan", "others": ["mlp"]}, "not reproduced"),
+        (COMPARED | {"kind": "not_above", "margin": 0.5}, "reproduced"),
+        (COMPARED | {"kind": "equal", "margin": 0.5}, "reproduced"),
+    ],
+)
+def test_what_is_equal_without_noise_is_above_nothing(test, expected):
+    assert verdict(claim(test), rows(kan=[0.0] * 3, mlp=[0.0] * 3))["verdict"] == expected
+
+
+def test_side_that_diverged_altogether_has_no_ratio_and_no_verdict():
+    frame = rows(kan=HIGH, mlp=LOW)
+    frame.loc[frame["variant"] == "mlp", ["status", "loss"]] = ["diverged", np.nan]
+    assert verdict(compared("above", times=2), frame)["verdict"] == "diverged"
+
+
 def test_what_is_not_positive_has_no_ratio():
     found = verdict(compared("above", times=2), rows(kan=HIGH, mlp=[1.0, -1.0, 2.0]))
     assert (found["verdict"], found["why"]) == ("not run", "loss is not positive, so that it has no ratio")
@@ -352,6 +372,9 @@ def test_diverged_runs_that_left_no_row_in_a_frame_are_counted():
         found = judge([made], {("toy", "runs"): runs, ("toy", "scores"): both}, PARAMETERS).numbers.iloc[0]
         assert found["verdict"] == "diverged"
         assert found["why"].startswith(f"1 of {len(HIGH) + 1} runs of kan diverged")
+        elsewhere = runs.assign(form=["grey"] * len(HIGH) + ["binary"] + ["grey"] * len(LOW))
+        found = judge([made], {("toy", "runs"): elsewhere, ("toy", "scores"): both}, PARAMETERS).numbers.iloc[0]
+        assert found["verdict"] != "diverged", "the run that is lost is not one that the claim is about"
 
 
 @pytest.mark.parametrize(

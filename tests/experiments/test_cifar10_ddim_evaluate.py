@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from kanpipe.config.kinds import parsed
 from kanpipe.digests import sha256
 from kanpipe.evaluation.feature_extractors import Extractor
-from kanpipe.evaluation.few_samples import few_sample_scores
+from kanpipe.evaluation.few_samples import Score, few_sample_scores
 from kanpipe.evaluation.fidelity import frechet_distance, statistics
 from kanpipe.evaluation.inception_score import SPLITS
 from kanpipe.experiments.cifar10_ddim import colours, image_scores, problem, scores
@@ -172,6 +172,13 @@ def test_main_sampler_is_scored_with_as_few_images_as_the_others_too(runs, frame
     assert rows["n"].tolist() == [16, 10]
     real, few = (found_in(part, inputs) for part in (photographs(0, 50)[:24], runs[0].samples()["quad_20"][:10]))
     assert rows["value"].iloc[1] == pytest.approx(frechet_distance(real["1280"], few["1280"]), rel=1e-9)
+
+
+def test_scores_of_few_images_among_many_are_those_of_the_run_too(runs, inputs, monkeypatch):
+    few = {"kid": Score(0.5, 0.1, 7, 7), "precision": Score(0.25, np.nan, 9, 9), "recall": Score(0.75, np.nan, 9, 9)}
+    monkeypatch.setattr("kanpipe.experiments.cifar10_ddim.image_scores.few_sample_scores", lambda *_: few)
+    row = scoring.evaluate(runs[:1], SPEC, inputs, CPU)["runs"].iloc[0]
+    assert (row["efficientnet_kid"], row["efficientnet_precision"], row["efficientnet_recall"]) == (0.5, 0.25, 0.75)
 
 
 def test_floor_is_the_training_images_after_the_reference(frames, inputs):

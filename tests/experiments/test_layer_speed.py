@@ -25,7 +25,7 @@ from kanpipe.experiments.layer_speed.published_layers import (
     reflectional_switch,
     uniform_knots,
 )
-from kanpipe.experiments.layer_speed.speed import REFERENCES, speed, time_columns
+from kanpipe.experiments.layer_speed.speed import REFERENCES, _multiply_adds, speed, time_columns
 from kanpipe.experiments.layer_speed.tables import tables
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.layers import FasterKANLinear, FastKANLinear, KANConv2d, KANLinear
@@ -123,6 +123,17 @@ def test_multiply_adds_are_those_that_torch_counts(name, setup):
         output.sum().backward()
     assert forward == 2 * multiply_adds(name, setup)
     assert counter.get_total_flops() == 3 * forward
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rate_counts_what_is_multiplied_and_no_gradient_of_the_data(name):
+    """A norm that is learned in front of the first layer wants that gradient all the same, and recomputing takes it."""
+    made, x = network(name, NETWORK), torch.randn(input_shape(name, NETWORK))
+    forward = multiply_adds(name, NETWORK)
+    first = multiply_adds(name, NETWORK.model_copy(update={"widths": NETWORK.widths[:2]}))
+    wanted = {"fastkan": 1, "fasterkan": 1, "fasterkan_published": 1, "kan_recompute": 1, "fastkan_published": 8 / 9}
+    assert _multiply_adds(made, x, is_training=False) == 3 * forward
+    assert _multiply_adds(made, x, is_training=True) == 3 * forward - round((1 - wanted.get(name, 0)) * first)
 
 
 def test_floor_is_an_ordinary_layer_with_as_many_inputs_as_there_are_features():

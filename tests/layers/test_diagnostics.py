@@ -18,6 +18,15 @@ def recorded(layer, *inputs):
     return record.fractions()[""]
 
 
+def test_norm_that_counts_its_batches_does_not_count_a_look(draw):
+    layer, x = KANLinear(3, 2, input_norm=nn.BatchNorm1d(3)), torch.randn((8, 3), generator=draw)
+    recorded(layer, x)
+    assert layer.layernorm.num_batches_tracked == 1
+    plain = KANLinear(3, 2, input_norm=nn.BatchNorm1d(3))
+    plain(x)
+    assert torch.equal(layer.layernorm.running_mean, plain.layernorm.running_mean)
+
+
 def test_inputs_are_counted_against_the_range_and_against_the_outermost_knots():
     # grid_size 4 on [-1, 1]: steps of 0.5, so cubic splines reach three steps further, to ±2.5
     x = torch.tensor([[-3.0, -2.5, -1.5, -1.0], [0.0, 1.0, 1.01, 2.6]])

@@ -119,6 +119,14 @@ def test_norms_stand_behind_the_layer(option, name, kind, draw):
     torch.testing.assert_close(mean, torch.zeros_like(mean), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(7, 5), (4, 5, 5), (2, 3, 4, 5)])
+def test_batch_norm_is_one_of_the_features_wherever_the_batch_has_several_dimensions(draw, shape):
+    layer = family("mlp", linear_norm="batch").linear(5, 5)
+    out = layer(torch.randn(shape, generator=draw)).reshape(-1, 5)
+    torch.testing.assert_close(out.mean(0), torch.zeros(5), atol=1e-5, rtol=0)
+    torch.testing.assert_close(out.var(0, correction=0), torch.ones(5), atol=1e-3, rtol=0)
+
+
 @pytest.mark.parametrize(("name", "kind"), [("prelu", nn.PReLU), ("silu", nn.SiLU), ("gelu", nn.GELU)])
 def test_output_activations_stand_last(name, kind):
     assert isinstance(family("fastkan", output_activation=name).linear(3, 4)[-1], kind)

@@ -212,3 +212,10 @@ def test_input_that_does_not_fit_is_refused(kind):
         layer(torch.zeros(8, 4))
     with pytest.raises(TypeError, match="takes a floating-point tensor, not torch.uint8"):
         layer(torch.zeros(2, 4, 8, 8, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_empty_batch_has_gradients_of_nothing(groups):
+    layer, x = KANConv2d(4, 4, 3, padding=1, groups=groups), torch.zeros(0, 4, 5, 5, requires_grad=True)
+    layer(x).sum().backward()
+    assert x.grad.shape == x.shape and not layer.weight.grad.any()

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from kanpipe.layers import KANLinear
@@ -188,3 +189,18 @@ def test_input_that_does_not_fit_is_refused(recompute):
     for dtype in (torch.int64, torch.bool, torch.uint8):
         with pytest.raises(TypeError, match=f"KANLinear takes a floating-point tensor, not {dtype}"):
             layer(torch.zeros(5, 3, dtype=dtype))
+
+
+def test_norm_may_be_any_module():
+    for norm in (nn.Tanh(), nn.Sequential(nn.LayerNorm(3), nn.Tanh())):
+        assert KANLinear(3, 2, input_norm=norm)(torch.zeros(4, 3)).shape == (4, 2)
+
+
+def test_edge_functions_in_half_precision_and_without_the_base():
+    layer, points = KANLinear(3, 2), torch.linspace(-1, 1, 5)
+    whole = layer.edge_functions(points)
+    half = layer.bfloat16().edge_functions(points.bfloat16())
+    torch.testing.assert_close(half.float(), whole, atol=0.02, rtol=0.02)  # 8 bits
+    layer = layer.float()
+    base = layer.base_weight.unsqueeze(-1) * nn.functional.silu(points)
+    torch.testing.assert_close(layer.edge_functions(points) - layer.edge_functions(points, with_base=False), base)

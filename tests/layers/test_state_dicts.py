@@ -172,13 +172,13 @@ def test_torch_conv_kan_convolution(groups, options, make, draw):
     torch.testing.assert_close(ours(x), published(x), rtol=0, atol=3e-6)
 
 
-@pytest.mark.parametrize("groups", [1, 2])
-def test_torch_conv_kan_with_a_norm_that_learns_inside_a_model(groups, make, draw):
-    published = nn.Sequential(make(ConvKAN, 4, 6, 3, groups=groups), nn.Flatten())
-    published[0].layer_norm = nn.ModuleList(make(nn.BatchNorm2d, 6 // groups, seed=g) for g in range(groups))
+@pytest.mark.parametrize(("groups", "outputs"), [(1, 6), (2, 6), (4, 4)])
+def test_torch_conv_kan_with_a_norm_that_learns_inside_a_model(groups, outputs, make, draw):
+    published = nn.Sequential(make(ConvKAN, 4, outputs, 3, groups=groups), nn.Flatten())
+    published[0].layer_norm = nn.ModuleList(make(nn.BatchNorm2d, outputs // groups, seed=g) for g in range(groups))
     form = {"grid_size": 3, "spline_order": 2, "base_activation": "gelu"}
     kan = family("kan", conv_norm="batch", output_activation="prelu", **form)
-    ours = nn.Sequential(kan.conv2d(4, 6, 3, groups=groups), nn.Flatten())
+    ours = nn.Sequential(kan.conv2d(4, outputs, 3, groups=groups), nn.Flatten())
     state = published.state_dict()
     for prelu in published[0].prelus:
         prelu.weight.data.fill_(0.25)

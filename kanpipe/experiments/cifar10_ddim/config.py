@@ -295,4 +295,7 @@ class Experiment(TrainedEntry):
             if sampler.count and sampler.count > steps:
                 words = f"{sampler.count} is more than the {steps} steps of the diffusion"
                 raise fault(words, "sampling", "samplers", name, "count")
+            if sampler.timesteps == "uniform" and sampler.count and steps % sampler.count:
+                words = f"{sampler.count} uniform times do not divide the {steps} steps of the diffusion"
+                raise fault(words, "sampling", "samplers", name, "count")
         return self

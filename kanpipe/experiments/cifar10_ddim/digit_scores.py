@@ -60,7 +60,7 @@ class DigitScores:
         }
 
     def nearest(self, images: np.ndarray) -> float:
-        """The mean distance of images from their nearest training image, of pixels from 0 to 1: 0 for copies."""
+        """The mean distance of images from their nearest training image, pixels from 0 to 1: next to 0 for copies."""
         parts = _flat(images).to(self.device).split(CHUNK)
         return float(torch.cat([torch.cdist(part, self.train).amin(dim=1) for part in parts]).mean())
 

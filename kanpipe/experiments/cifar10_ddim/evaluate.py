@@ -91,12 +91,12 @@ class Evaluation:
         full, least = len(samples[self.main]), min((n for _, n in counts), default=0)
         if full > least:
             counts.append((self.main, least))
-        rows = []
+        rows = {}
         for name, n in counts:
             head = run.record.entries(*HEAD) | self._described(name, self.samplers[name])
-            rows += self.measured.rows(samples[name][:n], head)
-        self.scores += rows
-        return summary([row for row in rows if row["sampler"] == self.main and row["n"] == full])
+            rows[name, n] = self.measured.rows(samples[name][:n], head)
+            self.scores += rows[name, n]
+        return summary(rows.get((self.main, full), []))
 
     def said_with(self, scores: pd.DataFrame) -> pd.DataFrame:
         """The scores with what all of them were measured with: `weights` are the SHA-256 of those of the extractor."""

@@ -151,13 +151,12 @@ def _floors(scores: pd.DataFrame, shown: dict[str, tuple[str, str]]) -> list[dic
 
 def _floor(words: str, rows: pd.DataFrame, shown: dict[str, tuple[str, str]]) -> dict[str, str]:
     row = {"model": f"({words})"} | {title: NOT_RUN for title, _ in shown.values()}
-    for _, found in rows[rows["n"] == rows["n"].max()].iterrows():
+    for _, found in rows.iterrows():  # KID and its like are of fewer images than distances
         if (name := score_name(found)) in shown:
             title, form = shown[name]
             spread = f" ± {found['sd']:{form}}" if pd.notna(found["sd"]) else ""
             row |= {title: f"{found['value']:{form}}{spread}" if pd.notna(found["value"]) else NOT_RUN}
-        row["images"] = f"{found['n']:,}"
-    return row
+    return row | {"images": f"{rows['n'].max():,}"}
 
 
 def _scores_note(runs: pd.DataFrame, scores: pd.DataFrame) -> str:

@@ -125,7 +125,7 @@ def _layer(chosen: Family, fan_in: int, fan_out: int, setup: Setup) -> nn.Module
 
 
 def multiply_adds(name: str, setup: Setup) -> int:
-    """Of the matmuls or convolutions of a contender's forward pass; a backward pass has twice as many."""
+    """Of the matmuls or convolutions of a contender's forward pass."""
     without_base = setup.bases
     inputs = {"mlp": 1, "fasterkan": without_base, "fasterkan_published": without_base}
     features = inputs.get(name, without_base + 1)
