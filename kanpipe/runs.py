@@ -1,5 +1,6 @@
 """What a training run is and what it records about itself."""
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cached_property
@@ -209,7 +210,10 @@ class FinishedRun:
 
 def diverged_runs(folders: Iterable[Path]) -> list[str]:
     """Those of the runs in these folders that diverged, where they are there: `swiss_roll/kan/seed0 at step 12`."""
-    records = [Record.read(folder) for folder in folders if (folder / "run.json").exists()]
+    records = []
+    for folder in folders:
+        with contextlib.suppress(UserError, OSError):  # of a damaged record, the stages tell that read it
+            records.append(Record.read(folder))
     return [
         f"{record.experiment}/{record.variant}/seed{record.seed} at step {record.diverged_at_step}"
         for record in records

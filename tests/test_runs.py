@@ -13,7 +13,7 @@ from kanpipe.config.kinds import trained
 from kanpipe.digests import of_json
 from kanpipe.errors import UserError
 from kanpipe.files import write_json
-from kanpipe.runs import FinishedRun, Run
+from kanpipe.runs import FinishedRun, Run, diverged_runs
 
 SPEC = {
     "problem": {
@@ -166,3 +166,13 @@ def test_snapshots_are_told_apart_by_their_steps(tmp_path):
 def test_model_with_the_weights_of_a_run_is_in_eval_mode(tmp_path):
     model = nn.BatchNorm1d(2)
     assert not recorded(tmp_path).load_into(model, model.state_dict()).training
+
+
+def test_diverged_runs_are_named_and_a_damaged_record_ends_nothing(tmp_path):
+    sound, lost, damaged = (tmp_path / name for name in ("sound", "lost", "damaged"))
+    recorded(sound)
+    run = recorded(lost, status="diverged", diverged_at_step=7).record
+    damaged.mkdir()
+    (damaged / "run.json").write_text('{"a": 1}')
+    found = diverged_runs([sound, lost, damaged, tmp_path / "none"])
+    assert found == [f"{run.experiment}/{run.variant}/seed{run.seed} at step 7"]

@@ -108,7 +108,7 @@ def preset_file(config: dict[str, Any], presets: Path) -> str:
 
 def check_writable(folder: Path, key: str = "results_dir") -> None:
     """Raise UserError when nothing can be written into `folder`, the value of `key`, which need not exist yet."""
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    existing = next(path for path in (folder, *folder.absolute().parents) if os.path.exists(path))
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise UserError(
             f"{key}: {folder} cannot be written, since {existing} is not a folder that you may write to; "

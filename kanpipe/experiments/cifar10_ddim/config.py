@@ -60,7 +60,10 @@ class Network(Section):
     """The size of every U-Net."""
 
     channels: int = Field(
-        ge=2, le=2**12, multiple_of=2, description="channels of the first level, a multiple of `groups` and even"
+        ge=4,
+        le=2**12,
+        multiple_of=2,
+        description="channels of the first level, at least 4, a multiple of `groups` and even",
     )
     multipliers: list[Annotated[int, Field(ge=1, le=64)]] = Field(
         min_length=1, description="channels of each level as multiples of those of the first"
@@ -243,7 +246,7 @@ class Extractors(Section):
 class Evaluation(Section):
     """Fidelity, and what becomes of the colours."""
 
-    reference_images: int = Field(ge=2, description="training images that samples are compared with, at least 2")
+    reference_images: int = Field(ge=4, description="training images that samples are compared with, at least 4")
     extractors: Extractors = Field(description="networks whose features are compared")
     judge_steps: Count | None = Field(
         None, description="training steps of a classifier that reads generated digits; none: it is not asked"
