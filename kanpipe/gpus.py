@@ -5,6 +5,7 @@ import os
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
@@ -16,6 +17,11 @@ log = logging.getLogger("kanpipe")
 # Where schedulers say which GPUs a job was given. Other values than numbers and these say that it has none.
 GIVEN = ("CUDA_VISIBLE_DEVICES", "SLURM_STEP_GPUS", "SLURM_JOB_GPUS")
 UNIQUE = ("GPU-", "MIG-")
+
+
+def asked(resources: Any) -> int:
+    """How many GPUs a job asks for, by its resources: as `gpu`, or where a site's SLURM wants it so, as `gres`."""
+    return resources.get("gpu", 0) or int("gpu" in str(resources.get("gres", "")))
 
 
 def take_gpu() -> int:

@@ -18,6 +18,7 @@ from kanpipe.layers.cox_de_boor import KnotSpline
 from kanpipe.layers.diagnostics import observe_inputs, seen_by_bases
 from kanpipe.layers.kan_layer import KANLayer
 from kanpipe.layers.kan_linear import BasisLinear
+from kanpipe.layers.pruning import mean_squares
 from kanpipe.layers.splines import UniformSpline
 from kanpipe.reporting.plots import FULL, GROUND, INK, MUTED, SMALL, house_style
 from kanpipe.reporting.style import FAMILY_COLOURS
@@ -145,11 +146,7 @@ def read_edges(model: nn.Module | Sequence[BasisLinear], inputs: Tensor) -> list
 
 def _shares(layer: BasisLinear, inputs: Tensor) -> np.ndarray:
     """(out, in): the share of each edge in the variance that its target is sent by all of the layer."""
-    features = layer.features(inputs).double().unflatten(-1, (-1, layer.in_features))  # (n, parts, in)
-    features = features - features.mean(0)
-    covariance = torch.einsum("npi,nqi->ipq", features, features)
-    weight = layer.packed_weight().double().unflatten(1, (-1, layer.in_features))  # (out, parts, in)
-    variance = torch.einsum("opi,ipq,oqi->oi", weight, covariance, weight).clamp_min(0)
+    variance = mean_squares(layer, inputs, is_centred=True)
     return (variance / variance.sum(1, keepdim=True).clamp_min(1e-300)).cpu().numpy()
 
 

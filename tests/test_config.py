@@ -286,6 +286,11 @@ def test_fault_is_one_line_that_names_the_key(key, value, place, words):
         ),
         ("sampling.samplers.quad_20.count", 1001, "sampling.samplers.quad_20.count: 1001 is more than the 1000 steps"),
         (
+            "sampling.samplers.uniform_20.count",
+            300,
+            "sampling.samplers.uniform_20.count: 300 does not divide the 1000 steps",
+        ),
+        (
             "sampling.samplers.strip",
             {"timesteps": "ancestral", "images": 10},
             "sampling.samplers.strip: that is what the pictures of the way are called",

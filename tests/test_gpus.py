@@ -7,6 +7,7 @@ import tempfile
 
 import pytest
 import torch
+from snakemake.iocontainers import ResourceList
 
 from kanpipe import gpus
 from kanpipe.errors import UserError
@@ -109,3 +110,11 @@ def test_where_no_gpu_was_given_the_cpu_is_taken_and_said(visible, monkeypatch, 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", value)
     assert Machine.prepare("auto", gpus=1).device == torch.device("cpu")
     assert "no CUDA device: computing on the CPU" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [({"gpu": 1}, 1), ({"gpu": 0}, 0), ({"gpu": 0, "gres": "gpu:1"}, 1), ({"gpu": 0, "gres": "lustre:1"}, 0), ({}, 0)],
+)
+def test_job_that_asks_by_gres_computes_on_its_gpu(asked, given):
+    assert gpus.asked(ResourceList(fromdict=asked)) == given

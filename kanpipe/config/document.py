@@ -93,13 +93,10 @@ def _rows(schema: Schema, node: dict[str, Any], path: str) -> Iterator[tuple[str
 
 def _choices(node: dict[str, Any], union: Iterable[str]) -> str:
     """The names that the key may have by which the members of a union are told apart."""
-    is_brought = any("required" in member for member in node.get("oneOf", []))
-    return " or ".join(
-        [
-            *(f"`{name}`" for name in union),
-            *(["[`module:Family`](../docs/bring_your_own_layer.md)"] if is_brought else []),
-        ]
-    )
+    names = [f"`{name}`" for name in union]
+    if any("required" in member for member in node["oneOf"]):  # what is brought, which has no section of its own
+        names.append("[`module:Family`](../docs/bring_your_own_layer.md)")
+    return " or ".join(names)
 
 
 def _below(schema: Schema, node: dict[str, Any], path: str) -> Iterator[tuple[str, str, str, str]]:

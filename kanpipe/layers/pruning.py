@@ -33,11 +33,18 @@ def edge_importance(layer: BasisLinear, x: Tensor) -> Tensor:
         raise TypeError(f"edges are those of a fully connected KAN layer, which {type(layer).__name__} is not")
     if x.numel() == 0 or not x.isfinite().all():
         raise ValueError("the inputs must be finite, and at least one")
+    return mean_squares(layer, x).sqrt().to(layer.weight.dtype)
+
+
+@torch.no_grad()
+def mean_squares(layer: BasisLinear, x: Tensor, is_centred: bool = False) -> Tensor:
+    """(out_features, in_features), float64: those of each edge's contribution over the inputs, or its variance."""
     features = layer.features(x).flatten(0, -2).double().unflatten(-1, (-1, layer.in_features))  # (n, parts, in)
+    if is_centred:
+        features = features - features.mean(0)
     moments = torch.einsum("npi,nqi->ipq", features, features) / len(features)
     weight = layer.packed_weight().double().unflatten(1, (-1, layer.in_features))  # (out, parts, in)
-    squares = torch.einsum("opi,ipq,oqi->oi", weight, moments, weight)
-    return squares.clamp_min(0).sqrt().to(layer.weight.dtype)
+    return torch.einsum("opi,ipq,oqi->oi", weight, moments, weight).clamp_min(0)
 
 
 def prune_edges(layer: BasisLinear, x: Tensor, keep: float) -> Pruned:

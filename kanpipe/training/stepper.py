@@ -9,6 +9,8 @@ from kanpipe.machine import seeded
 from kanpipe.training.recipe import Recipe
 from kanpipe.training.step import Update
 
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+
 
 class Stepper:
     """Takes a step of a recipe: draws its batch, sets what depends on the step's number, and updates the model.
@@ -20,7 +22,7 @@ class Stepper:
     def __init__(self, recipe: Recipe, seed: int) -> None:
         self._recipe, self._seed = recipe, seed
         self._update = Update(recipe.model, recipe.optimizer, recipe.objective, recipe.settings, recipe.average)
-        self._draws = any(isinstance(module, nn.Dropout) and module.p > 0 for module in recipe.model.modules())
+        self._draws = any(isinstance(module, DROPOUTS) and module.p > 0 for module in recipe.model.modules())
 
     def __call__(self, step: int) -> dict[str, Tensor]:
         recipe = self._recipe

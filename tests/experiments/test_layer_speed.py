@@ -8,6 +8,7 @@ from scipy.interpolate import BSpline
 from torch.utils.flop_counter import FlopCounterMode
 
 from kanpipe.config.kinds import parsed
+from kanpipe.evaluation.flops import training_flops
 from kanpipe.evaluation.timing import saved_bytes
 from kanpipe.experiments.layer_speed.config import Setup
 from kanpipe.experiments.layer_speed.contenders import contender, exists, input_shape, multiply_adds, network
@@ -25,7 +26,7 @@ from kanpipe.experiments.layer_speed.published_layers import (
     reflectional_switch,
     uniform_knots,
 )
-from kanpipe.experiments.layer_speed.speed import REFERENCES, _multiply_adds, speed, time_columns
+from kanpipe.experiments.layer_speed.speed import REFERENCES, speed, time_columns
 from kanpipe.experiments.layer_speed.tables import tables
 from kanpipe.experiments.protocol import Inputs
 from kanpipe.layers import FasterKANLinear, FastKANLinear, KANConv2d, KANLinear
@@ -132,8 +133,8 @@ def test_rate_counts_what_is_multiplied_and_no_gradient_of_the_data(name):
     forward = multiply_adds(name, NETWORK)
     first = multiply_adds(name, NETWORK.model_copy(update={"widths": NETWORK.widths[:2]}))
     wanted = {"fastkan": 1, "fasterkan": 1, "fasterkan_published": 1, "kan_recompute": 1, "fastkan_published": 8 / 9}
-    assert _multiply_adds(made, x, is_training=False) == 3 * forward
-    assert _multiply_adds(made, x, is_training=True) == 3 * forward - round((1 - wanted.get(name, 0)) * first)
+    assert training_flops(made, x, with_inputs=True) == 6 * forward
+    assert training_flops(made, x) == 6 * forward - 2 * round((1 - wanted.get(name, 0)) * first)
 
 
 def test_floor_is_an_ordinary_layer_with_as_many_inputs_as_there_are_features():

@@ -58,7 +58,9 @@ def test_average_has_the_decay_of_the_step():
     torch.testing.assert_close(average.weights["0.weight"], expected, rtol=1e-6, atol=1e-7)  # the rate is of float32
 
 
-def test_dropout_is_a_function_of_seed_and_step_and_the_generator_is_left_alone():
+@pytest.mark.parametrize("kind", [nn.Dropout, nn.AlphaDropout, nn.FeatureAlphaDropout])
+def test_dropout_is_a_function_of_seed_and_step_and_the_generator_is_left_alone(kind, monkeypatch):
+    monkeypatch.setattr(nn, "Dropout", kind)
     losses = {}
     for seed, step in ((0, 3), (0, 4), (1, 3)):
         take_step = Stepper(replace(sgd_recipe(0.5), batch=lambda step: batch(3)), seed)

@@ -10,13 +10,14 @@ with job(snakemake.log[0]):
     from kanpipe.config.kinds import parsed
     from kanpipe.experiments import outputs, stage
     from kanpipe.experiments.protocol import Inputs
+    from kanpipe.gpus import asked
     from kanpipe.machine import Machine
     from kanpipe.progress import Progress
     from kanpipe.runs import FinishedRun
     from kanpipe.sampled import claim
 
     params, records = snakemake.params, snakemake.input.runs
-    machine = Machine.prepare(snakemake.config["device"], snakemake.threads, gpus=snakemake.resources.gpu)
+    machine = Machine.prepare(snakemake.config["device"], snakemake.threads, gpus=asked(snakemake.resources))
     inputs, spec = Inputs.named(snakemake.input), parsed(params.kind, params.spec)
     # One run counts its own steps; the terminal shows one bar at a time.
     several = len(records) > 1

@@ -9,12 +9,14 @@ with job(snakemake.log[0]):
     from kanpipe.experiments import stage
     from kanpipe.experiments.protocol import Inputs
     from kanpipe.frames import write_frame
+    from kanpipe.gpus import asked
     from kanpipe.machine import Machine
     from kanpipe.runs import FinishedRun
 
     params = snakemake.params
     keep_freed_memory()  # this and the denormals as in trainings
-    machine = Machine.prepare(snakemake.config["device"], threads=1, gpus=snakemake.resources.gpu, flush_denormals=True)
+    gpus = asked(snakemake.resources)
+    machine = Machine.prepare(snakemake.config["device"], threads=1, gpus=gpus, flush_denormals=True)
     runs = [FinishedRun.read(Path(record).parent) for record in snakemake.input.runs]
     speed = stage(params.kind, "speed")
     frame = speed(runs, parsed(params.kind, params.spec), Inputs.named(snakemake.input), machine)

@@ -8,6 +8,7 @@ with job(snakemake.log[0]):
     from kanpipe.config.kinds import trained
     from kanpipe.experiments import stage
     from kanpipe.frames import checked
+    from kanpipe.gpus import asked
     from kanpipe.machine import Machine
     from kanpipe.runs import Run
 
@@ -25,6 +26,6 @@ with job(snakemake.log[0]):
         resumes_elsewhere=snakemake.config.get("resume_elsewhere", False),
     )
     machine = Machine.prepare(
-        snakemake.config["device"], snakemake.threads, gpus=snakemake.resources.gpu, flush_denormals=True
+        snakemake.config["device"], snakemake.threads, gpus=asked(snakemake.resources), flush_denormals=True
     )
     stage(run.kind, "train")(run, machine, snakemake.config["checkpoint_seconds"])

@@ -60,10 +60,7 @@ class Network(Section):
     """The size of every U-Net."""
 
     channels: int = Field(
-        ge=4,
-        le=2**12,
-        multiple_of=2,
-        description="channels of the first level, at least 4, a multiple of `groups` and even",
+        ge=4, le=2**12, multiple_of=2, description="those of the first level: even, at least 4, a multiple of `groups`"
     )
     multipliers: list[Annotated[int, Field(ge=1, le=64)]] = Field(
         min_length=1, description="channels of each level as multiples of those of the first"
@@ -295,10 +292,9 @@ class Experiment(TrainedEntry):
                 raise fault(words, "variants", name, "network")
         steps = self.problem.diffusion.steps
         for name, sampler in self.sampling.samplers.items():
-            if sampler.count and sampler.count > steps:
-                words = f"{sampler.count} is more than the {steps} steps of the diffusion"
-                raise fault(words, "sampling", "samplers", name, "count")
-            if sampler.timesteps == "uniform" and sampler.count and steps % sampler.count:
-                words = f"{sampler.count} uniform times do not divide the {steps} steps of the diffusion"
+            count = sampler.count or 1
+            if count > steps or (sampler.timesteps == "uniform" and steps % count):
+                fits = "is more than" if count > steps else "does not divide"
+                words = f"{count} {fits} the {steps} steps of the diffusion"
                 raise fault(words, "sampling", "samplers", name, "count")
         return self

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from kanpipe.evaluation.flops import training_flops
 from kanpipe.evaluation.timing import Work, interleaved, peak_bytes, saved_bytes, stopwatch
 from kanpipe.experiments.layer_speed.config import Added, Experiment, Problem, Setup
 from kanpipe.experiments.layer_speed.contenders import exists, input_shape, network
@@ -35,7 +35,7 @@ class Piece:
     """A contender made ready: its work, and what is known of it without timing."""
 
     work: Work
-    multiply_adds: int  # of a forward and a backward pass
+    flops: int  # of a forward and a backward pass
     row: dict[str, Any]
 
 
@@ -89,7 +89,7 @@ def _setup_rows(name: str, spec: Experiment, machine: Machine) -> Iterator[dict[
     times = {key: _phases(found) for key, found in seconds.items()}
     for (contender, mode), piece in pieces.items():
         key = {"setup": name, "variant": contender, "mode": mode, "rounds": spec.timing.rounds}
-        rate = {"tflops": 2 * piece.multiply_adds / np.median(times[contender, mode]["both"]) / 1e12}
+        rate = {"tflops": piece.flops / np.median(times[contender, mode]["both"]) / 1e12}
         yield key | _setup_columns(setup) | piece.row | rate | time_columns(times, contender, mode)
 
 
@@ -116,22 +116,14 @@ def _piece(name: str, mode: str, setup: Setup, added: Mapping[str, Added], machi
     parameters, held = parameter_count(made), [*made.parameters(), *made.buffers()]
     draw = machine.generator("layer_speed", "input")
     x = torch.randn(input_shape(name, setup), generator=draw, device=machine.device)
-    counted = _multiply_adds(made, x, bool(setup.loss))
+    flops = training_flops(made, x, with_inputs=not setup.loss)  # data want no gradient
     if mode == "compiled":
         made = cast(nn.Module, torch.compile(made, fullgraph=True, dynamic=False))
     work = (training_passes if setup.loss else passes)(made, x, draw)
     row = {"parameters": parameters, "saved_mib": saved_bytes(lambda: made(x), [x, *held]) / MEBI}
     if machine.device.type == "cuda":
         row["peak_mib"] = peak_bytes(work, machine.device) / MEBI
-    return Piece(work, counted, row)
-
-
-def _multiply_adds(made: nn.Module, x: torch.Tensor, is_training: bool) -> int:
-    """Of a forward and a backward pass; in training the data want no gradient, which spares most first layers some."""
-    with FlopCounterMode(display=False) as counter:
-        made(x.detach().requires_grad_(not is_training)).sum().backward()
-    made.zero_grad()
-    return counter.get_total_flops() // 2
+    return Piece(work, flops, row)
 
 
 def time_columns(times: dict[Key, dict[str, np.ndarray]], contender: str, mode: str) -> dict[str, float]:
