@@ -27,6 +27,7 @@ from kanpipe.experiments.overlay import overlaid
 
 HEAD = "the head: one linear layer, or layers of a family"
 Pair = Annotated[list[Name], Field(min_length=2, max_length=2)]
+Precision = Literal["float32", "bfloat16"]
 
 
 def _rising(ends: list[float]) -> list[float]:
@@ -45,6 +46,7 @@ class OwnTraining(Section):
 
     epochs: Count | None = Field(None, description="passes over the training images at most")
     learning_rate: Positive | None = Field(None, description="of AdamW at the start")
+    precision: Precision | None = Field(None, description="of products")
     compile: bool | None = Field(None, description="whether torch.compile is used")
 
 
@@ -137,6 +139,9 @@ class Training(Section):
     plateau: Plateau = Field(description="when the learning rate is lowered, by the validation loss")
     stopping: Stopping = Field(description="which weights are kept and when a training ends, by the validation images")
     augmentation: Augmentation | None = Field(None, description="how training images are changed; none: not at all")
+    precision: Precision = Field(
+        "float32", description="of products in training, all else is float32; with AMX bfloat16 halves a step"
+    )
     compile: bool = Field(description="whether torch.compile is used: it gains nothing for an extractor on a CPU")
 
 

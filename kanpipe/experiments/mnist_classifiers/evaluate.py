@@ -90,6 +90,7 @@ def _design(spec: Trained) -> dict[str, Any]:
         "widths": "-".join(map(str, problem.widths(variant))),
         "published_gradient": bool(variant.options.get("published_gradient", False)),
         "learning_rate": spec.recipe.learning_rate,
+        "precision": spec.recipe.precision,
     }
 
 

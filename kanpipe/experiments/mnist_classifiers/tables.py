@@ -15,7 +15,7 @@ from kanpipe.experiments.mnist_classifiers.words import VARIANTS
 from kanpipe.reporting.style import short_name
 from kanpipe.reporting.tables import NOT_RUN, Table, counts, measured, summarise
 
-DESIGN = ["variant", "extractor", "head", "widths", "published_gradient", "learning_rate", "parameters"]
+DESIGN = ["variant", "extractor", "head", "widths", "published_gradient", "learning_rate", "precision", "parameters"]
 SCORES = {  # column of `best`: (its title, its digits)
     "accuracy": ("accuracy %", ".2f"),
     "nll": ("nats an image", ".4f"),
@@ -80,7 +80,9 @@ def _not_run(nets: list[str], columns: pd.Index) -> pd.DataFrame:
 
 
 def _head(row: pd.Series) -> str:
-    return f"{short_name(row['head'])} {row['widths']}" + (", published gradient" if row["published_gradient"] else "")
+    gradient = ", published gradient" if row["published_gradient"] else ""
+    precision = "" if row["precision"] == "float32" else f", {row['precision']}"
+    return f"{short_name(row['head'])} {row['widths']}{gradient}{precision}"
 
 
 def _interval(row: pd.Series) -> str:

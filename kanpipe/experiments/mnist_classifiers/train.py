@@ -55,6 +55,7 @@ def _settings(recipe: Training, per_epoch: int, checkpoint_seconds: float) -> Se
         steps=recipe.epochs * per_epoch,
         compile=recipe.compile,
         clip_norm=recipe.clip_norm,
+        precision=recipe.precision,
         checkpoint_seconds=checkpoint_seconds,
     )
 
