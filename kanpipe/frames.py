@@ -38,16 +38,27 @@ def noted(path: Path) -> Iterator[None]:
         beside.write_text(_line(path))
 
 
-def checked(path: Path) -> Path:
-    """The path of a file; UserError when it is damaged, or another under its name."""
+def checked(path: Path, moved: bool = False) -> Path:
+    """The path of a file; UserError when it is damaged, or another under its name.
+
+    One that is `moved` may lie in a folder of any name, as datasets do, which are copied to machines without network.
+    """
     digest = _beside(path)
-    if digest.exists() and digest.read_bytes() != _line(path).encode():
-        raise UserError(f"{path} is damaged, or another ({digest.name} does not fit it); delete it and run again")
+    if digest.exists():
+        lines = [digest.read_text(errors="replace"), _line(path)]
+        said, found = map(_without_folder, lines) if moved else lines
+        if said != found:
+            raise UserError(f"{path} is damaged, or another ({digest.name} does not fit it); delete it and run again")
     return path
 
 
 def _beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
+
+
+def _without_folder(line: str) -> tuple[str, str]:
+    """The digest in a line, and the name of the file."""
+    return line.partition(" ")[0], line.rpartition("/")[2]
 
 
 def _line(path: Path) -> str:

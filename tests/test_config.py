@@ -3,6 +3,7 @@
 import copy
 import math
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from kanpipe.config import check, check_writable, composed, effective, left_out, load_yaml, preset_file, without_nulls
 from kanpipe.config.document import SCHEMA_FILE, TABLE_FILE, schema_text, table_text
 from kanpipe.config.kinds import blocks, without_words
-from kanpipe.config.validation import configuration
+from kanpipe.config.validation import STAGES, TAKEN, configuration
 from kanpipe.errors import UserError
 from kanpipe.layers.registry import FAMILIES
 
@@ -61,6 +62,21 @@ def test_no_unet_normalises_each_channel_by_itself(preset):
     networks = [experiment["problem"]["network"] | v.get("network", {}) for v in experiment["variants"].values()]
     assert networks
     assert all(network["channels"] >= 2 * network["groups"] for network in networks)
+
+
+def test_no_experiment_has_the_name_of_a_rule_or_a_folder_of_the_workflow():
+    rules = {
+        name
+        for file in (ROOT / "workflow").rglob("*.smk")
+        if file.name != "stages.smk"
+        for name in re.findall(r"^rule (\w+):", file.read_text(), re.MULTILINE)
+    }
+    assert len(rules) > 10 and rules <= TAKEN
+    stages = set(re.findall(r"^ *rule (\w+):", (ROOT / "workflow/rules/stages.smk").read_text(), re.MULTILINE))
+    assert stages | {"stages"} == set(STAGES)
+    roll = PAPER["experiments"]["swiss_roll"] | {"kind": "swiss_roll"}
+    for name in ("claims", "tables", "swiss_roll_train"):
+        assert fault(changed(f"experiments.{name}", roll)).startswith(f"experiments.{name}: ")
 
 
 def test_preset_is_the_file_of_its_name():
@@ -275,6 +291,12 @@ def test_fault_is_one_line_that_names_the_key(key, value, place, words):
             {"steps": 9},
             "variants.unet.training.probe_steps: [100, 1000, 10000, 30000, 77999]",
         ),
+        (
+            "variants.unet.training",
+            {"validation": {"images": 10, "every": 78001}},
+            "variants.unet.training.validation.every: 78001 is more than the 78000 steps",
+        ),
+        ("evaluation.judge_steps", 9, "evaluation.judge_steps: CIFAR-10 has no digits that a classifier could read"),
         ("training.precision", "float16", "training.precision: 'float16' is not one of ['float32', 'bfloat16']"),
         ("training.ema", {"decay": 1, "ramp": True}, "training.ema.decay: 1 is greater than or equal to the maximum"),
         ("sampling.samplers.quad_20.count", None, "sampling.samplers.quad_20: 'count' is a required property"),

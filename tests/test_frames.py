@@ -47,6 +47,18 @@ def test_frame_of_an_earlier_version_is_read(path):
     assert len(read_frame(path)) == 2
 
 
+def test_dataset_may_be_copied_to_a_folder_of_another_name_and_must_be_whole(tmp_path):
+    path, copy = tmp_path / "data/mnist.npz", tmp_path / "copy/mnist.npz"
+    path.parent.mkdir()
+    with noted(path):
+        path.write_text("digits")
+    shutil.copytree(path.parent, copy.parent)
+    assert Inputs.named({"data": [copy]}).data == copy
+    copy.write_text("digit")
+    with pytest.raises(UserError, match=r"copy/mnist.npz is damaged"):
+        Inputs.named({"data": [copy]})
+
+
 def test_another_dataset_under_the_name_of_one_is_refused(tmp_path):
     for name in ("mnist", "fashion_mnist"):
         with noted(tmp_path / f"{name}.npz"):

@@ -13,6 +13,28 @@ from kanpipe.config.schema import Schema
 from kanpipe.config.sentences import told
 from kanpipe.errors import UserError, named, shown
 
+# Rules and folders of the workflow, which no experiment can be called, and what follows its name in those of its own.
+TAKEN = {
+    "all",
+    "bases",
+    "benchmarks",
+    "cifar10_prepare",
+    "claims",
+    "cost",
+    "default",
+    "digits_prepare",
+    "download",
+    "download_file",
+    "fashion_mnist_prepare",
+    "fetch_reference",
+    "logs",
+    "mnist_prepare",
+    "page",
+    "parameters",
+    "photographs_prepare",
+    "tables",
+}
+STAGES = ("train", "sample", "evaluate", "speed", "publish", "stages")
 LONGEST, LONGEST_NAME = 2000, 255  # bytes of a path, to which the workflow adds some hundred, and of a name in it
 
 
@@ -80,10 +102,21 @@ def configuration() -> type[Section]:
     """The model of a configuration, whose entries below `experiments` are told apart by their kind."""
     models = [_named(kind, config_module(kind).Experiment) for kind in kinds()]
     entry: Any = Annotated[reduce(or_, models), Field(discriminator="kind")] if len(models) > 1 else models[0]
-    entries: Any = Annotated[dict[Name, entry], BeforeValidator(with_kinds)]
+    entries: Any = Annotated[dict[Name, entry], BeforeValidator(with_kinds), AfterValidator(_names_are_free)]
     words = "the experiments to run; one that is set to null is left out"
     fields: dict[str, Any] = {"experiments": (entries, Field(description=words))}
     return create_model("Configuration", __base__=Shared, __doc__=Shared.__doc__, **fields)
+
+
+def _names_are_free(entries: dict[str, Any]) -> dict[str, Any]:
+    """The entries; a fault when one has the name of a rule or a folder of the workflow."""
+    for name in entries:
+        if name in TAKEN:
+            raise fault("the workflow itself has a rule or a folder of this name; take another", name)
+        other, _, stage = name.rpartition("_")
+        if other in entries and stage in STAGES:
+            raise fault(f"that is what the workflow calls a part of {other}; take another", name)
+    return entries
 
 
 @cache

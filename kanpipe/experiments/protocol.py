@@ -53,7 +53,7 @@ class Inputs:
     def named(cls, files: Mapping[str, Any], features: Path | None = None) -> "Inputs":
         """From the files of a rule by name, each a list of one file or none; UserError for another dataset."""
         data, weights = (next(map(Path, files.get(name, [])), None) for name in ("data", "inception_weights"))
-        return cls(data and checked(data), weights, features)
+        return cls(data and checked(data, moved=True), weights, features)
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,8 @@ class EpochSchedule:
 class Recipe:
     """All that a training is made of, beside the run that it belongs to and the machine that computes.
 
-    Every random number must be a function of a seed and the step, and be drawn by `batch`; only dropout, which takes
-    no generator, is seeded by the loop.
+    Every random number must be a function of a seed and the step, and be drawn by `batch`; only dropout and noise of
+    layers, which take no generator, are seeded by the loop.
     """
 
     model: nn.Module

@@ -1,15 +1,11 @@
 """The steps of a training, one after the other."""
 
-import contextlib
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from kanpipe.machine import seeded
 from kanpipe.training.recipe import Recipe
 from kanpipe.training.step import Update
-
-DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 
 class Stepper:
@@ -22,7 +18,7 @@ class Stepper:
     def __init__(self, recipe: Recipe, seed: int) -> None:
         self._recipe, self._seed = recipe, seed
         self._update = Update(recipe.model, recipe.optimizer, recipe.objective, recipe.settings, recipe.average)
-        self._draws = any(isinstance(module, DROPOUTS) and module.p > 0 for module in recipe.model.modules())
+        self._draws = True  # until a step has shown that the model draws nothing
 
     def __call__(self, step: int) -> dict[str, Tensor]:
         recipe = self._recipe
@@ -31,9 +27,20 @@ class Stepper:
         if recipe.average:
             recipe.average.set_step(step)
         tensors = recipe.batch(step)
-        # Dropout takes no generator, so the default one is seeded for the step.
-        with seeded(self._seed, "dropout", step) if self._draws else contextlib.nullcontext():
+        if not self._draws:
             return self._update(*tensors)
+        # Dropout, and noise in a layer, take no generator, so the default one is seeded for the step.
+        with seeded(self._seed, "dropout", step):
+            before = _states()
+            said = self._update(*tensors)
+            self._draws = not all(map(torch.equal, before, _states()))
+        return said
+
+
+def _states() -> list[Tensor]:
+    """Those of the default generators that a step may draw from."""
+    on_gpu = [torch.cuda.get_rng_state()] if torch.cuda.is_initialized() else []
+    return [torch.get_rng_state(), *on_gpu]
 
 
 def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

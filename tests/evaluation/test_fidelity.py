@@ -14,8 +14,10 @@ from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric
 
 from kanpipe.data.mnist import FILES, binarise, read_idx
 from kanpipe.errors import UserError
-from kanpipe.evaluation import fidelity
-from kanpipe.evaluation.fidelity import Extractor, Moments, Statistics, frechet_distance, statistics
+from kanpipe.evaluation import feature_statistics, fidelity
+from kanpipe.evaluation.feature_statistics import Moments, Statistics
+from kanpipe.evaluation.fidelity import Extractor, frechet_distance, statistics
+from kanpipe.provenance import imported_modules
 
 EFFICIENTNET = Extractor("efficientnet_lite0", ("1280",))
 NO_ROWS = np.zeros((0, 0))
@@ -141,7 +143,7 @@ def test_compiled_network_sees_batches_of_one_size_and_no_image_counts_twice(ima
         sizes.append(len(batch))
         return (batch[:, 0, 14].float(),)
 
-    monkeypatch.setattr(fidelity, "network", lambda *_: middle_row)
+    monkeypatch.setattr(feature_statistics, "network", lambda *_: middle_row)
     found = statistics(images[:21], replace(EFFICIENTNET, compile=True), machine)["1280"]
     rows = images[:21, 14].astype(float)
     assert (sizes, found.n) == ([16, 16], 21)
@@ -154,11 +156,11 @@ def extractions(monkeypatch):
     """The layers of each pass over images that is made."""
     passes = []
 
-    def counted(images, extractor, *rest, original=fidelity._extract):
+    def counted(images, extractor, *rest, original=feature_statistics.of_images):
         passes.append(extractor.layers)
         return original(images, extractor, *rest)
 
-    monkeypatch.setattr(fidelity, "_extract", counted)
+    monkeypatch.setattr(fidelity, "of_images", counted)
     return passes
 
 
@@ -173,12 +175,16 @@ def test_features_and_logits_come_from_one_pass_and_are_both_kept(images, machin
     assert sum(file.stat().st_size for file in tmp_path.glob("*logits*")) < 2000, "a score is three numbers"
 
 
-@pytest.mark.parametrize("module", ["feature_extractors", "inception_score"])
-def test_code_that_decides_what_is_found_makes_it_another(images, machine, tmp_path, extractions, monkeypatch, module):
+def test_code_that_decides_what_is_found_makes_it_another(images, machine, tmp_path, extractions, monkeypatch):
     for version in ("old", "new"):
-        monkeypatch.setattr(fidelity, "code_hash", lambda name, v=version: v if name.endswith(module) else "")
+        monkeypatch.setattr(fidelity, "code_hash", lambda name, v=version: v if name == fidelity.DECIDING else "")
         statistics(images[:2], EFFICIENTNET, machine, tmp_path)
     assert len(extractions) == 2
+
+
+@pytest.mark.parametrize("module", ["feature_statistics", "feature_extractors", "inception_score"])
+def test_what_is_found_depends_on_the_code_of_the_network_the_sums_and_the_scores(module):
+    assert f"kanpipe.evaluation.{module}" in imported_modules(fidelity.DECIDING)
 
 
 def assert_equal(found, expected):
@@ -304,9 +310,6 @@ def test_real_weights_reach_the_last_layer_or_say_that_they_do_not(machine):
             statistics(read_idx(TEST_IMAGES)[:2], extractor, machine)
 
 
-def test_what_was_kept_of_fewer_single_rows_is_not_taken(images, machine, tmp_path, extractions, monkeypatch):
-    few = images[:3]
-    statistics(few, EFFICIENTNET, machine, tmp_path)
-    monkeypatch.setattr(fidelity, "FIRST", 2)
-    assert len(statistics(few, EFFICIENTNET, machine, tmp_path)["1280"].rows) == 2
-    assert len(extractions) == 2
+def test_rows_are_kept_one_by_one_up_to_a_limit(images, machine, monkeypatch):
+    monkeypatch.setattr(feature_statistics, "FIRST", 2)
+    assert len(statistics(images[:3], EFFICIENTNET, machine)["1280"].rows) == 2

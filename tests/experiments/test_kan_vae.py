@@ -15,7 +15,8 @@ from small_kan_vae import EVALUATION, PROBLEM, SAMPLING, TIMING, TRAINING, VARIA
 from kanpipe.config import kinds
 from kanpipe.digests import of_tensors
 from kanpipe.evaluation.degradations import DEGRADATIONS
-from kanpipe.evaluation.fidelity import Statistics, frechet_distance
+from kanpipe.evaluation.feature_statistics import Statistics
+from kanpipe.evaluation.fidelity import frechet_distance
 from kanpipe.evaluation.image_judge import judge, train_judge
 from kanpipe.experiments import stage
 from kanpipe.experiments.kan_vae import evaluate as scoring

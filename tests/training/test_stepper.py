@@ -74,6 +74,30 @@ def test_dropout_is_a_function_of_seed_and_step_and_the_generator_is_left_alone(
     assert losses[0, 3] == expected and len(set(losses.values())) == 3
 
 
+class Noisy(nn.Module):
+    """Adds noise without a module of dropout, as a layer that is brought may."""
+
+    def forward(self, x):
+        return nn.functional.dropout(x, 0.5, self.training)
+
+
+def test_noise_without_a_module_of_dropout_is_a_function_of_seed_and_step(monkeypatch):
+    monkeypatch.setattr(nn, "Dropout", lambda share: Noisy())
+    recipe = sgd_recipe()
+    take_step = Stepper(recipe, seed=0)
+    take_step(0)
+    twin = sgd_recipe()
+    twin.model.load_state_dict(recipe.model.state_dict())
+    assert Stepper(twin, seed=0)(3)["loss"] == take_step(3)["loss"] != Stepper(twin, seed=1)(3)["loss"]
+
+
+def test_generators_are_set_no_longer_once_a_step_has_drawn_nothing(monkeypatch):
+    take_step = Stepper(sgd_recipe(), seed=0)
+    take_step(0)
+    monkeypatch.setattr("kanpipe.training.stepper.seeded", None)
+    take_step(1)
+
+
 def test_timed_steps_are_those_of_the_training():
     timed, taken = sgd_recipe(0.5), sgd_recipe(0.5)
     work, take_step = next_step(timed, seed=7), Stepper(taken, seed=7)

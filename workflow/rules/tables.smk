@@ -101,7 +101,10 @@ rule page:
         "../../envs/kanpipe.yaml"
     params:
         entries={name: plan.on_page for name, plan in PLANS.items()},
-        code=lambda wildcards: code_hash("kanpipe.reporting.page.render"),
+        code=lambda wildcards: [
+            code_hash("kanpipe.reporting.page.render"),
+            *(code for plan in PLANS.values() if plan.has("words") for code in plan.code("words")),
+        ],
     message:
         "writing the page of all results"
     script:

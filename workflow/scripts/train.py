@@ -22,7 +22,7 @@ with job(snakemake.log[0]):
         spec=trained(params.kind, params.spec | {"variant": params.variant}),
         code=params.code,
         folder=Path(snakemake.output[0]).parent,
-        data=checked(Path(snakemake.input.data[0])) if snakemake.input.data else None,
+        data=checked(Path(snakemake.input.data[0]), moved=True) if snakemake.input.data else None,
         resumes_elsewhere=snakemake.config.get("resume_elsewhere", False),
     )
     machine = Machine.prepare(

@@ -29,7 +29,7 @@ from kanpipe.config.models import (
     check_reached,
     fault,
 )
-from kanpipe.experiments.cifar10_ddim.datasets import DATASETS
+from kanpipe.experiments.cifar10_ddim.datasets import DATASETS, GREY
 from kanpipe.experiments.overlay import overlaid
 
 COMPILE = "whether torch.compile is used: worth it for thousands of images"
@@ -286,11 +286,16 @@ class Experiment(TrainedEntry):
             training = overlaid(self.training, variant.training)
             path = ("variants", name, "training") if variant.training else ("training",)
             check_reached("probe_steps", training.probe_steps, "steps", training.steps, *path)
+            if training.validation and training.validation.every > training.steps:
+                words = f"{training.validation.every} is more than the {training.steps} steps of the training"
+                raise fault(words, *path, "validation", "every")
             network = overlaid(self.problem.network, variant.network)
             if network.channels % network.groups:
                 words = f"{network.channels} channels cannot be cut into {network.groups} equal groups"
                 raise fault(words, "variants", name, "network")
-        steps = self.problem.diffusion.steps
+        dataset, steps = DATASETS[self.problem.dataset], self.problem.diffusion.steps
+        if self.evaluation.judge_steps and dataset.channels != GREY:
+            raise fault(f"{dataset.title} has no digits that a classifier could read", "evaluation", "judge_steps")
         for name, sampler in self.sampling.samplers.items():
             count = sampler.count or 1
             if count > steps or (sampler.timesteps == "uniform" and steps % count):

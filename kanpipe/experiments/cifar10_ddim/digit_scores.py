@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from kanpipe.data.prepared import Images
+from kanpipe.evaluation.feature_statistics import Moments, Statistics
 from kanpipe.evaluation.few_samples import Score, few_sample_scores
-from kanpipe.evaluation.fidelity import Moments, Statistics, frechet_distance
+from kanpipe.evaluation.fidelity import frechet_distance
 from kanpipe.evaluation.image_judge import FEATURES, Judgement, judge, train_judge
 from kanpipe.machine import Machine
 

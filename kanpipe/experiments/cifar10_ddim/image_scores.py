@@ -10,8 +10,9 @@ import numpy as np
 from kanpipe.data.prepared import load
 from kanpipe.digests import of_tensors
 from kanpipe.evaluation.feature_extractors import Extractor, weight_digests
+from kanpipe.evaluation.feature_statistics import Found, Statistics
 from kanpipe.evaluation.few_samples import Score, few_sample_scores
-from kanpipe.evaluation.fidelity import Found, Statistics, frechet_distance, statistics
+from kanpipe.evaluation.fidelity import frechet_distance, statistics
 from kanpipe.evaluation.image_judge import SIDE as JUDGED
 from kanpipe.evaluation.inception_score import SPLITS, InceptionScore
 from kanpipe.experiments.cifar10_ddim.config import EfficientNet, Evaluation, Inception

@@ -10,7 +10,8 @@ import torch
 from kanpipe.data.mnist import binarise
 from kanpipe.data.prepared import Images
 from kanpipe.evaluation.feature_extractors import Extractor
-from kanpipe.evaluation.fidelity import Moments, Statistics, frechet_distance, statistics
+from kanpipe.evaluation.feature_statistics import Moments, Statistics
+from kanpipe.evaluation.fidelity import frechet_distance, statistics
 from kanpipe.evaluation.image_judge import FEATURES, ImageJudge
 from kanpipe.evaluation.image_judge import judge as judge_images
 from kanpipe.experiments.kan_vae import problem
