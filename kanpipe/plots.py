@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from kanpipe.layers.bases import Shifts
 from kanpipe.layers.cox_de_boor import KnotSpline
 from kanpipe.layers.diagnostics import observe_inputs, seen_by_bases
 from kanpipe.layers.kan_layer import KANLayer
@@ -73,8 +74,10 @@ def suggest(x: np.ndarray, y: np.ndarray) -> Formula:
     """The simplest of `SHAPES` that explains y (n,) at x (n,) as well as any, after affine maps of both.
 
     A function that is constant is `zero`; one of which the best shape explains less than `FITS` is `none`, with the R²
-    and the values of that shape.
+    and the values of that shape; so is one with values that are not finite, with its own.
     """
+    if not np.isfinite(y).all():
+        return Formula("none", np.nan, y)
     if np.ptp(y) < 1e-9:
         return Formula("zero", 1.0, np.full_like(y, y.mean()))
     found = [fitted(x, y, name) for name in SHAPES]
@@ -182,14 +185,15 @@ def _edges(number: int, layer: BasisLinear, inputs: Tensor, share: np.ndarray, w
 
 
 def _knots(layer: BasisLinear, feature: int) -> np.ndarray:
-    """Where the grid of an input has a knot, or where centres lie."""
+    """Where the grid of an input has a knot, or where centres lie; nothing for functions without a place."""
     if isinstance(layer.basis, KnotSpline):
         assert layer.grid is not None
         return layer.grid[feature].double().cpu().numpy()
-    low, high = (float(end[feature]) if isinstance(end, Tensor) else float(end) for end in layer.grid_range)
-    return np.linspace(
-        low, high, layer.basis.grid_size + 1 if isinstance(layer.basis, UniformSpline) else layer.basis.size
-    )
+    if isinstance(layer.basis, UniformSpline):
+        low, high = (float(end[feature]) if isinstance(end, Tensor) else float(end) for end in layer.grid_range)
+        return np.linspace(low, high, layer.basis.grid_size + 1)
+    centres = layer.basis.centres(layer.grid) if isinstance(layer.basis, Shifts) else []
+    return np.array([float(centre[feature]) if isinstance(centre, Tensor) else centre for centre in centres])
 
 
 def plot_edges(

@@ -14,6 +14,7 @@ from kanpipe.errors import UserError
 from kanpipe.experiments import stage
 
 Settings = dict[str, Any]
+FAR = 0.1  # share of the parameters by which no network may miss those that it is to have
 
 
 def with_widths(config: Settings, written: Mapping[str, Any]) -> Settings:
@@ -46,6 +47,9 @@ def _widened(place: str, entry: Settings, settings: Settings, every: Mapping[str
         raise UserError(f"{place}: {settings.get('family', 'it')} has no widths here that could be chosen") from None
     except (ValidationError, ValueError) as error:
         raise UserError(f"{place}: no width fits ({' '.join(str(error).split())})") from error
+    if abs(found.excess) > FAR:
+        words = f"no width fits: the nearest has {found.value:,.0f} parameters in the place of {wanted:,}"
+        raise UserError(f"{place}: {words}; write smaller proportions")
     return _of_width(settings, found.width, entry)
 
 

@@ -27,12 +27,14 @@ TAKEN = {
     "download_file",
     "fashion_mnist_prepare",
     "fetch_reference",
+    "headlines",
     "logs",
     "mnist_prepare",
     "page",
     "parameters",
     "photographs_prepare",
     "tables",
+    "verdicts",
 }
 STAGES = ("train", "sample", "evaluate", "speed", "publish", "stages")
 LONGEST, LONGEST_NAME = 2000, 255  # bytes of a path, to which the workflow adds some hundred, and of a name in it

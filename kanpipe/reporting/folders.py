@@ -90,9 +90,12 @@ class Results:
         return frames, list(dict.fromkeys(records))
 
     def origins(self) -> Iterator[dict]:
-        """The records of all runs."""
-        pattern = "*/runs/*/*.json" if self.kept else "*/*/seed*/run.json"
-        return map(read_json, sorted(self.root.glob(pattern)))
+        """The records of all runs: of kept ones all that are there, of others those that have rows."""
+        if self.kept:
+            return map(read_json, sorted(self.root.glob("*/runs/*/*.json")))
+        frames = (read_frame(path) for path in sorted(self.root.glob("*/runs.csv")))
+        rows = (row for frame in frames if "config_hash" in frame for _, row in frame.iterrows())
+        return (read_json(path) for row in rows if (path := self.root / self._record(row)).exists())
 
     def _record(self, row: pd.Series) -> Path:
         if self.kept:

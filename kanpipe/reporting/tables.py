@@ -66,6 +66,7 @@ def _html(rows: pd.DataFrame) -> str:
 
 def _markdown(rows: pd.DataFrame) -> str:
     # Cells are text already: tabulate must not take them for numbers and cut their digits.
+    rows = rows.replace({r"\|": r"\|", r"\s*\n\s*": " "}, regex=True)
     return rows.to_markdown(index=False, disable_numparse=True)
 
 

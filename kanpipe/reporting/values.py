@@ -19,7 +19,7 @@ from scipy.stats import fisher_exact
 from kanpipe.claims.effects import Effect, difference
 from kanpipe.frames import read_frame
 from kanpipe.reporting.tables import NOT_RUN
-from kanpipe.runs import FINISHED
+from kanpipe.runs import DIVERGED, FINISHED
 
 METHODS = (  # of `Values`, for expressions
     "mean",
@@ -37,6 +37,10 @@ METHODS = (  # of `Values`, for expressions
 )
 
 
+class Diverged(float):
+    """In the place of a mean over runs that have all diverged."""
+
+
 class Values:
     """The rows below the folder of one experiment.
 
@@ -48,8 +52,12 @@ class Values:
         self._frames: dict[Path, pd.DataFrame] = {}
 
     def mean(self, column: str, variant: str, frame: str = "runs", **where: Any) -> float:
-        """The mean over the finished runs of a variant, of those rows that have the values of `where`."""
-        return float(self._column(column, variant, frame, where).mean())
+        """The mean over the finished runs of a variant, of those rows that have the values of `where`.
+
+        That of runs which have all diverged is not a number, and reads so.
+        """
+        found = self._column(column, variant, frame, where)
+        return Diverged("nan") if found.empty and self._diverged(variant) else float(found.mean())
 
     def sd(self, column: str, variant: str, frame: str = "runs", **where: Any) -> float:
         """The standard deviation of the sample."""
@@ -133,6 +141,12 @@ class Values:
             chosen = chosen[chosen["status"] == FINISHED]
         return chosen.dropna(subset=column)
 
+    def _diverged(self, variant: str) -> bool:
+        """Whether a variant was run, and no run of it has finished."""
+        runs = self._read(self._folder / "runs.csv")
+        own = runs[runs["variant"] == variant]
+        return "status" in own and len(own) > 0 and FINISHED not in set(own["status"])
+
     def _table(self, name: str) -> pd.DataFrame:
         path = self._tables / f"{name}.csv"
         return self._read(path if path.exists() else self._folder / path.name)
@@ -165,13 +179,17 @@ def table_lines(text: str) -> list[str]:
 
 def fixed(value: float, digits: int) -> str:
     """With as many digits after the point, thousands apart."""
-    return NOT_RUN if math.isnan(value) else f"{value:,.{digits}f}"
+    return _missing(value) if math.isnan(value) else f"{value:,.{digits}f}"
+
+
+def _missing(value: float) -> str:
+    return DIVERGED if isinstance(value, Diverged) else NOT_RUN
 
 
 def scientific(value: float, digits: int = 1) -> str:
     """As 5.7e-7."""
     if math.isnan(value):
-        return NOT_RUN
+        return _missing(value)
     mantissa, exponent = f"{value:.{digits}e}".split("e")
     return f"{mantissa}e{int(exponent)}"
 

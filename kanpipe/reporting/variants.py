@@ -79,5 +79,7 @@ def seeds(least: int, most: int | None = None) -> str:
 
 def seeds_of(rows: pd.DataFrame) -> str:
     """How many seeds each variant of a frame has."""
+    if rows.empty:
+        return seeds(0)
     counts = rows.groupby("variant")["seed"].nunique()
     return seeds(int(counts.min()), int(counts.max()))

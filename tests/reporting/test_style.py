@@ -1,6 +1,7 @@
 """No colour has two meanings."""
 
 from kanpipe.experiments.mnist_classifiers.figures.style import LOOKS
+from kanpipe.layers.registry import FAMILIES
 from kanpipe.reporting import plots, style
 
 
@@ -18,6 +19,17 @@ def test_families_differ_in_colour_and_mark():
     assert style.FAMILY_COLOURS.keys() == style.FAMILY_MARKS.keys()
     for looks in (style.FAMILY_COLOURS, style.FAMILY_MARKS):
         assert len(set(looks.values())) == len(looks)
+
+
+def test_families_of_others_have_a_look_of_their_own_the_same_everywhere():
+    mine, yours = style.family_look("package.module:Mine"), style.family_look("package.module:Yours")
+    assert mine != yours and mine == style.family_look("Mine")
+    known = {(hue, style.FAMILY_MARKS[family]) for family, hue in style.FAMILY_COLOURS.items()}
+    assert not known & {mine, yours}
+
+
+def test_every_family_that_layers_have_has_a_look():
+    assert style.FAMILY_COLOURS.keys() == set(FAMILIES)
 
 
 def test_heads_of_classifiers_look_like_their_families():

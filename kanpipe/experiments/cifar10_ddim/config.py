@@ -98,7 +98,7 @@ class Training(Section):
     clip_norm: Positive = Field(description="the largest norm of the gradient")
     min_snr: Positive | None = Field(None, description="where given, weights min(SNR, min_snr) / SNR of the loss")
     ema: Ema = Field(description="the moving average of the weights, with which samples are drawn")
-    precision: Literal["float32", "bfloat16"] = Field(description="of products; all else is float32")
+    precision: Literal["float32", "bfloat16"] = Field(description="of products, by autocast; weights are float32")
     compile: bool = Field(description="whether torch.compile is used: faster steps, minutes to start")
     cuda_graph: bool = Field(description="whether a step on a GPU is one CUDA graph, which needs no host")
     micro_batches: Count = Field(description="parts that a batch is cut into, to save memory, at least 1")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 
 from kanpipe.config.models import ChosenTiming
 from kanpipe.evaluation.timing import Work, interleaved, peak_bytes, stopwatch
@@ -74,7 +75,10 @@ def with_published_layers(spec: Trained) -> Trained | None:
         return None
     whole = spec.model_dump(exclude_unset=True)
     variant = {key: value for key, value in whole["variant"].items() if key not in ONLY_OURS}
-    return Trained.model_validate(whole | {"variant": variant | {"family": PUBLISHED_LAYERS}})
+    try:
+        return Trained.model_validate(whole | {"variant": variant | {"family": PUBLISHED_LAYERS}})
+    except ValidationError:  # options of one place, or an activation, that they do not have
+        return None
 
 
 def _rows(contenders: Contenders, timing: ChosenTiming, images: np.ndarray, machine: Machine) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from kanpipe.experiments.cifar10_ddim.words import (
     scale_words,
 )
 from kanpipe.experiments.protocol import FLOOR
-from kanpipe.reporting.tables import FINISHED, NOT_RUN, Table, mean_and_sd, measured, summarise, with_columns
+from kanpipe.reporting.tables import FINISHED, NOT_RUN, Table, counts, mean_and_sd, measured, summarise, with_columns
 
 SCORES = {  # column of the runs: (its title, its digits)
     "isc": ("IS", ".4f"),
@@ -112,7 +112,7 @@ def _scores(runs: pd.DataFrame, scores: pd.DataFrame, names: Names) -> Table:
             "batch": ["" if pd.isna(n) else f"{n:.0f}" for n in batch],
             **cells,
             "images": [_images(runs, name) for name in numbers["variant"]],
-            "n": numbers["n"].astype(str),
+            "n": counts(numbers),
         }
     )
     text = pd.concat([text, pd.DataFrame(_floors(scores, shown))]).fillna("")
@@ -227,7 +227,7 @@ def _over_seeds(numbers: pd.DataFrame, score: str, form: str) -> list[str]:
 
 def _collapse(runs: pd.DataFrame, names: Names) -> Table:
     numbers = _summary(runs, COLLAPSE)
-    text = pd.DataFrame({**_head(numbers, names), **measured(numbers, COLLAPSE), "n": numbers["n"].astype(str)})
+    text = pd.DataFrame({**_head(numbers, names), **measured(numbers, COLLAPSE), "n": counts(numbers)})
     for name in OF_SOME:  # a network without knots or a PReLU has no such number, and none is missing
         lacking = numbers[f"{name}_mean"].isna() & (numbers["n"] > 0)
         text.loc[lacking.to_numpy(), COLLAPSE[name][0]] = ""
@@ -259,7 +259,7 @@ def _ablation(runs: pd.DataFrame, names: Names) -> Table:
             **{name: cells for name, cells in _head(numbers, names).items() if name != "model"},
             **measured(numbers, COST | {fid: SCORES[fid]}),
             **({f"difference to {names.title(baseline)}": differences} if baseline else {}),
-            "n": numbers["n"].astype(str),
+            "n": counts(numbers),
         }
     )
     images = between(runs.loc[runs["status"] == FINISHED, "samples"])

@@ -6,7 +6,7 @@ import pandas as pd
 from kanpipe.experiments.function_fit.curves import changed_share
 from kanpipe.experiments.function_fit.exponents import exponents
 from kanpipe.experiments.function_fit.published import TEST_RMSE
-from kanpipe.reporting.tables import Table, summarise
+from kanpipe.reporting.tables import Table, counts, summarise
 
 
 def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
@@ -33,10 +33,11 @@ def _networks(runs: pd.DataFrame) -> Table:
             "test RMSE": _geometric(summary, "log_test_rmse"),
             "slope in G": _plain(summary, "slope", ".2f"),
             "restarts that escape": [
-                f"{m:.1f} of {n}" for m, n in zip(summary["escaped_mean"], summary["restarts"], strict=True)
+                "" if np.isnan(m) else f"{m:.1f} of {n}"
+                for m, n in zip(summary["escaped_mean"], summary["restarts"], strict=True)
             ],
             "minutes": _plain(summary, "minutes", ".1f"),
-            "n": summary["n"],
+            "n": counts(summary),
         }
     )
     note = (

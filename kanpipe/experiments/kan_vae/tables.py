@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 
 from kanpipe.experiments.kan_vae.forms import PAIRS
-from kanpipe.experiments.kan_vae.published import CURVE_ENDS, DATASET, FID
+from kanpipe.experiments.kan_vae.published import CURVE_ENDS, DATASET, FID, PARAMETERS
 from kanpipe.experiments.kan_vae.readings import FEATURES, readings_table
 from kanpipe.experiments.kan_vae.words import title
 from kanpipe.experiments.protocol import FLOOR
-from kanpipe.reporting.tables import NOT_RUN, Table, measured, summarise, with_columns, with_interval
+from kanpipe.reporting.tables import FINISHED, NOT_RUN, Table, counts, measured, summarise, with_columns, with_interval
 from kanpipe.reporting.variants import seeds
 
 DISTANCES = {  # column of the runs: (its title, its digits); every distance of grey samples
@@ -53,8 +53,9 @@ def tables(frames: dict[str, pd.DataFrame]) -> dict[str, Table]:
 
 
 def comparable(runs: pd.DataFrame) -> bool:
-    """Whether the published numbers may stand beside those of these runs, which are of the same dataset."""
-    return (runs["dataset"] == DATASET).all()
+    """Whether the published numbers may stand beside those of these runs: same images, networks of the same size."""
+    sizes = runs["variant"].map(PARAMETERS).fillna(runs["parameters"])
+    return bool((runs["dataset"] == DATASET).all() and (sizes == runs["parameters"]).all())
 
 
 def _scores(runs: pd.DataFrame, fidelity: pd.DataFrame) -> Table:
@@ -70,7 +71,7 @@ def _scores(runs: pd.DataFrame, fidelity: pd.DataFrame) -> Table:
             "parameters": [f"{n:,}" for n in numbers["parameters"]],
             **_published_distances(numbers),
             **measured(numbers, shown),
-            "n": numbers["n"].astype(str),
+            "n": counts(numbers),
         }
     )
     text = pd.concat([text, pd.DataFrame([_floor(fidelity, shown)])]).fillna("")
@@ -99,7 +100,8 @@ def _floor(fidelity: pd.DataFrame, shown: dict[str, tuple[str, str]]) -> dict[st
 
 
 def _scores_note(runs: pd.DataFrame, missing: list[str]) -> str:
-    run = runs.iloc[0]
+    finished = runs[runs["status"] == FINISHED]
+    run = (finished if len(finished) else runs).iloc[0]
     note = (
         f"Fréchet distances of {run['samples']:,} prior samples a sampling seed ({seeds(run['sampling_seeds'])}) from "
         f"{run['reference_images']:,} training images of {run['dataset']}, in features of the FID Inception (the layer "
@@ -137,7 +139,7 @@ def _likelihood(runs: pd.DataFrame, judgements: pd.DataFrame) -> Table:
             "model": [title(name) for name in numbers["variant"]],
             "parameters": [f"{n:,}" for n in numbers["parameters"]],
             **measured(numbers, LIKELIHOOD),
-            "n": numbers["n"].astype(str),
+            "n": counts(numbers),
         }
     )
     floor = judgements[(judgements["variant"] == FLOOR) & (judgements["form"] == "grey")]
@@ -161,7 +163,7 @@ def _training(stages: pd.DataFrame, published: bool) -> Table:
             "updates": [f"{n:,}" for n in numbers["updates"]],
             **measured(numbers, COURSE),
             **(_published_ends(numbers) if published else {}),
-            "n": numbers["n"].astype(str),
+            "n": counts(numbers),
         }
     )
     note = "Nats an image. Training: mean over the last updates up to there."

@@ -3,9 +3,8 @@
 import re
 
 from kanpipe.experiments.kan_vae.config import Autoencoder
-from kanpipe.reporting import style
 from kanpipe.reporting.plots import label
-from kanpipe.reporting.style import FAMILY_COLOURS, SHADES, short_name
+from kanpipe.reporting.style import FAMILY_COLOURS, SHADES, Look, family_look, short_name
 from kanpipe.reporting.variants import Variant
 
 # The source's own names for the three models that it discusses.
@@ -37,7 +36,6 @@ KINDS = {  # kind: (colour, marker)
     "FasterKAN": (FAMILY_COLOURS["fasterkan"], "v"),
 }
 LINE = 32  # letters of a heading
-OTHER = (style.OTHER, "P")
 
 
 def title(name: str) -> str:
@@ -54,6 +52,11 @@ def heading(variant: Variant) -> str:
     """The variant and its parameters, on a line of their own where one would be wider than a panel."""
     name, size = title(variant.name), f"({variant.size})"
     return f"{name}  {size}" if len(name + size) <= LINE else f"{name}\n{size}"
+
+
+def look(kind: str) -> Look:
+    """The colour and mark of a kind of autoencoders."""
+    return KINDS.get(kind) or family_look(kind)
 
 
 def kind(variant: Autoencoder) -> str:

@@ -78,8 +78,10 @@ class Problem(Section):
     def _has_contenders(self) -> "Problem":
         if not self.contenders.model_fields_set:
             raise fault("{} should be non-empty", "contenders")
-        if not self.contenders.floor:
-            raise fault("all layers are compared with it: give it modes", "contenders", "floor")
+        if "eager" not in (self.contenders.floor or ()):
+            raise fault("all layers are compared with it: let eager be among its modes", "contenders", "floor")
+        if self.contenders.model_fields_set == {"floor"} and not self.added:
+            raise fault("nothing is compared with the floor", "contenders")
         for name in self.added:
             if name in Contenders.model_fields:
                 raise fault(f"{name} is one of the contenders: give it another name", "added", name)

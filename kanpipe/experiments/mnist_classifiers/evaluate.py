@@ -88,7 +88,7 @@ def _design(spec: Trained) -> dict[str, Any]:
         "extractor": variant.extractor,
         "head": variant.head,
         "widths": "-".join(map(str, problem.widths(variant))),
-        "published_gradient": bool(variant.options.get("published_gradient", False)),
+        "published_gradient": problem.published_gradient(variant),
         "learning_rate": spec.recipe.learning_rate,
         "precision": spec.recipe.precision,
     }

@@ -62,6 +62,11 @@ def widths(variant: Classifier) -> list[int]:
     return [PIXELS if variant.extractor == "none" else FEATURES, *variant.hidden, CLASSES]
 
 
+def published_gradient(variant: Classifier) -> bool:
+    """Whether the layers of the head have the gradient of the published code, half of the true one."""
+    return bool(variant.options.get("published_gradient", False))
+
+
 def placed(model: DigitClassifier, machine: Machine) -> DigitClassifier:
     """The model on the device, its convolutions with the channels last in memory, which is faster."""
     return model.to(device=machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch declares it for tensors alone

@@ -125,6 +125,7 @@ def _row(piece: Piece, variants: Mapping[str, Classifier], machine: Machine) -> 
         "status": FINISHED,
         "extractor": variant.extractor,
         "head": variant.head,
+        "published_gradient": problem.published_gradient(variant),
         "parameters": parameter_count(piece.module),
         "multiplications": multiplications(piece.module.eval(), piece.inputs[:1]),
         "batch": len(piece.inputs),

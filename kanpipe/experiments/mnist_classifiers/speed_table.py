@@ -40,9 +40,10 @@ def _ratio(row: pd.Series, name: str) -> str:
 def _note(row: pd.Series) -> str:
     printed = SECONDS_PER_EPOCH["fasterkan"] / SECONDS_PER_EPOCH["mlp"]
     return (
-        f"A step of AdamW on {row['batch']} random images, median of {row['rounds']} rounds in which all take turns, "
-        "with quartiles; ratios are medians over the rounds, with 95 % intervals. Multiplications: of products and "
-        "convolutions of one image, forward. To the linear head: the network with the same extractor. Published "
+        f"A step of AdamW on {row['batch']} random images, eager and in float32 however it trains, median of "
+        f"{row['rounds']} rounds in which all take turns, with quartiles; ratios are medians over the rounds, with "
+        "95 % intervals. Multiplications: of products and convolutions of one image, forward. To the linear head: the "
+        "network with the same extractor. Published "
         f"layers: as their authors wrote them. An extractor stands once. {row['device']}, threads: {row['threads']}. "
         f"The source's FasterKAN network took {printed:.1f} times as long an epoch as its MLP network."
     )

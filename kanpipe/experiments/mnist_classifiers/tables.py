@@ -90,10 +90,11 @@ def _interval(row: pd.Series) -> str:
 
 
 def _net(row: pd.Series) -> str:
-    """Which of the two networks of the source a network is; nothing for any other."""
+    """Which of the two networks of the source a network is, by its name and its parts; nothing for any other."""
     for name, (extractor, head, hidden) in NETS.items():
         inner = "-".join(row["widths"].split("-")[1:-1])
-        if (row["extractor"], row["head"], inner) == (extractor, head, "-".join(map(str, hidden))):
+        parts = (VARIANTS[name], extractor, head, "-".join(map(str, hidden)), head == "fasterkan")
+        if (row["variant"], row["extractor"], row["head"], inner, bool(row["published_gradient"])) == parts:
             return name
     return ""
 

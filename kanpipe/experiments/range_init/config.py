@@ -34,6 +34,9 @@ class Classifier(Variant, OfFamily):
             raise fault(f"{self.family} has no range and start to compare: choose {' or '.join(FAMILIES)}", "family")
         if (init := self.options.get("init", STARTS[0])) not in STARTS:
             raise fault(f"{init} is no start of B-splines: choose one of {', '.join(STARTS)}", "init")
+        low, high = self.options.get("grid_range", (-1, 1))
+        if -low != high:
+            raise fault(f"[{low:g}, {high:g}] does not reach as far to both sides of 0", "grid_range")
         return self
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kanpipe.config.layers import OfAnyFamily, OfFamily
 from kanpipe.config.models import (
@@ -17,6 +17,7 @@ from kanpipe.config.models import (
     TrainedEntry,
     Variant,
     Width,
+    fault,
 )
 
 
@@ -97,3 +98,11 @@ class Experiment(TrainedEntry):
     training: Training = Field(description="the training of every variant")
     sampling: Sampling = Field(description="ancestral sampling")
     evaluation: Evaluation = Field(description="the scores")
+
+    @model_validator(mode="after")
+    def _points_are_fresh(self) -> "Experiment":
+        fresh = range(self.evaluation.fresh_seed, self.evaluation.fresh_seed + 3)  # of scores, and of their floors
+        if self.problem.data.seed in fresh:
+            words = f"{self.problem.data.seed} is the seed of the data, of which none may be {fresh[0]} to {fresh[-1]}"
+            raise fault(words, "evaluation", "fresh_seed")
+        return self

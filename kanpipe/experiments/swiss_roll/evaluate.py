@@ -40,7 +40,7 @@ class Common:
 def evaluate(runs: list[FinishedRun], spec: Experiment, inputs: Inputs, machine: Machine) -> dict[str, pd.DataFrame]:
     """Two tables: `runs`, a row a run, and `floors`, the scores of predictors that need no training."""
     common = _common(spec, machine)
-    rows = [run.row() | _metrics(run, common, spec.evaluation, machine) for run in runs]
+    rows = [run.row() | _problem(run) | _metrics(run, common, spec.evaluation, machine) for run in runs]
     return {"runs": pd.DataFrame(rows), "floors": pd.DataFrame(_floors(common, spec, machine))}
 
 
@@ -59,6 +59,11 @@ def _noisy(x0: Tensor, spec: Experiment, draw: torch.Generator, machine: Machine
     t = torch.randint(schedule.steps, (len(x0),), generator=draw)
     epsilon = torch.randn(x0.shape, generator=draw)
     return Noisy(*(tensor.to(machine.device) for tensor in (schedule.diffuse(x0, t, epsilon), t, epsilon)))
+
+
+def _problem(run: FinishedRun) -> dict[str, float]:
+    diffusion = run.spec.problem.diffusion
+    return {"diffusion_steps": diffusion.steps, "beta": diffusion.beta}
 
 
 def _metrics(run: FinishedRun, common: Common, evaluation: Evaluation, machine: Machine) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 import pandas as pd
 
-from kanpipe.experiments.swiss_roll.published import PRINTED_LOSSES
+from kanpipe.experiments.swiss_roll.published import printed_losses
 from kanpipe.reporting.tables import FINISHED, Table, counts, mean_and_sd, measured, summarise, with_columns
 
+OF_NETWORK = ["parameters", "diffusion_steps", "beta"]
 SCORES = {
     "huber": "Huber loss",
     "huber_fresh": "on fresh data",
@@ -91,6 +92,6 @@ def _epochs(runs: pd.DataFrame, floors: pd.DataFrame) -> Table:
 
 def _epoch(runs: pd.DataFrame, epoch: int) -> pd.DataFrame:
     names = {f"first_batch_loss_epoch_{epoch}": "first_batch", f"huber_epoch_{epoch}": "on_common"}
-    rows = summarise(runs.rename(columns=names), ["variant"], ["first_batch", "on_common"])
-    published = [PRINTED_LOSSES.get(variant, {}).get(epoch) for variant in rows["variant"]]
-    return rows.assign(epoch=epoch, published=published, order=range(len(rows)))
+    rows = summarise(runs.rename(columns=names), ["variant", *OF_NETWORK], ["first_batch", "on_common"])
+    printed = [printed_losses(row["variant"], *row[OF_NETWORK]).get(epoch) for _, row in rows.iterrows()]
+    return rows.drop(columns=OF_NETWORK).assign(epoch=epoch, published=printed, order=range(len(rows)))

@@ -2,7 +2,8 @@
 
     python -m kanpipe.reporting.page
 
-writes results/reference/index.html; `--results results/paper` writes the page of a run anew. Which networks a figure
+writes results/reference/index.html; `--results results/paper` writes the page of a run anew, of the experiments that
+config.yaml and the preset have. Which networks a figure
 shows that has no room for all is looked up in the configuration of `--preset`.
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 from kanpipe.errors import UserError
 from kanpipe.experiments.plan import Plan
 from kanpipe.reporting.entries import KEPT, entries_of
-from kanpipe.reporting.folders import SOURCE
+from kanpipe.reporting.folders import SOURCE, Results
 from kanpipe.reporting.page.contents import Entry
 from kanpipe.reporting.page.render import Page, gathered
 
@@ -27,11 +28,14 @@ def page_of(root: Path, preset: str) -> Page:
 def main() -> None:
     options = argparse.ArgumentParser(description="Write the page of the kept results.")
     options.add_argument("--results", type=Path, default=Path("results/reference"))
-    options.add_argument("--preset", default=KEPT, help="that of the runs (default: %(default)s, of the kept ones)")
+    options.add_argument(
+        "--preset", help=f"that of the runs (default: {KEPT} of the kept ones, the folder's name of others)"
+    )
     chosen = options.parse_args()
-    root = chosen.results
+    root, kept = chosen.results, Results(chosen.results).kept
+    preset = chosen.preset or (KEPT if kept else root.name)
     try:
-        page_of(root, chosen.preset).write(root / "index.html")
+        page_of(root, preset).write(root / "index.html", "" if kept else preset)
     except UserError as error:
         sys.exit(f"kanpipe: {error}")
     print(root / "index.html")

@@ -64,9 +64,11 @@ class Caption:
     def _counts(self, runs: pd.DataFrame) -> str:
         if "config_hash" not in runs:  # nothing was trained
             return f"medians of {runs['rounds'].max():.0f} rounds in turns"
-        seeds = runs.groupby("variant")["seed"].agg(["min", "nunique"])
+        # Runs are in the order of their seeds as figures take them; kept ones are put in order by their numbers.
+        first = "min" if "preset" in runs else "first"
+        seeds = runs.groupby("variant")["seed"].agg([first, "nunique"])
         if self.seeds == "first":
-            first = " and ".join(map(str, sorted(seeds["min"].unique())))
+            first = " and ".join(map(str, sorted(seeds[first].unique())))
             each = f"training seed{'s' if ' ' in first else ''} {first}"
         else:
             each = seed_counts(seeds["nunique"])

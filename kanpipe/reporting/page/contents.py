@@ -93,7 +93,8 @@ def of_entry(name: str, said_of: str, words: Mapping[str, Any]) -> Mapping[str, 
     if name == said_of:
         return words
     other = "Nothing of this: it is the code of the same kind on another problem."
-    return {**words, "title": f"{words['title']}: {name}", "claimed": other, "hard": [], "left_out": []}
+    own = {"title": f"{words['title']}: {name}", "source": OWN, "url": ""}
+    return {**words, **own, "claimed": other, "hard": [], "left_out": []}
 
 
 def all_claims(results: Results) -> list[Judged]:

@@ -1,12 +1,13 @@
 """Where a claim's measurement lies against its bound, drawn alike for claims of any unit.
 
-The nearest bound of the claim is the line, and the side on which the claim holds is right. So an interval that crosses
-the line decides nothing, and one that lies right of it supports the claim. How far from the line is what a claim makes
-large: of a ratio the logarithm, of a claim with a margin so many margins. Where there is none the interval's own far
-end sets the scale, so that it is long where the measurement is vague.
+The bound of the claim to which the interval leaves least is the line, and the side on which the claim holds is right.
+So an interval that crosses the line decides nothing, and one that lies right of it supports the claim. How far from
+the line is what a claim makes large: of a ratio the logarithm, of a claim with a margin so many margins. Where there is
+none the interval's own far end sets the scale, so that it is long where the measurement is vague.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 REACH = 6.0  # units on either side of the line; what lies beyond is drawn at the edge, with an arrow
@@ -40,9 +41,10 @@ def mark(
     bounds = [bound for bound in (bound_low, bound_high) if math.isfinite(bound)]
     if not bounds or not all(map(math.isfinite, (effect, low, high))) or high <= low:
         return None
-    bound = min(bounds, key=lambda bound: abs(effect - bound))
+    in_logs = is_ratio and min(low, *bounds) > 0
+    bound = _nearest(bounds, low, high, bound_low, math.log if in_logs else float)
     inwards = 1 if bound == bound_low else -1
-    if is_ratio and min(low, bound) > 0:
+    if in_logs:
         distances = [math.log(value / bound) for value in (low, effect, high)]
         unit = math.log(RATIO) / REACH
     else:
@@ -50,6 +52,11 @@ def mark(
         unit = _margin(bounds) or max(map(abs, distances)) / OWN
     first, centre, last = sorted(inwards * distance / unit for distance in distances)
     return Mark(_pixels(first), _pixels(centre), _pixels(last), first < -REACH, last > REACH)
+
+
+def _nearest(bounds: list[float], low: float, high: float, bound_low: float, scale: Callable[[float], float]) -> float:
+    """The bound to which the interval leaves least, or beyond which it goes furthest."""
+    return min(bounds, key=lambda b: scale(low) - scale(b) if b == bound_low else scale(b) - scale(high))
 
 
 def _margin(bounds: list[float]) -> float:

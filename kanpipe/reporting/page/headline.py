@@ -57,7 +57,7 @@ def _is_of(variants: Sequence[str], numbers: Path, index: pd.Index) -> pd.Series
 
 
 def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+    return [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip()[1:-1])]
 
 
 def _title(kind: str) -> Callable[[str], str]:

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from kanpipe.experiments.function_fit import problem
 from kanpipe.experiments.function_fit.networks import KAN
 from kanpipe.plots import plot_edges
+from kanpipe.reporting.plots import statement
 from kanpipe.reporting.variants import seeds
 from kanpipe.runs import FinishedRun
 
@@ -16,6 +17,8 @@ def edges(run: FinishedRun, rows: pd.DataFrame) -> Figure:
     `rows` are those of the variant's runs: how many of its starts come so far is said too.
     """
     variant = run.spec.variant
+    if run.diverged:
+        return statement(f"{problem.TARGETS[variant.target].formula}: every run diverged")
     network = problem.restore(variant, variant.grid_sizes[-1], run.tensors("weights.safetensors"))
     assert isinstance(network, KAN)
     x, _ = problem.training_set(variant, run.seed)

@@ -1,5 +1,7 @@
 """Errors of all networks: through the stages, against grid size and parameters, and against the number of points."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,7 +13,7 @@ from kanpipe.experiments.function_fit import problem
 from kanpipe.experiments.function_fit.config import AnyNetwork, Kan, Mlp
 from kanpipe.experiments.function_fit.published import TEST_RMSE
 from kanpipe.reporting.plots import COLUMN, FULL, INK, MUTED, statement
-from kanpipe.reporting.style import FAMILY_COLOURS, OTHER, SHADES, Style, short_name
+from kanpipe.reporting.style import FAMILY_COLOURS, SHADES, Style, family_look, short_name
 from kanpipe.reporting.variants import seeds_of
 from kanpipe.runs import FinishedRun
 
@@ -27,15 +29,15 @@ STYLES = {  # name, colour, marker and line of each kind of network
     "scratch": ("one grid", SCRATCH, "<", "none"),
 }
 RMSE = "test RMSE"
-Runs = dict[str, FinishedRun]  # of each variant that of the first seed
+Runs = dict[str, FinishedRun]  # of each variant one
 
 
 def first_runs(runs: list[FinishedRun]) -> Runs:
-    """Of each variant the run of the first seed."""
+    """Of each variant the run of the first seed that has not diverged; where all have, of the first."""
     found: Runs = {}
-    for run in runs:
+    for run in sorted(runs, key=lambda run: run.diverged):
         found.setdefault(run.variant, run)
-    return found
+    return {run.variant: found[run.variant] for run in runs}
 
 
 def network_kind(variant: AnyNetwork) -> str:
@@ -135,6 +137,8 @@ def scaling(stages: pd.DataFrame, runs: Runs) -> Figure:
     stages = _with_kinds(stages[~stages["variant"].isin(_other_bases(runs))], runs)
     usual = stages[stages["variant"].isin(leading(runs)) | ~stages["network"].isin(["deep", "shallow"])]
     targets = [name for name in problem.TARGETS if name in set(usual["target"])]
+    if not targets:
+        return statement("The configuration has no KAN of several grids, and no MLP.")
     figure = Figure(figsize=(FULL, 4.6), layout="constrained")
     panels = figure.subplots(2, len(targets), sharey=True, squeeze=False)
     for column, target in zip(panels.T, targets, strict=True):
@@ -165,7 +169,7 @@ def scaling(stages: pd.DataFrame, runs: Runs) -> Figure:
 
 def _errors(axes: Axes, stages: pd.DataFrame, size: str) -> None:
     """Geometric means over seeds with the range of the seeds, and the published values."""
-    others = {kind: (kind, OTHER, "P", "-") for kind in stages["network"].unique() if kind not in STYLES}
+    others = {kind: (kind, *family_look(kind), "-") for kind in stages["network"].unique() if kind not in STYLES}
     for network, (name, hue, marker, line) in (STYLES | others).items():
         own = stages[stages["network"] == network]
         if own.empty:
@@ -213,13 +217,13 @@ def u_turn(stages: pd.DataFrame, runs: Runs) -> Figure:
     figure = Figure(figsize=(COLUMN * 1.25, 3.0), layout="constrained")
     axes = figure.add_subplot()
     counts = sorted(own["samples"].unique())
-    for samples, hue in zip(counts, SAMPLE_COLOURS, strict=False):
+    for (mark, hue), samples in zip(product("osD", SAMPLE_COLOURS), counts, strict=False):
         rows = own[own["samples"] == samples]
         groups = rows.groupby("parameters")
         for metric, line in (("test_rmse", "-"), ("train_rmse", ":")):
             middle = np.exp(groups[metric].agg(lambda e: np.log(e.clip(lower=1e-16)).mean()))
             name = f"{samples:,} points" if metric == "test_rmse" else None
-            axes.plot(middle.index, middle, color=hue, linestyle=line, marker="o", markersize=3, label=name)
+            axes.plot(middle.index, middle, color=hue, linestyle=line, marker=mark, markersize=3, label=name)
         axes.fill_between(
             middle.index, groups["test_rmse"].min(), groups["test_rmse"].max(), color=hue, alpha=0.15, lw=0
         )

@@ -46,7 +46,9 @@ def prior_samples(variants: list[Variant]) -> Figure:
     """What the models decode from draws of N(0, I), beside real images (Figure 9)."""
     lines = -(-(1 + len(variants)) // 2)
     figure = Figure(figsize=(FULL, lines * 2.1 + HEAD), layout="constrained")
-    words = f"The first {SHOWN} draws of sampling seed 0, probabilities in grey, {of_first_seeds(variants, title)}"
+    words = (
+        f"The first {SHOWN} draws of the first sampling seed, probabilities in grey, {of_first_seeds(variants, title)}"
+    )
     figure.suptitle(words, x=0.01, ha="left")
     blocks = figure.subplots(lines, 2, squeeze=False).flat
     for axes in blocks:

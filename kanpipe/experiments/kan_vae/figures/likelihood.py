@@ -5,9 +5,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from kanpipe.experiments.kan_vae import words
-from kanpipe.experiments.kan_vae.words import KINDS, OTHER
+from kanpipe.experiments.kan_vae.words import look
 from kanpipe.reporting.plots import FULL, GROUND, statement
-from kanpipe.reporting.style import Look, Style
+from kanpipe.reporting.style import Style
 from kanpipe.reporting.tables import FINISHED
 from kanpipe.reporting.variants import seeds_of
 
@@ -27,7 +27,7 @@ def likelihood(runs: pd.DataFrame, kinds: dict[str, str]) -> Figure:
     figure = Figure(figsize=(FULL, ROW * len(order) + 1.0), layout="constrained")
     axes = figure.add_subplot()
     for place, variant in enumerate(order):
-        own, (hue, mark) = found.loc[found["variant"] == variant, "iw_elbo"], _look(kinds[variant])
+        own, (hue, mark) = found.loc[found["variant"] == variant, "iw_elbo"], look(kinds[variant])
         axes.plot(own, [-place] * len(own), marker=mark, color=hue, **SEED)
         axes.plot(own.mean(), -place, marker=mark, color=hue, **MEAN)
     sizes = found.drop_duplicates("variant").set_index("variant")["parameters"]
@@ -37,10 +37,6 @@ def likelihood(runs: pd.DataFrame, kinds: dict[str, str]) -> Figure:
     axes.grid(axis="y", color=GROUND, zorder=0)
     axes.set_title(f"Hollow: trainings, {seeds_of(found)} each; filled: their means; in brackets: parameters", x=-0.5)
     shown = dict.fromkeys(kinds[variant] for variant in order)
-    entries = [Line2D([], [], label=kind, color=_look(kind)[0], marker=_look(kind)[1], **MEAN) for kind in shown]
+    entries = [Line2D([], [], label=kind, color=look(kind)[0], marker=look(kind)[1], **MEAN) for kind in shown]
     figure.legend(handles=entries, loc="outside lower center", ncols=4)
     return figure
-
-
-def _look(kind: str) -> Look:
-    return KINDS.get(kind, OTHER)

@@ -16,7 +16,7 @@ from kanpipe.claims.effects import PAIRS as ENOUGH
 from kanpipe.experiments.kan_vae import words
 from kanpipe.experiments.kan_vae.forms import PAIRS
 from kanpipe.experiments.kan_vae.published import FID
-from kanpipe.experiments.kan_vae.words import KINDS, OTHER
+from kanpipe.experiments.kan_vae.words import KINDS, look
 from kanpipe.experiments.protocol import FLOOR
 from kanpipe.reporting.labels import label_marks
 from kanpipe.reporting.panels import panels
@@ -82,7 +82,7 @@ def fidelity_against_parameters(
         labels[axes] = {words.title(name): (row["parameters"], row["mean"]) for name, row in shown.iterrows()}
     _frame(places)
     hollow = published and any(panel.published for panel, _, _ in measured)
-    _legend(figure, frames["runs"], kinds, hollow, front, _bars(frames["runs"], bars))
+    _legend(figure, frames["runs"], kinds, hollow, front, _bars(runs, bars))
     for axes, own in labels.items():
         label_marks(figure, axes, own)
     return figure
@@ -135,7 +135,7 @@ def _bars(runs: pd.DataFrame, drawn: bool) -> str:
 
 
 def _style(variant: str, kinds: dict[str, str]) -> dict[str, Any]:
-    hue, shape = KINDS.get(kinds[variant], OTHER)
+    hue, shape = look(kinds[variant])
     return {"color": hue, "marker": shape}
 
 

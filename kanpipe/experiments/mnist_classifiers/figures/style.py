@@ -6,11 +6,11 @@ import pandas as pd
 
 from kanpipe.experiments.mnist_classifiers.words import CALLED, EXTRACTORS, head_name
 from kanpipe.reporting.plots import INK, MUTED
-from kanpipe.reporting.style import FAMILY_COLOURS, FAMILY_MARKS, MARKS, OTHER, SHADES, Look
+from kanpipe.reporting.style import FAMILY_COLOURS, MARKS, SHADES, Look, family_look
 
 LINES = {"wide": "--", "lean": "-", "none": "-"}
 SIZES = {"wide": 8.0, "lean": 6.0, "none": 4.0}  # of marks, in points
-LOOKS = {"linear": (MUTED, "D")} | {family: (hue, FAMILY_MARKS[family]) for family, hue in FAMILY_COLOURS.items()}
+LOOKS = {"linear": (MUTED, "D")} | {family: family_look(family) for family in FAMILY_COLOURS}
 PUBLISHED = {tuple(name.split("_")): words for name, words in CALLED.items()}  # by extractor and head
 
 
@@ -20,7 +20,7 @@ def looks(rows: dict[str, pd.Series]) -> dict[str, Look]:
     found = {}
     for net, row in rows.items():
         parts = (row["extractor"], row["head"], row.get("published_gradient"))
-        hue, mark = LOOKS.get(row["head"], (OTHER, "P"))
+        hue, mark = LOOKS.get(row["head"]) or family_look(row["head"])
         if number := seen[parts]:
             shades = SHADES.get(row["head"], (INK,))
             hue, mark = shades[number % len(shades)], MARKS[(number - 1) % len(MARKS)]
@@ -30,13 +30,18 @@ def looks(rows: dict[str, pd.Series]) -> dict[str, Look]:
 
 
 def name(row: pd.Series) -> str:
-    """What a network is made of; the two of the report as it calls them, which are of the published gradient."""
+    """What a network is made of; the two of the report as it calls them, which are of the published gradient.
+
+    Products of fewer bits than float32 are said.
+    """
     parts, gradient = (row["extractor"], row["head"]), row.get("published_gradient")
+    precision = row.get("precision", "float32")
+    products = "" if precision == "float32" else f", {precision}"
     if parts in PUBLISHED:
         other = row["head"] == "fasterkan" and gradient is not None and not gradient
-        return PUBLISHED[parts] + (", true gradient" if other else "")
+        return PUBLISHED[parts] + (", true gradient" if other else "") + products
     head = head_name(row["head"]) + (", published gradient" if gradient else "")
-    return f"{EXTRACTORS[row['extractor']]}, {head}"
+    return f"{EXTRACTORS[row['extractor']]}, {head}{products}"
 
 
 def name_and_size(row: pd.Series) -> str:

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from kanpipe.experiments.swiss_roll import problem
-from kanpipe.experiments.swiss_roll.published import PRINTED_LOSSES
+from kanpipe.experiments.swiss_roll.published import printed_losses
 from kanpipe.reporting.plots import FULL, INK, MUTED, SMALL, label, statement
 from kanpipe.reporting.style import Look, Style
 from kanpipe.reporting.variants import Variant, seeds
@@ -57,7 +57,8 @@ def _first_batches(axes: Axes, variant: Variant, look: Look) -> int:
     hue, mark = look
     axes.fill_between(smooth.index, smooth.min(axis=1), smooth.max(axis=1), color=hue, alpha=0.25, linewidth=0)
     axes.plot(smooth.index, smooth.mean(axis=1), color=hue, linewidth=0.9)
-    printed = PRINTED_LOSSES.get(variant.name, {})
+    first, diffusion = variant.runs[0], variant.runs[0].spec.problem.diffusion
+    printed = printed_losses(variant.name, first.record.parameters, diffusion.steps, diffusion.beta)
     if printed and epochs > max(printed):
         style = PRINTED | {"marker": mark}
         axes.plot(list(printed), list(printed.values()), color=hue, linestyle="none", zorder=5, **style)
