@@ -346,6 +346,14 @@ def test_fault_of_the_denoisers_names_its_key(key, value, words):
         ("mnist_classifiers.training.augmentation.erased_ratio", [0, 1], "erased_ratio.0: 0 is less than or equal to"),
         ("mnist_classifiers.training.augmentation.erased_area", [0.1, 1.5], "erased_area.1: 1.5 is greater than or"),
         ("function_fit.evaluation.locality.control_point", 11, "control_point: 11 is none of the 11 points"),
+        (
+            "swiss_roll.evaluation.fresh_seed",
+            41,
+            "fresh_seed: 42 is the seed of the data, of which",
+        ),
+        ("range_init.variants.kaiming_range_1.grid_range", [-1, 4], "grid_range: [-1, 4] does not reach as far"),
+        ("layer_speed.problem.contenders.floor", ["compiled"], "contenders.floor: all layers are compared with it"),
+        ("layer_speed.problem.contenders", {"floor": ["eager"]}, "contenders: nothing is compared with the floor"),
         ("layer_speed.problem.contenders.floor", None, "contenders.floor: all layers are compared with it"),
     ],
 )

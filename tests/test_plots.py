@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from kanpipe.layers import FastKANLinear, KANLinear
+from kanpipe.layers.families import family as family_of
 from kanpipe.plots import fitted, plot_edges, read_edges, suggest
 
 X = np.linspace(-1, 1, 201)
@@ -81,6 +82,17 @@ def with_functions(draw) -> KANLinear:
         with torch.no_grad():
             layer.spline_weight[0, i] = torch.linalg.lstsq(features[:, :, i], function(points).unsqueeze(1))[0][:, 0]
     return layer
+
+
+@pytest.mark.parametrize(("family", "knots"), [("relukan", [0.2, 0.4, 0.6, 0.8]), ("fourierkan", []), ("chebykan", [])])
+def test_ticks_stand_where_functions_do(family, knots):
+    layer = family_of(family).linear(1, 1)
+    (edge,) = read_edges(layer, torch.linspace(0, 1, 100).unsqueeze(1))
+    assert edge.knots == pytest.approx(knots)
+
+
+def test_function_that_is_not_finite_is_not_named():
+    assert suggest(np.arange(3.0), np.array([0.0, np.nan, 1.0])).name == "none"
 
 
 def test_edges_of_a_layer(draw):

@@ -128,7 +128,16 @@ def test_published_layers_make_the_same_network(monkeypatch, ours_alone):
 
 
 @pytest.mark.parametrize(
-    "other", [{"init": "kaiming"}, {"grid_range": [-2, 2]}, {"scaler": True}, {"input_norm": "layer"}, {"bias": True}]
+    "other",
+    [
+        {"init": "kaiming"},
+        {"grid_range": [-2, 2]},
+        {"scaler": True},
+        {"input_norm": "layer"},
+        {"bias": True},
+        {"conv_out": {"input_norm": "layer"}},
+        {"base_activation": "identity"},
+    ],
 )
 def test_a_network_of_other_layers_has_no_published_ones(monkeypatch, other):
     monkeypatch.setitem(VARIANTS, "kan_unet", OF_TORCH_CONV_KAN | other)

@@ -18,7 +18,8 @@ from kanpipe.experiments.function_fit.config import INPUTS, Locality, WarmUp
 from kanpipe.experiments.function_fit.curves import changed_share, labelled_points, locality, separations, warm_up
 from kanpipe.experiments.function_fit.evaluate import _metrics, fitted_slope
 from kanpipe.experiments.function_fit.exponents import exponents
-from kanpipe.experiments.function_fit.figures.errors import first_runs, leading, u_turn
+from kanpipe.experiments.function_fit.figures.edges import edges
+from kanpipe.experiments.function_fit.figures.errors import first_runs, leading, scaling, u_turn
 from kanpipe.experiments.function_fit.grids import extend, follow
 from kanpipe.experiments.function_fit.lbfgs import Stage, rmse
 from kanpipe.experiments.function_fit.local_splines import EdgeFunctions
@@ -29,7 +30,7 @@ from kanpipe.layers.kan_linear import KANLinear
 from kanpipe.layers.refit import refit
 from kanpipe.machine import Machine
 from kanpipe.models import parameter_count
-from kanpipe.runs import FinishedRun, Run
+from kanpipe.runs import DIVERGED, FinishedRun, Run
 
 OPTIONS = {
     "restarts": 2,
@@ -355,6 +356,21 @@ def test_what_is_evaluated_is_shown(finished, machine, tmp_path):
 def test_of_a_target_the_first_deep_and_the_first_shallow_kan_that_are_extended_lead(finished):
     runs = first_runs(finished)
     assert list(leading({"afresh": runs["afresh"]} | runs)) == ["many", "four"]
+
+
+def test_figures_are_of_runs_that_have_not_diverged_where_there_are_such(finished):
+    run = first_runs(finished)["many"]
+    lost = replace(run, record=replace(run.record, status=DIVERGED, seed=-1))
+    assert first_runs([lost, *finished])["many"] is run
+    assert first_runs([lost])["many"] is lost
+    (words,) = edges(lost, pd.DataFrame()).axes[0].texts
+    assert "every run diverged" in words.get_text()
+
+
+def test_configuration_without_a_kan_of_several_grids_has_no_errors_to_draw(finished):
+    single = {"one": first_runs(finished)["afresh"]}
+    stages = pd.DataFrame({"variant": [], "target": [], "grid_size": [], "parameters": [], "test_rmse": []})
+    assert len(scaling(stages, single).axes[0].texts) == 1
 
 
 def test_recipe_of_pykan_on_as_many_points_is_not_averaged_into_the_u_turn(finished):

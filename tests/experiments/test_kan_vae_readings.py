@@ -6,6 +6,7 @@ import pytest
 from kanpipe.experiments.kan_vae.forms import PAIRS
 from kanpipe.experiments.kan_vae.published import FID
 from kanpipe.experiments.kan_vae.readings import NARROW, readings_table
+from kanpipe.experiments.kan_vae.tables import comparable
 from kanpipe.experiments.protocol import FLOOR
 
 
@@ -65,3 +66,9 @@ def test_no_model_leaves_a_table_without_rows(tmp_path):
     assert table.text.empty and table.note == "No model finished."
     table.write(tmp_path / "readings")
     assert "No model finished." in (tmp_path / "readings.md").read_text()
+
+
+def test_published_numbers_stand_beside_networks_of_the_printed_size_alone():
+    runs = pd.DataFrame({"variant": ["vae_h400_z20", "mine"], "parameters": [652_824, 10], "dataset": "mnist"})
+    assert comparable(runs)
+    assert not comparable(runs.assign(parameters=[1_234, 10])) and not comparable(runs.assign(dataset="digits"))

@@ -25,6 +25,7 @@ from kanpipe.evaluation.classifier_comparison import resolvable_difference
 from kanpipe.experiments import stage
 from kanpipe.experiments.mnist_classifiers import problem, speed, tables
 from kanpipe.experiments.mnist_classifiers.comparison import comparisons, judgements
+from kanpipe.experiments.mnist_classifiers.figures import style
 from kanpipe.experiments.mnist_classifiers.figures.cost import cost
 from kanpipe.experiments.mnist_classifiers.figures.curves import curves
 from kanpipe.experiments.mnist_classifiers.figures.errors import confusion, misread
@@ -214,6 +215,20 @@ def test_network_of_the_source_that_has_not_run_has_a_row_beside_the_other():
     assert rows.loc["wide_linear", ["parameters", "accuracy %", "n"]].tolist() == ["3,272,843", "not run", "0"]
     assert rows.loc["wide_linear", "published"].startswith("~99.5 %, 17 epochs")
     assert tables._scores(source[source["variant"] == "lean_linear"]).text["network"].tolist() == ["lean_linear"]
+
+
+def test_what_was_printed_stands_beside_the_network_that_it_is_of_alone():
+    best = read_table(KEPT / "best.csv").query("variant == 'lean_fasterkan'")
+    for changes in ({"variant": "lean_fasterkan_true", "published_gradient": False}, {"widths": "256-64-10"}):
+        rows = tables._scores(best.assign(**changes)).text
+        assert rows["published"].tolist() == [""], changes
+    assert tables._scores(best).text["published"].iloc[0].startswith("~99.5 %")
+
+
+def test_products_of_fewer_bits_are_said_in_tables_and_figures():
+    best = read_table(KEPT / "best.csv").query("variant == 'lean_linear'").assign(precision="bfloat16")
+    assert tables._scores(best).text["head"].tolist() == ["linear 256-10, bfloat16"]
+    assert style.name(best.iloc[0]) == "lean extractor, linear, bfloat16"
 
 
 @pytest.mark.parametrize(

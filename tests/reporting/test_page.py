@@ -56,6 +56,11 @@ def test_ratio_is_drawn_on_a_logarithmic_scale():
     assert mark(4, 2, forest.RATIO, 1, NONE, is_ratio=True).high == WIDTH
 
 
+def test_interval_that_goes_beyond_either_bound_crosses_the_line():
+    found = mark(1.2, 0.6, 2.4, 0.5, 2, is_ratio=True)
+    assert found.low < WIDTH / 2 < found.high
+
+
 def test_margins_are_the_unit_of_a_claim_that_has_one():
     found = mark(0.1, 0.0, 0.2, NONE, 0.1)
     assert [found.low, found.effect, found.high] == [WIDTH / 2 + step * forest.PIXELS for step in (-1, 0, 1)]

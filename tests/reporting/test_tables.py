@@ -10,8 +10,10 @@ from torch import nn
 from kanpipe.claims.file import load_claims
 from kanpipe.claims.model import Claim
 from kanpipe.errors import UserError
+from kanpipe.files import write_table
 from kanpipe.reporting.cost import cost_table
-from kanpipe.reporting.folders import SOURCE
+from kanpipe.reporting.folders import SOURCE, Results
+from kanpipe.reporting.page.headline import headline
 from kanpipe.reporting.parameters import as_published, parameter_table
 from kanpipe.reporting.tables import Table, mean_and_sd, summarise
 
@@ -54,6 +56,14 @@ def test_forms_of_a_table(tmp_path):
     assert "<td>0.250 ± 0.010</td>" in (tmp_path / "table.html").read_text()
     latex = (tmp_path / "table.tex").read_text()
     assert r"0.250 $\pm$ 0.010" in latex and r"a\_b" in latex and "% A note." in latex
+
+
+def test_bars_and_line_ends_in_a_cell_break_no_markdown(tmp_path):
+    text = pd.DataFrame({"network": ["U-Net | wide\nor not"], "published": ["1.0"]})
+    Table(text, text).write(tmp_path / "tables/unets")
+    results, spec = Results(tmp_path), {"name": "", "columns": ["network", "published"], "published": "published"}
+    write_table(tmp_path / "tables/claims.csv", text)
+    assert headline(results, "unets", "swiss_roll", spec).rows == [["U-Net | wide or not", "1.0"]]
 
 
 def test_rows_that_share_a_value_have_a_table_of_their_own(tmp_path):

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 
-from kanpipe.reporting.values import Values
+from kanpipe.reporting.values import Values, fixed
 
 LOSSES = {"kan": [1.0, 2.0, 2.5, 4.0], "mlp": [1.5, 2.2, 3.5, 4.1]}
 RISES = {"kan": 0.1, "mlp": 0.5}
@@ -46,6 +46,13 @@ def test_comparison_with_a_variant_that_was_not_run_is_refused(values):
 def test_runs_lie_apart_by_their_extremes(values):
     assert values.apart("loss", "kan") == 3.0
     assert values.apart("loss", "kan", seed=range(1, 3)) == 0.5
+
+
+def test_mean_of_runs_that_all_diverged_says_so_and_one_that_was_not_run_too(tmp_path):
+    rows = [{"variant": "kan", "seed": 0, "status": "diverged", "loss": None}]
+    pd.DataFrame(rows).to_csv(tmp_path / "runs.csv", index=False)
+    values = Values(tmp_path, tmp_path)
+    assert [fixed(values.mean("loss", name), 2) for name in ("kan", "mlp")] == ["diverged", "not run"]
 
 
 def test_share_is_of_finished_runs_alone(values):
