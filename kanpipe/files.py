@@ -126,7 +126,7 @@ def read_table(path: Path) -> "DataFrame":
 
     try:
         # A hash such as 12345678e901 would pass for a number, and a variant called null for none.
-        return pd.read_csv(path, dtype=dict.fromkeys(HASHES, str), keep_default_na=False, na_values=[""])
+        return pd.read_csv(path, dtype=dict.fromkeys(HASHES, str), keep_default_na=False, na_values=["", "nan"])
     except ValueError as error:  # of which pandas' own errors are
         said = " ".join(str(error).split())
         raise UserError(f"{path} is damaged ({said}); delete it and run again") from error

@@ -165,9 +165,9 @@ def test_arrays_that_can_be_made_anew_are_nothing_when_they_are_missing_or_damag
 
 
 def test_variant_that_is_called_null_keeps_its_name(tmp_path):
-    write_table(tmp_path / "runs.csv", pd.DataFrame({"variant": ["null", "nan"], "loss": [None, 0.5]}))
+    write_table(tmp_path / "runs.csv", pd.DataFrame({"variant": ["null", "none"], "loss": [None, 0.5]}))
     found = read_table(tmp_path / "runs.csv")
-    assert found["variant"].tolist() == ["null", "nan"] and found["loss"].isna().tolist() == [True, False]
+    assert found["variant"].tolist() == ["null", "none"] and found["loss"].isna().tolist() == [True, False]
 
 
 def test_table_comes_back_digit_for_digit(tmp_path):

@@ -14,7 +14,7 @@ from kanpipe.errors import UserError
 from kanpipe.experiments import stage
 
 Settings = dict[str, Any]
-FAR = 0.1  # share of the parameters by which no network may miss those that it is to have
+FAR = 0.5  # share of the parameters by which no network may miss those that it is to have
 
 
 def with_widths(config: Settings, written: Mapping[str, Any]) -> Settings:

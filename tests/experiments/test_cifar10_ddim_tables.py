@@ -64,7 +64,7 @@ def test_published_scores_stand_beside_the_published_networks_alone(made, frames
 
 def test_a_diverged_network_says_so_and_does_not_count_for_the_scale(made):
     found = line(made[""], DIVERGED)
-    assert (found["IS"], found["FID-768"], found["n"]) == ("diverged", "diverged", "0")
+    assert (found["IS"], found["FID-768"], found["n"]) == ("diverged", "diverged", "0 (2 diverged)")
     assert "100 to 300 steps (published: 78,000)" in made[""].note
 
 
