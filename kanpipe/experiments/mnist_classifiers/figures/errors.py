@@ -1,5 +1,6 @@
 """The figures of what is misread."""
 
+import math
 from textwrap import fill
 
 import numpy as np
@@ -49,7 +50,7 @@ def _matrix(axes: Axes, wrong: np.ndarray, most: float) -> None:
     for (row, column), value in np.ndenumerate(wrong):
         if value >= 0.5:  # of an image, as the mean of the runs
             light = "white" if value > 0.6 * most else INK
-            axes.text(column, row, f"{value:.0f}", ha="center", va="center", size=SMALL, color=light)
+            axes.text(column, row, f"{math.floor(value + 0.5)}", ha="center", va="center", size=SMALL, color=light)
     axes.set(xlabel="read as", ylabel="label")
     axes.set_xticks(range(DIGITS))
     axes.set_yticks(range(DIGITS))
