@@ -1,6 +1,7 @@
 """Tables for people (Markdown, LaTeX, HTML) and for programs (CSV), from the same rows."""
 
 import html
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ class Table:
         page = PAGE.format(title=stem.name, table=self._joined(_html, "<h2>{}</h2>"), note=html.escape(self.note))
         _write_text(stem.with_suffix(".html"), page)
         note = f"\n\n{self.note}" if self.note else ""
-        _write_text(stem.with_suffix(".md"), f"{self._joined(_markdown, '## {}')}{note}\n")
+        _write_text(stem.with_suffix(".md"), f"{self._joined(markdown, '## {}')}{note}\n")
         latex = self._joined(_latex, r"\paragraph{{{}}}")
         _write_text(stem.with_suffix(".tex"), latex + (f"% {self.note}\n" if self.note else ""))
 
@@ -64,10 +65,16 @@ def _html(rows: pd.DataFrame) -> str:
     return rows.to_html(index=False, border=0)
 
 
-def _markdown(rows: pd.DataFrame) -> str:
+def markdown(rows: pd.DataFrame) -> str:
+    """A table of texts in Markdown; `cells_of` reads its lines."""
     # Cells are text already: tabulate must not take them for numbers and cut their digits.
     rows = rows.replace({r"\|": r"\|", r"\s*\n\s*": " "}, regex=True)
     return rows.to_markdown(index=False, disable_numparse=True)
+
+
+def cells_of(line: str) -> list[str]:
+    """The cells of a line of a table in Markdown."""
+    return [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip()[1:-1])]
 
 
 def _latex(rows: pd.DataFrame) -> str:

@@ -18,7 +18,7 @@ from scipy.stats import fisher_exact
 
 from kanpipe.claims.effects import Effect, difference
 from kanpipe.frames import read_frame
-from kanpipe.reporting.tables import NOT_RUN
+from kanpipe.reporting.tables import NOT_RUN, cells_of, markdown
 from kanpipe.runs import DIVERGED, FINISHED
 
 METHODS = (  # of `Values`, for expressions
@@ -166,10 +166,10 @@ def _where(rows: pd.DataFrame, values: dict[str, Any]) -> pd.DataFrame:
 
 def _selected(text: str, columns: Sequence[str], rows: Sequence[str]) -> str:
     """The columns and rows of a table in Markdown, without its note; KeyError for one that it has not."""
-    head, _, *lines = ([cell.strip() for cell in line.strip("|").split("|")] for line in table_lines(text))
+    head, _, *lines = map(cells_of, table_lines(text))
     table = pd.DataFrame(lines, columns=head).set_index(head[0], drop=False)
     chosen = table.loc[list(rows)] if rows else table
-    return chosen[list(columns) or head].to_markdown(index=False, disable_numparse=True)
+    return markdown(chosen[list(columns) or head])
 
 
 def table_lines(text: str) -> list[str]:

@@ -18,7 +18,7 @@ class Stepper:
     def __init__(self, recipe: Recipe, seed: int) -> None:
         self._recipe, self._seed = recipe, seed
         self._update = Update(recipe.model, recipe.optimizer, recipe.objective, recipe.settings, recipe.average)
-        self._draws = True  # until a step has shown that the model draws nothing
+        self._draws: bool | None = None  # whether the model draws random numbers, which the first step shows
 
     def __call__(self, step: int) -> dict[str, Tensor]:
         recipe = self._recipe
@@ -27,13 +27,14 @@ class Stepper:
         if recipe.average:
             recipe.average.set_step(step)
         tensors = recipe.batch(step)
-        if not self._draws:
+        if self._draws is False:
             return self._update(*tensors)
         # Dropout, and noise in a layer, take no generator, so the default one is seeded for the step.
         with seeded(self._seed, "dropout", step):
-            before = _states()
+            before = _states() if self._draws is None else []
             said = self._update(*tensors)
-            self._draws = not all(map(torch.equal, before, _states()))
+            if self._draws is None:
+                self._draws = not all(map(torch.equal, before, _states()))
         return said
 
 

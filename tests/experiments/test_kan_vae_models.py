@@ -6,19 +6,10 @@ import pytest
 
 from kanpipe.config import effective, kinds, load_yaml
 from kanpipe.experiments import stage
+from kanpipe.experiments.kan_vae.published import PARAMETERS
 from kanpipe.models import parameter_count
 
-COUNTS = {
-    # as the source reports them
-    "vae_h400_z20": 652_824,
-    "kan_vae_h400_z20": 6_512_000,
-    "kan_vae_h50_z10": 799_000,
-    "kan_vae_h40_z20": 651_200,
-    "kan_vae_h40_z10": 639_200,
-    "kan_vae_h35_z15": 564_550,
-    "kan_vae_h30_z20": 488_400,
-    "kan_vae_h20_z10": 319_600,
-    "kan_vae_h10_z5": 158_300,
+COUNTS = PARAMETERS | {
     # ten an edge, two layers of 35 x 35 more
     "kan_vae_h35_h35_z15": 564_550 + 2 * 10 * 35 * 35,
     # the first layer with one parameter an edge and a bias

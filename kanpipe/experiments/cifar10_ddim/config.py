@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field, create_model, model_validator
+from pydantic import Field, model_validator
 
 from kanpipe.config.layers import (
     CONV_NORM,
@@ -30,7 +30,7 @@ from kanpipe.config.models import (
     fault,
 )
 from kanpipe.experiments.cifar10_ddim.datasets import DATASETS, GREY
-from kanpipe.experiments.overlay import overlaid
+from kanpipe.experiments.overlay import overlaid, where_it_differs
 
 COMPILE = "whether torch.compile is used: worth it for thousands of images"
 STRIP = "strip"  # of the samples: the pictures of the way from noise to image, so that no sampler can be called that
@@ -116,18 +116,8 @@ if TYPE_CHECKING:
     OwnNetwork = Network
     OwnTraining = Training
 else:
-
-    def _where_it_differs(common: type[Section], words: str) -> type[Section]:
-        """The model `common` with no key required."""
-        fields = {
-            key: Annotated[(field.annotation | None, *field.metadata, Field(description=field.description))]
-            for key, field in common.model_fields.items()
-        }
-        optional = {key: (kind, None) for key, kind in fields.items()}
-        return create_model(f"Own{common.__name__}", __base__=Section, __doc__=words, **optional)
-
-    OwnNetwork = _where_it_differs(Network, "The size of a U-Net, where it is not that of the others.")
-    OwnTraining = _where_it_differs(Training, "The training of a denoiser, where it is not that of the others.")
+    OwnNetwork = where_it_differs(Network, "The size of a U-Net, where it is not that of the others.")
+    OwnTraining = where_it_differs(Training, "The training of a denoiser, where it is not that of the others.")
 
 
 class UNet(Variant, OfFamily):

@@ -140,7 +140,7 @@ class Training(Section):
     stopping: Stopping = Field(description="which weights are kept and when a training ends, by the validation images")
     augmentation: Augmentation | None = Field(None, description="how training images are changed; none: not at all")
     precision: Precision = Field(
-        "float32", description="of products in training, by autocast; with AMX bfloat16 halves a step"
+        "float32", description="of products in training, by autocast; bfloat16 is for processors that are made for it"
     )
     compile: bool = Field(description="whether torch.compile is used: it gains nothing for an extractor on a CPU")
 

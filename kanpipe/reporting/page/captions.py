@@ -65,10 +65,10 @@ class Caption:
         if "config_hash" not in runs:  # nothing was trained
             return f"medians of {runs['rounds'].max():.0f} rounds in turns"
         # Runs are in the order of their seeds as figures take them; kept ones are put in order by their numbers.
-        first = "min" if "preset" in runs else "first"
-        seeds = runs.groupby("variant")["seed"].agg([first, "nunique"])
+        by_order = "min" if "preset" in runs else "first"
+        seeds = runs.groupby("variant")["seed"].agg([by_order, "nunique"])
         if self.seeds == "first":
-            first = " and ".join(map(str, sorted(seeds[first].unique())))
+            first = " and ".join(map(str, sorted(seeds[by_order].unique())))
             each = f"training seed{'s' if ' ' in first else ''} {first}"
         else:
             each = seed_counts(seeds["nunique"])

@@ -14,6 +14,7 @@ from kanpipe.experiments.protocol import table_name
 from kanpipe.files import read_table
 from kanpipe.reporting.folders import Link, Results
 from kanpipe.reporting.plots import label
+from kanpipe.reporting.tables import cells_of
 
 NETWORKS = ("variant", "network", "model")  # columns of names
 RAW = re.compile(r"[a-z]\w*")  # as the configuration has them; others are words already
@@ -37,7 +38,7 @@ def headline(
     if not path.exists():
         return None
     lines = [line for line in path.read_text().splitlines() if line.strip()]
-    cells = [_cells(line) for line in lines if line.startswith("|")]
+    cells = [cells_of(line) for line in lines if line.startswith("|")]
     table = pd.DataFrame([*cells[2:]], columns=cells[0])  # the second line is the rule below the header
     is_published = table[spec["published"]] != "" if spec["published"] in table else pd.Series(False, table.index)
     table = table[is_published | _is_of(brought, path.with_suffix(".csv"), table.index)]
