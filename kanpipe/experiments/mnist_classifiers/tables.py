@@ -114,6 +114,8 @@ def _scores_note(best: pd.DataFrame) -> str:
         "weights are kept. Seconds an epoch are of trainings at different times, on machines that did other things "
         f"too: what takes how long is in the table of speed. Trained on {', '.join(best['device'].unique())}."
     )
+    for precision, rows in best[best["precision"] != "float32"].groupby("precision"):
+        words += f" With products of {precision}: {', '.join(rows['variant'].unique())}."
     return words if row["dataset"] == "mnist" else f"{words} Published numbers are of another dataset."
 
 
